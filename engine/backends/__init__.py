@@ -1,0 +1,1 @@
+"""What runs a program: each backend is held to `engine.semantics` by one conformance suite."""

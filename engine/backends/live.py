@@ -1,0 +1,202 @@
+"""The live backend: a machine as a generated class, one method an event.
+
+The generated code computes into locals and stores at the end. Whatever is out of the ordinary (refused input, a failing
+guard or action, an internal event, an eventless transition) stores nothing and hands the event to the reference, which
+decides; so the fast path and the reference cannot differ in what they do about errors.
+
+    def tick(self, time_, price):
+        try:
+            if type_(time_) is not int_: time_ = whole(time_)
+            ...
+            if r_ == 0:                                   # active
+                if abs_(price - c5_) >= h2_ * ...:        # up
+                    ...
+                    self.c5_ = price
+                    return Step_(...)
+            return Q0_
+        except Failures_:
+            return self._defer(...)
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..evaluate import Failure
+from ..intake import Refusal, in_order
+from ..ir import Value
+from ..semantics import Reference, Results, call
+from ..snapshot import Snapshot
+from ..step import Step, orders_of
+from .python import BEFORE_START, Source
+
+if TYPE_CHECKING:
+    from ..load import Compiled
+
+__all__ = ["Machine", "generate"]
+
+
+class Machine:
+    """A running spec; two machines share nothing but their code.
+
+    Made by `Compiled.machine()`. It starts with the first event that the spec can start with (see `program.start_event`).
+    """
+
+    __slots__ = ()
+
+    columns: ClassVar[tuple[str, ...]]
+    _source: ClassVar[Source]
+    _reference: ClassVar[Reference]
+    _ports: ClassVar[Mapping[str, Callable[..., Step]]]
+    _by_name: ClassVar[Mapping[str, frozenset[str]]]
+
+    def port(self, event: str) -> Callable[..., Step]:
+        """Return the function that takes an event: ``port(time_ns, *fields)``, fields in declared order.
+
+        Raises:
+            KeyError: the spec declares no such event.
+        """
+        self._ports[event]
+        return getattr(self, self._source.methods[event])  # type: ignore[no-any-return]  # a generated method
+
+    def send(self, event: str, time_ns: int, /, **fields: object) -> Step:
+        """Process one event and return what it did; a wrong event is refused, see `Step.rejected`."""
+        names = self._by_name.get(event)
+        if names is None or fields.keys() != names:
+            return self._send_slowly(event, time_ns, fields)
+        return self._ports[event](self, time_ns, **fields)
+
+    def _send_slowly(self, event: str, time_ns: int, fields: Mapping[str, object]) -> Step:
+        try:
+            values = in_order(self._reference.program, event, fields)
+        except Refusal as refusal:
+            return self._refuse(str(refusal))
+        return self._ports[event](self, time_ns, *values)
+
+    def _refuse(self, reason: str) -> Step:
+        snapshot, step = self._reference.refuse(self.snapshot(), reason)
+        self._load(snapshot)
+        return step
+
+    def _defer(self, event: str, time_ns: object, values: Sequence[object], results: Results) -> Step:
+        """Let the reference process an event; the generated code has stored nothing of it."""
+        snapshot, step = self._reference.step(self.snapshot(), event, time_ns, values, results)
+        self._load(snapshot)
+        return step
+
+    @property
+    def configuration(self) -> tuple[str, ...]:
+        """The active leaf of each region; empty before the start."""
+        register: int = getattr(self, self._source.register)
+        return () if register < 0 else (self._source.leaves[register],)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a final state of the outermost level was reached."""
+        return getattr(self, self._source.register) in self._source.final
+
+    @property
+    def time_ns(self) -> int | None:
+        """The clock: the time of the last accepted event, or None before the start."""
+        clock: int = getattr(self, self._source.clock)
+        return None if clock == BEFORE_START else clock
+
+    def value(self, cell: str) -> Value:
+        """Return a named value of the snapshot, e.g. ``long.quantity``.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return getattr(self, self._source.cells[cell])  # type: ignore[no-any-return]  # a generated slot
+
+    def observation(self) -> tuple[Value, ...]:
+        """Return the state's index and the ledger as one flat record, in the order of `columns`."""
+        raise NotImplementedError  # generated for each program
+
+    def snapshot(self) -> Snapshot:
+        """Return the whole state as a value."""
+        source, reference = self._source, self._reference
+        cells = {name: getattr(self, slot) for name, slot in source.cells.items()}
+        windows = {name: getattr(self, slot).values() for name, slot in source.windows.items()}
+        return Snapshot(reference.digest, reference.given, self.time_ns, self.configuration, cells, windows, self.ended)
+
+    def restore(self, snapshot: Snapshot | str) -> None:
+        """Take up a state exactly where it was left; a text is a snapshot's JSON.
+
+        Raises:
+            SnapshotError: it is no snapshot of this program with these parameters.
+        """
+        if isinstance(snapshot, str):
+            snapshot = Snapshot.from_json(snapshot)
+        snapshot.must_fit(self._reference.digest, self._reference.given, self._source.cells, self._source.leaves)
+        self._load(snapshot)
+
+    def _load(self, snapshot: Snapshot) -> None:
+        source = self._source
+        setattr(self, source.clock, BEFORE_START if snapshot.time_ns is None else snapshot.time_ns)
+        register = source.leaves.index(snapshot.configuration[0]) if snapshot.configuration else -1
+        setattr(self, source.register, register)
+        for name, slot in source.cells.items():
+            setattr(self, slot, snapshot.cells[name])
+        for name, slot in source.windows.items():
+            ring = getattr(self, slot)
+            if ring.values() != snapshot.windows[name]:
+                ring.fill(snapshot.windows[name])
+            else:
+                ring.drop()
+
+
+def whole(value: object) -> int:
+    """Return a time as a plain int."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    raise Refusal
+
+
+def number(value: object) -> float:
+    """Return a field as a plain float."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return float(value)
+    raise Refusal
+
+
+def fail(reason: str) -> float:
+    """Stand where an expression has no value."""
+    raise Failure(reason)
+
+
+def generate(compiled: Compiled) -> type[Machine]:
+    """Return the machine class of a program with its parameters bound."""
+    program = compiled.program
+    source = compiled.spec.live_source(program.fill)
+    reference = Reference(program, compiled.parameters, compiled.registry)
+
+    def invoke(index: int, arguments: tuple[object, ...], results: Results) -> tuple[Value, ...]:
+        instruction = source.calls[index]
+        names = (name for name, _ in instruction.arguments)
+        call(compiled.registry, instruction, dict(zip(names, arguments, strict=True)), results)
+        found = results[id(instruction)]
+        if isinstance(found, Failure):
+            raise found
+        return tuple(found[result] for result, _ in instruction.into)
+
+    scope: dict[str, Any] = {
+        "Machine_": Machine, "Step_": Step, "orders_of_": orders_of, "invoke_": invoke, "whole_": whole,
+        "number_": number, "Failures_": (ArithmeticError, ValueError, Failure, Refusal),
+        "sqrt_": math.sqrt, "floor_": math.floor, "fail_": fail, "abs_": abs, "type_": type, "int_": int, "float_": float, "bool_": bool,
+    }  # fmt: skip
+    if program.windows:
+        from ..window import Ring
+
+        scope["Ring_"] = Ring
+    exec(source.code, scope)
+    made: type[Machine] = scope["make_"](compiled.parameters)
+    made._source = source
+    made._reference = reference
+    made._ports = {event: getattr(made, method) for event, method in source.methods.items()}
+    made._by_name = source.by_name
+    made.columns = source.columns
+    return made

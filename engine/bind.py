@@ -1,0 +1,172 @@
+"""Calls of bound functions: arguments and results checked against the function's annotations.
+
+A unit variable in an annotation (`M`, `P`, `M/Q`) stands for one unit throughout a call: the first argument that
+mentions it decides, the others and the results follow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from . import syntax
+from .check import Checker, Location
+from .diagnostics import Span, suggestion
+from .ir import Call, Expr, Source
+from .registry import Argument, BindingError, Registry, Result
+from .source import Scalar
+from .symbols import Scope, Typed
+from .units import ONE, SECOND, Unit, parse_unit
+
+__all__ = ["BoundCall", "bind_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCall:
+    """A call whose arguments fit. `units` are those of the results, in their order."""
+
+    function: str
+    arguments: tuple[tuple[str, Expr | Source], ...]
+    results: tuple[Result, ...]
+    units: tuple[Unit, ...]
+    windows: tuple[str, ...]
+
+    def instruction(self, into: tuple[tuple[str, str], ...], waits: tuple[str, ...], span: Span) -> Call:
+        return Call(self.function, self.arguments, into, waits, span)
+
+
+def bind_call(
+    checker: Checker, registry: Registry, loc: Location, given: Collection[str], scope: Scope
+) -> BoundCall | None:  # fmt: skip
+    """Return the call at `loc` with the arguments `given` under `with:`, or report all that is wrong with it."""
+    name_node = checker.document.at((*loc, "call"))
+    assert isinstance(name_node, Scalar)
+    name = name_node.text
+    if name not in registry:
+        checker.findings.error("HR501", f"unknown function `{name}`", name_node.span,
+                               suggestion(name, registry.names(), "`hedgerow bindings` lists the functions there are"))  # fmt: skip
+        return None
+    try:
+        signature = registry[name].signature()
+    except BindingError as error:
+        checker.findings.error("HR501", str(error), name_node.span, "mend or install the package that offers it")
+        return None
+    known = {argument.name: argument for argument in signature.arguments}
+    good = True
+    for key in given:
+        if key not in known:
+            span = checker.document.key((*loc, "with", key)).span
+            checker.findings.error("HR503", f"`{name}` has no argument `{key}`", span,
+                                   suggestion(key, known, "it takes " + ", ".join(f"`{k}`" for k in known)))  # fmt: skip
+            good = False
+    for argument in signature.arguments:
+        if argument.required and argument.name not in given:
+            checker.findings.error("HR502", f"`{name}` needs `{argument.name}`", name_node.span,
+                                   f"add `{argument.name}:` under `with:`")  # fmt: skip
+            good = False
+    values = _Arguments(checker, loc, scope, name)
+    # A bare number takes whatever unit the others decide, so it is looked at last.
+    for argument in sorted((known[key] for key in given if key in known), key=values.is_bare):
+        good = values.read(argument) and good
+    if not good:
+        return None
+    ordered = tuple((a.name, values.found[a.name]) for a in signature.arguments if a.name in values.found)
+    units = tuple(values.unit_of(result.unit) or ONE for result in signature.results)
+    windows = tuple(value.text for _, value in ordered if isinstance(value, Source) and value.kind == "window")
+    return BoundCall(name, ordered, signature.results, units, windows)
+
+
+class _Arguments:
+    """Reads the arguments of one call and solves its unit variables."""
+
+    def __init__(self, checker: Checker, loc: Location, scope: Scope, function: str) -> None:
+        self.checker, self.loc, self.scope, self.function = checker, loc, scope, function
+        self.found: dict[str, Expr | Source] = {}
+        self.variables: dict[str, Unit] = {}
+
+    def _at(self, argument: Argument) -> Location:
+        return (*self.loc, "with", argument.name)
+
+    def is_bare(self, argument: Argument) -> bool:
+        if argument.kind not in ("real", "int"):
+            return False
+        node = self.checker.parse(self._at(argument))
+        if isinstance(node, syntax.Unary):
+            node = node.operand
+        return isinstance(node, syntax.Number) and node.unit is None
+
+    def read(self, argument: Argument) -> bool:
+        checker, at = self.checker, self._at(argument)
+        scalar = checker.document.at(at)
+        assert isinstance(scalar, Scalar)
+        if argument.kind == "word":
+            if argument.words and scalar.text not in argument.words:
+                checker.findings.error("HR504", f"`{argument.name}` of `{self.function}` is one of "
+                                       + ", ".join(f"`{word}`" for word in argument.words), scalar.span,
+                                       suggestion(scalar.text, argument.words, f"write `{argument.words[0]}`"))  # fmt: skip
+                return False
+            self.found[argument.name] = Source("literal", scalar.text)
+            return True
+        what = f"`{argument.name}` of `{self.function}`"
+        if argument.kind == "window":
+            if scalar.text not in checker.symbols.windows:
+                checker.findings.error("HR504", f"{what} is a window", scalar.span,
+                                       suggestion(scalar.text, checker.symbols.windows, "declare one under `windows:`"))  # fmt: skip
+                return False
+            if not self._solve(argument, Typed(checker.pool.temp("window"), checker.symbols.windows[scalar.text]), what):
+                return False
+            self.found[argument.name] = Source("window", scalar.text)
+            return True
+        typed = checker.check(at, self.scope)
+        if typed is None:
+            return False
+        bare = self.is_bare(argument)
+        fitted = checker.fit(typed, argument.kind, None, scalar.span, what)
+        if fitted is None:
+            return False
+        wanted = self.unit_of(argument.unit)
+        if argument.kind != "bool" and not (bare and wanted is not None) and not self._solve(argument, fitted, what):
+            return False
+        self.found[argument.name] = fitted.expr
+        return True
+
+    def unit_of(self, text: str) -> Unit | None:
+        """Return the unit a monomial stands for, or None while one of its variables is open."""
+        unit = ONE
+        for variable, power in _powers(text).items():
+            base = SECOND if variable == "s" else self.variables.get(variable)
+            if base is None:
+                return None
+            unit = unit * base**power
+        return unit
+
+    def _solve(self, argument: Argument, typed: Typed, what: str) -> bool:
+        """Fit the argument's unit, deciding its one open variable where it can be."""
+        if typed.unit is None:
+            return True
+        wanted = self.unit_of(argument.unit)
+        if wanted is None:
+            open_ = [v for v in _powers(argument.unit) if v != "s" and v not in self.variables]
+            power = _powers(argument.unit)[open_[0]]
+            if len(open_) > 1 or abs(power) != 1:
+                return True
+            rest = ONE
+            for variable, exponent in _powers(argument.unit).items():
+                if variable != open_[0]:
+                    rest = rest * (SECOND if variable == "s" else self.variables[variable]) ** exponent
+            solved = typed.unit / rest
+            self.variables[open_[0]] = solved if power == 1 else ONE / solved
+            return True
+        if wanted != typed.unit:
+            self.checker.findings.error("HR504", f"{what} is in `{wanted}` here, this is in `{typed.unit}`",
+                                        self.checker.span(self._at(argument)),
+                                        f"its annotation reads `{argument.unit}`; `hedgerow bindings` explains it")  # fmt: skip
+            return False
+        return True
+
+
+def _powers(text: str) -> dict[str, int]:
+    """Return the exponents of a monomial over unit variables."""
+    bases = tuple(dict.fromkeys(re.findall(r"[A-Za-z]+", text)))
+    return dict(parse_unit(text, bases).powers)

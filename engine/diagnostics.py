@@ -1,0 +1,124 @@
+"""Findings about a spec: where, what, and what to write instead.
+
+Every stage of loading adds `Diagnostic` values to one `Findings`; nothing is printed or raised before the last stage has
+looked. `SpecError` carries them all, in file order.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Diagnostic", "Findings", "Severity", "Span", "SpecError", "render", "suggestion"]
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a file; lines and columns count from 1, the end is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. `code` is a key of `hedgerow.engine.codes.CODES`; `help` says what to write instead."""
+
+    code: str
+    message: str
+    span: Span
+    help: str
+    severity: Severity = "error"
+
+    def to_json(self) -> dict[str, object]:
+        span = self.span
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "help": self.help,
+            "file": span.file,
+            "line": span.line,
+            "column": span.column,
+            "end_line": span.end_line,
+            "end_column": span.end_column,
+        }
+
+
+class Findings:
+    """The diagnostics of one load, in the order of the file."""
+
+    def __init__(self, permitted: Iterable[str] = ()) -> None:
+        self._permitted = frozenset(permitted)
+        self._found: dict[tuple[str, Span, str], Diagnostic] = {}
+
+    def error(self, code: str, message: str, span: Span, help: str) -> None:
+        """Add an error, or a warning where the reader of the spec has waived its code."""
+        severity: Severity = "warning" if code in self._permitted else "error"
+        self.add(Diagnostic(code, message, span, help, severity))
+
+    def warning(self, code: str, message: str, span: Span, help: str) -> None:
+        self.add(Diagnostic(code, message, span, help, "warning"))
+
+    def note(self, code: str, message: str, span: Span, help: str) -> None:
+        self.add(Diagnostic(code, message, span, help, "note"))
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        self._found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(sorted(self._found.values(), key=lambda found: (found.span, found.code)))
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(found for found in self if found.severity == "error")
+
+
+class SpecError(Exception):
+    """A spec that does not hold; carries every finding, errors and others, in file order."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        self.sources = dict(sources)
+        super().__init__("\n\n".join(render(found, self.sources.get(found.span.file)) for found in self.diagnostics))
+
+
+def render(diagnostic: Diagnostic, source: str | None) -> str:
+    """Return the finding as text: the place, the line underlined, and the help line."""
+    span = diagnostic.span
+    parts = [f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    lines = source.split("\n") if source is not None else []
+    if 1 <= span.line <= len(lines) and lines[span.line - 1].strip():
+        line = lines[span.line - 1].rstrip("\r")
+        start = min(span.column, len(line) + 1)
+        end = span.end_column if span.end_line == span.line else len(line) + 1
+        # A window around the place: one endless line must not flood the terminal.
+        left = max(0, start - 1 - 80)
+        shown = _printable(line[left : left + 160])
+        gutter = f"{span.line:>5} | "
+        parts.append(gutter + ("…" if left else "") + shown)
+        width = max(1, min(end, left + 161, len(line) + 1) - start)
+        offset = start - 1 - left + (1 if left else 0)
+        parts.append(" " * (len(gutter) - 2) + "| " + " " * offset + "^" * width)
+    parts.append(f"   help: {diagnostic.help}")
+    return "\n".join(parts)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in text)
+
+
+def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return ``did you mean `x``` for the nearest known name, or `otherwise`."""
+    near = difflib.get_close_matches(name[:100], sorted(set(known)), n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else otherwise

@@ -1,0 +1,174 @@
+"""One dry run, from a checked spec and the name of some data to a summary and a trace."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from ... import __version__
+from ..diagnostics import suggestion
+from ..ir import Event
+from ..load import ParameterError, Spec
+from .data import Data, Window, open_data
+from .problem import RunError
+from .subject import Subject, subject_of
+from .summary import summarise
+from .trace import Trace, record
+
+__all__ = ["DryRun", "dry_run", "event_of"]
+
+Fill = Literal["same", "next"]
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A finished run: what it was of, what it did, and what to tell about it."""
+
+    subject: Subject
+    trace: Trace
+    summary: dict[str, Any]
+
+    @property
+    def held(self) -> bool:
+        """Whether every invariant held on every event."""
+        return not self.trace.broken
+
+
+def event_of(spec: Spec, name: str | None) -> Event:
+    """Return the event that the rows of the data are.
+
+    Args:
+        name: the event's name, or None where the spec has one event with fields only.
+
+    Raises:
+        RunError: no such event, or none or several to choose from.
+    """
+    events = {event.name: event for event in spec.program().events if event.fields}
+    if name is None:
+        if len(events) == 1:
+            return next(iter(events.values()))
+        known = ", ".join(f"`{each}`" for each in events)
+        message = "the spec has several events with fields" if events else "the spec has no event with fields"
+        help = (
+            f"write --event with one of {known}" if events else "a dry run needs an event that data can feed"
+        )
+        raise RunError("HR807", message, "--event", help)
+    if name not in events:
+        help = suggestion(
+            name,
+            events,
+            "the events with fields are " + (", ".join(f"`{each}`" for each in events) or "none"),
+        )
+        raise RunError("HR807", f"the spec has no event `{name}` with fields", "--event", help)
+    return events[name]
+
+
+def dry_run(
+    spec: Spec,
+    source: str,
+    *,
+    event: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    time_column: str | None = None,
+    window: Window | None = None,
+    fill: Fill | None = None,
+    parameters: Mapping[str, str] | None = None,
+    permitted: tuple[str, ...] = (),
+    skip_bad: bool = False,
+    seed: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> DryRun:
+    """Run a spec over recorded data.
+
+    Args:
+        source: `sp500`, `nasdaq`, `wti`, `vix`, or a CSV or Parquet file.
+        mapping: field → column.
+        fill: None takes `next` for bars and `same` for ticks.
+        parameters: name → a constant of its type, as text with units.
+        permitted: the codes that were waived when the spec was loaded, for the fingerprint.
+        skip_bad: go on after a bad row.
+        seed: of the bootstrap.
+        progress: called with the share of the data read.
+
+    Raises:
+        RunError: options or data that do not fit, or no event at all. A bad row raises only if no event came before it.
+    """
+    fed = event_of(spec, event)
+    data = open_data(
+        source, [field.name for field in fed.fields], mapping=mapping, time_column=time_column, window=window
+    )
+    chosen: Fill = fill or ("next" if data.kind == "bars" else "same")
+    try:
+        compiled = spec.compile(fill=chosen, **dict(parameters or {}))
+    except ParameterError as error:
+        message, _, help = str(error).partition(": ")
+        raise RunError("HR807", message, "--set", help or "see the params of the spec") from None
+    subject = subject_of(compiled)
+    trace = record(
+        compiled.machine(),
+        subject.columns,
+        fed.name,
+        data,
+        field_types=[field.type for field in fed.fields],
+        skip_bad=skip_bad,
+        progress=progress,
+    )
+    if not len(trace):
+        raise _nothing(trace, data)
+    by = "given" if fill else f"the default for {data.kind}"
+    notes = [*data.notes, f"fills at the {chosen} mark ({by})"]
+    fingerprint = {
+        "spec": {"file": Path(spec.file).name, "sha256": spec.source_sha256},
+        "program": subject.digest,
+        "data": {
+            "name": data.name,
+            "sha256": data.sha256(),
+            "kind": data.kind,
+            "columns": data.mapping,
+            "time": data.time_column,
+            "window": str(data.window),
+        },
+        "fill": chosen,
+        "event": fed.name,
+        "permitted": list(permitted),
+        "skip_bad": skip_bad,
+        "seed": seed,
+        "parameters": subject.parameters,
+        "versions": _versions(data),
+    }
+    return DryRun(
+        subject, trace, summarise(subject, trace, data, fingerprint=fingerprint, notes=notes, seed=seed)
+    )
+
+
+def _nothing(trace: Trace, data: Data) -> RunError:
+    bad = trace.stopped or next(iter(trace.rejections), None)
+    if bad is None:
+        return data.nothing()
+    if trace.stopped is None:
+        message = f"all {trace.rejected:,} rows are bad; row {bad.row} is the first: {bad.reason}"
+        return RunError(
+            "HR806", message, data.name, "is this the right column? see --map and --time", bad.line
+        )
+    return bad_row(trace, data.name, "nothing was run; mend the row, or pass over bad rows with --skip-bad")
+
+
+def bad_row(trace: Trace, file: str, help: str) -> RunError:
+    """Return the error for the row that stopped a run."""
+    bad = trace.stopped
+    assert bad is not None
+    return RunError("HR806", f"row {bad.row} is bad: {bad.reason}", file, help, bad.line)
+
+
+def _versions(data: Data) -> dict[str, str]:
+    found = {"hedgerow": __version__, "python": platform.python_version()}
+    for package in ("numpy", "pyarrow", *(("arch",) if data.reader.daily else ())):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,283 @@
+"""A summary in plain words: what the strategy is, what its P&L is made of, and how far to believe it.
+
+Works on the summary alone, so that the page, the terminal and a summary read back from disk tell the same story.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+__all__ = ["Paragraph", "headline", "money", "narrate", "number", "percent", "span"]
+
+Json = dict[str, Any]
+SHOWN = 6
+
+
+class Paragraph(NamedTuple):
+    """A heading and its text; `tone` is `warn` where the reader should be careful."""
+
+    heading: str
+    text: str
+    tone: str = "plain"
+
+
+def number(value: float) -> str:
+    """Return a number to about five figures, with thousands marked: 12,345 and 1.2346 and 0.00012346."""
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1000:
+        return _minus(f"{value:,.0f}")
+    decimals = min(12, max(0, 4 - math.floor(math.log10(size))))
+    text = f"{value:.{decimals}f}"
+    return _minus(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def money(value: float, unit: str = "") -> str:
+    """Return an amount, whole from a thousand on, with its unit behind."""
+    if 0.005 <= abs(value) < 1000:
+        text = _minus(f"{value:,.2f}")
+    else:
+        text = number(value)
+    return f"{text} {unit}".rstrip()
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, at least two figures."""
+    size = abs(share) * 100
+    decimals = (
+        0
+        if size >= 100
+        else 1
+        if size >= 10
+        else 2
+        if size >= 0.1 or size == 0
+        else min(8, 1 - math.floor(math.log10(size)))
+    )
+    return _minus(f"{share * 100:,.{decimals}f} %")
+
+
+def span(days: float) -> str:
+    """Return a length of time in the unit that suits it."""
+    for size, unit in ((365.25, "years"), (1.0, "days"), (1 / 24, "hours"), (1 / 1440, "minutes")):
+        if days >= 2 * size:
+            return f"{days / size:,.1f} {unit}"
+    return f"{days * 86400:,.1f} seconds"
+
+
+def headline(summary: Json) -> str:
+    """Return the result of a run in one line."""
+    account = summary["money"]
+    if account is None:
+        return f"{summary['rows']['accepted']:,} events, {sum(summary['triggers'].values()):,} transitions"
+    word = "profit" if account["profit"] >= 0 else "loss"
+    share = (
+        f" ({percent(abs(account['profit']) / account['capital'])} of capital)"
+        if account["capital"] > 0
+        else ""
+    )
+    return f"{word} {money(abs(account['profit']), account['unit'])}{share}"
+
+
+def narrate(summary: Json) -> list[Paragraph]:
+    """Return the story of a run, in the order in which it should be read."""
+    told = [_result(summary)]
+    if summary["money"] is not None:
+        told += [_split(summary), _fill(summary), _verdict(summary), _risk(summary)]
+        told += [_exposure(summary)]
+    if summary["overshoot"] is not None and summary["overshoot"]["triggers"]:
+        told.append(_overshoot(summary))
+    told.append(_behaviour(summary))
+    told += [paragraph for paragraph in (_invariants(summary), _rows(summary)) if paragraph]
+    return told
+
+
+def _result(summary: Json) -> Paragraph:
+    time, rows, account = summary["time"], summary["rows"], summary["money"]
+    text = f"From {time['first']} to {time['last']} ({span(time['days'])}) the machine took {rows['accepted']:,} events"
+    if account is None:
+        return Paragraph("The run", text + ". The spec has no legs, so no money was at stake.")
+    trades, unit = summary["trades"], account["unit"]
+    text += (
+        f" and sent {trades['count']:,} orders on {trades['events']:,} of them, {money(account['turnover'], unit)} in all. "
+        f"From {money(account['capital'], unit)} it ended at {money(account['equity'], unit)}: {headline(summary)}; "
+        f"{money(account['realised'])} of it realised before costs, {money(account['unrealised'])} still open."
+    )
+    return Paragraph("The run", text)
+
+
+def _split(summary: Json) -> Paragraph:
+    split, unit = summary["split"], summary["money"]["unit"]
+    own = [name for name in split if name not in ("inventory", "fees", "slippage", "flows", "profit")]
+    sum_ = f"{own[0] if own else 'inventory'} {money(split[own[0] if own else 'inventory'])}"
+    for name in (*own[1:], *("inventory" for _ in own[:1]), "fees", "slippage", "flows"):
+        if split[name] or name in ("inventory", "fees"):
+            sum_ += f" {'+' if split[name] > 0 else '−'} {name} {money(abs(split[name]))}"
+    text = f"P&L {money(split['profit'], unit)} = {sum_}, exactly. "
+    if "harvest" in own:
+        text += (
+            "Harvest is what the spec counts at each trigger: the realised variance that its band caught. Inventory is "
+            "all the rest, the P&L of the net position that the triggers leave behind: it gains when prices return and "
+            "loses in a trend, about with the square of the move. For a price without drift the two cancel on average, "
+            "and the costs remain."
+        )
+    else:
+        text += (
+            "Inventory is the P&L of the positions at the marks, before costs and carry. For prices without drift it "
+            "is zero on average, and the costs remain."
+        )
+    return Paragraph("What the P&L is made of", text)
+
+
+def _fill(summary: Json) -> Paragraph:
+    print_ = summary["fingerprint"]
+    kind = print_.get("data", {}).get("kind", "ticks")
+    if print_.get("fill") == "next":
+        text = (
+            "Orders fill at the next mark after the one that triggered them; the difference is booked as slippage. "
+            f"This is the honest choice for {kind}: nobody trades at a price that has only just been seen."
+        )
+        return Paragraph("Fills: next mark", text)
+    text = "Orders fill at the very mark that triggered them. "
+    if kind == "bars":
+        text += (
+            "On bars this flatters: the price that ends a bar is known only when it can no longer be traded, and a "
+            "rule that trades against the last move gets each reversal for free. Read the result with `--fill next`."
+        )
+        return Paragraph("Fills: same mark", text, "warn")
+    return Paragraph(
+        "Fills: same mark", text + "On ticks this leaves out the delay between seeing and trading."
+    )
+
+
+def _verdict(summary: Json) -> Paragraph:
+    verdict, unit = summary["verdict"], summary["money"]["unit"]
+    text = f"Without an edge the same trades would earn their carry less their costs: {money(verdict['no_edge'], unit)}. "
+    if verdict["interval"] is None:
+        return Paragraph("Verdict: too short to say", text + "The run is too short for an interval.", "warn")
+    low, high = verdict["interval"]
+    text += (
+        f"The {verdict['confidence'] * 100:.0f} % interval of the P&L runs from {money(low)} to {money(high)} "
+        f"(circular block bootstrap, {verdict['periods']:,} periods of one {verdict['period']} in blocks of "
+        f"{verdict['block']}, {verdict['replications']:,} draws) and "
+    )
+    caution = " The interval redraws the days of this run and does not rerun the strategy; another regime is not in it."
+    if verdict["distinguishable"]:
+        text += "leaves that value out: over this period the result is not only costs."
+        return Paragraph("Verdict: distinguishable from −fees", text + caution)
+    text += "holds that value: this result cannot be told from having no edge and paying the costs."
+    return Paragraph("Verdict: not distinguishable from −fees", text + caution, "warn")
+
+
+def _risk(summary: Json) -> Paragraph:
+    risk, account = summary["risk"], summary["money"]
+    unit = account["unit"]
+    parts = []
+    fall = risk["max_drawdown"]
+    if fall is not None and fall["amount"] > 0:
+        back = f"made good by {fall['recovered']}" if fall["recovered"] else "not made good by the end"
+        parts.append(
+            f"The deepest drawdown was {money(fall['amount'], unit)} ({percent(fall['share'])} of its peak), "
+            f"{fall['peak']} to {fall['trough']}, {back}."
+        )
+    day, tail = risk["worst_day"], risk["cvar"]
+    parts.append(
+        f"The worst day was {day['date']} with {money(day['profit'], unit)}; the mean of the worst "
+        f"{percent(1 - tail['confidence'])} of days is a loss of {money(tail['loss'], unit)}."
+    )
+    fee = account["break_even_fee"]
+    if fee is not None:
+        parts.append(
+            f"These trades would have broken even at a one-way fee of {percent(fee)} of notional."
+            if fee > 0
+            else "These trades lost money before any fee."
+        )
+    return Paragraph("Risk", " ".join(parts))
+
+
+def _exposure(summary: Json) -> Paragraph:
+    exposure, unit = summary["exposure"], summary["money"]["unit"]
+    ratio = exposure["net_to_gross"]
+    text = (
+        f"The net position was at most {percent(ratio['max'])} of the gross ({ratio['max_at']}), "
+        f"{percent(ratio['mean'])} on average over time."
+    )
+    tone = "plain"
+    for name in ("net", "gross"):
+        side = exposure[name]
+        text += f" {name.capitalize()} notional peaked at {money(side['max'], unit)}"
+        if side["limit"]:
+            text += f", {percent(side['share_of_limit']['max'])} of its limit {money(side['limit'])}"
+            if side["time_over_limit"]:
+                tone = "warn"
+                text += f", and was above it {percent(side['time_over_limit'])} of the time"
+        text += "."
+    return Paragraph("Exposure", text, tone)
+
+
+def _overshoot(summary: Json) -> Paragraph:
+    found = summary["overshoot"]
+    return Paragraph(
+        "Overshoot",
+        f"Triggers fired beyond their threshold, by {percent(found['median'])} of it at the median of "
+        f"{found['triggers']:,}, {percent(found['p95'])} at the 95th percentile and {percent(found['max'])} at most. "
+        "Much overshoot means that the data are coarse for this trigger; a finer feed would trade more often.",
+    )
+
+
+def _behaviour(summary: Json) -> Paragraph:
+    shares = [(name, state["share"]) for name, state in summary["states"].items() if state["share"]]
+    text = (
+        "Time in " + ", ".join(f"`{name}` {percent(share)}" for name, share in shares) + "." if shares else ""
+    )
+    fired = [f"`{rule}` {count:,}" for rule, count in summary["triggers"].items() if count]
+    text += f" Fired: {', '.join(fired)}." if fired else " No rule fired."
+    never = summary["never"]
+    for what in ("states", "rules"):
+        if never[what]:
+            text += f" {what.capitalize()} never reached: {_some(never[what])}."
+    if summary["ended_at"]:
+        text += f" The machine reached a final state at row {summary['ended_at']['row']:,} ({summary['ended_at']['time']})."
+    return Paragraph("Behaviour", text.strip())
+
+
+def _invariants(summary: Json) -> Paragraph | None:
+    found = summary["invariants"]
+    if not found:
+        return None
+    broken = [name for name, one in found.items() if not one["held"]]
+    if not broken:
+        return Paragraph(
+            "Invariants", f"All {len(found)} held on every event of this run. That is a test, not a proof."
+        )
+    parts = []
+    for name in broken:
+        first, times = found[name]["first"], found[name]["events"]
+        rules = f" while {_some(first['rules'])} fired" if first["rules"] else ""
+        parts.append(
+            f"`{name}` first broke at row {first['row']:,} ({first['time']}){rules}, on {times:,} events in all."
+        )
+    return Paragraph(f"Invariants: {len(broken)} of {len(found)} broken", " ".join(parts), "warn")
+
+
+def _rows(summary: Json) -> Paragraph | None:
+    stopped, rejected = summary["stopped_at"], summary["rows"]["rejected"]
+    if stopped:
+        where = f" (line {stopped['line']})" if stopped["line"] else ""
+        text = f"Row {stopped['row']}{where} is bad: {stopped['reason']}. The run stopped there; --skip-bad goes on."
+        return Paragraph("Stopped on a bad row", text, "warn")
+    if rejected:
+        first = summary["rejections"][0]
+        text = f"{rejected:,} bad rows were refused, the first at row {first['row']}: {first['reason']}."
+        return Paragraph("Bad rows", text, "warn")
+    return None
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:SHOWN])
+    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

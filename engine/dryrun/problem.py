@@ -1,0 +1,58 @@
+"""What can be wrong with a run's data, options and folders: one error, with a place, a code and a help line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CODES", "RunError", "missing_extra"]
+
+CODES = {
+    "HR801": "the data, or the run to compare, is not there",
+    "HR802": "the file cannot be read as what its name says",
+    "HR803": "a field of the event has no column",
+    "HR804": "there is no column of times, or its values are no times",
+    "HR805": "there is no row to run on",
+    "HR806": "a row of the data is bad",
+    "HR807": "an option of the command does not fit the spec or the data",
+    "HR808": "the output folder holds something else",
+    "HR809": "an optional package is not installed",
+}
+"""Every code of this package, and what it means."""
+
+
+@dataclass(frozen=True)
+class RunError(Exception):
+    """One finding that keeps a run from starting, or from going on.
+
+    `file` is the data file or the option it is about; `line` counts from 1 and is None where no line is meant.
+    """
+
+    code: str
+    message: str
+    file: str
+    help: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: error[{self.code}]: {self.message}\n   help: {self.help}"
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "code": self.code,
+            "severity": "error",
+            "message": self.message,
+            "help": self.help,
+            "file": self.file,
+            "line": self.line,
+        }
+
+
+def missing_extra(package: str, wanted_for: str) -> RunError:
+    """Return the error for an optional package that is not installed."""
+    return RunError(
+        "HR809",
+        f"{wanted_for} needs `{package}`, which is not installed",
+        "hedgerow run",
+        "install the extra: pip install 'hedgerow[run]'",
+    )

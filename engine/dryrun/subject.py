@@ -1,0 +1,101 @@
+"""What a run is of: the parts of a compiled spec that the trace, the summary and the page read.
+
+A slim value, so that these stages work on any machine that keeps the same columns, and need nothing else of the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..evaluate import FLOAT, Environment, evaluate
+from ..ir import Assign, Expr
+from ..load import Compiled
+
+__all__ = ["LegShape", "RegionShape", "Subject", "subject_of"]
+
+
+@dataclass(frozen=True)
+class LegShape:
+    """A leg; `sign` is −1 for a short one, whose quantity is counted positive, and else 1."""
+
+    name: str
+    instrument: str
+    sign: Literal[1, -1]
+
+
+@dataclass(frozen=True)
+class RegionShape:
+    """A region's register: `column` of the trace, which holds an index into `leaves`."""
+
+    column: str
+    leaves: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One compiled spec, with the parameters of the run put in.
+
+    `limits` are money; `measures` are running totals that the spec's `report` declares, mapped to whether they are money
+    (those split the P&L) or anything else (those are only shown).
+    """
+
+    name: str
+    about: str
+    digest: str
+    columns: tuple[str, ...]
+    fill: Literal["same", "next"]
+    money: str = ""
+    capital: float = 0.0
+    parameters: dict[str, float | int | bool] = field(default_factory=dict)
+    instruments: tuple[str, ...] = ()
+    legs: tuple[LegShape, ...] = ()
+    regions: tuple[RegionShape, ...] = ()
+    states: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    invariants: tuple[str, ...] = ()
+    measures: dict[str, bool] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
+
+
+def subject_of(compiled: Compiled) -> Subject:
+    """Return what the stages after the machine read of a compiled spec."""
+    program = compiled.program
+    environment = Environment(compiled.parameters, FLOAT)
+
+    def constant(expr: Expr) -> float:
+        return float(evaluate(expr, environment))
+
+    # INVARIANT: the block that opens the books begins with the capital (ledger.endowment).
+    opening = next((step for step in program.endow if isinstance(step, Assign)), None)
+    capital = (
+        next((constant(value) for cell, value in opening.targets if cell == "cash"), 0.0) if opening else 0.0
+    )
+    return Subject(
+        name=program.name,
+        about=program.about,
+        digest=compiled.digest,
+        columns=compiled.columns,
+        fill=program.fill,
+        money=program.money,
+        capital=capital,
+        parameters={name: _plain(value) for name, value in compiled.parameters.items()},
+        instruments=tuple(instrument.name for instrument in program.instruments),
+        legs=tuple(
+            LegShape(leg.name, leg.instrument, -1 if leg.side == "short" else 1) for leg in program.legs
+        ),
+        # INVARIANT: an observation begins with one register a region.
+        regions=tuple(
+            RegionShape(column, region.leaves)
+            for column, region in zip(compiled.columns, program.regions, strict=False)
+        ),
+        states=tuple(state.name for state in program.states if state.kind != "compound"),
+        rules=tuple(rule.name for rule in program.rules),
+        invariants=tuple(name for name, _ in program.invariants),
+        measures={name: name == "harvest" for name, _ in program.report.measures},
+        limits={name: constant(limit) for name, limit in program.report.limits},
+    )
+
+
+def _plain(value: object) -> float | int | bool:
+    return value if isinstance(value, (bool, int)) else float(value)  # type: ignore[arg-type]  # a float or a fraction

@@ -1,0 +1,105 @@
+"""Events from outside: what is accepted, what is refused and why.
+
+Values become plain Python numbers here, once, so that no NumPy scalar with arithmetic of its own gets into the machine.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+
+from .diagnostics import suggestion
+from .evaluate import Arithmetic
+from .ir import Event, Field, Program, Value
+
+__all__ = ["Refusal", "accept_fields", "accept_time", "in_order"]
+
+_INT64 = 2**63
+
+
+class Refusal(Exception):
+    """An input that the machine does not take; its text says why."""
+
+
+def in_order(program: Program, event: str, fields: Mapping[str, object]) -> tuple[object, ...]:
+    """Return the values of named fields in declared order.
+
+    Raises:
+        Refusal: an event or a field that the spec does not declare, or a field that is missing.
+    """
+    declared = next((each for each in program.events if each.name == event), None)
+    if declared is None:
+        known = [each.name for each in program.events]
+        help = suggestion(event, known, "the events are " + (", ".join(f"`{name}`" for name in known) or "none"))
+        raise Refusal(f"unknown event `{event}`: {help}")
+    names = [field.name for field in declared.fields]
+    for name in fields:
+        if name not in names:
+            raise Refusal(f"`{event}` has no field `{name}`: {suggestion(name, names, 'it has ' + (', '.join(names) or 'none'))}")
+    for name in names:
+        if name not in fields:
+            raise Refusal(f"`{event}` came without its field `{name}`")
+    return tuple(fields[name] for name in names)
+
+
+def accept_time(time_ns: object, clock: int | None) -> int:
+    """Return the time of an event in int64 nanoseconds.
+
+    Raises:
+        Refusal: it is no such number, or lies before the clock.
+    """
+    if not isinstance(time_ns, numbers.Integral) or isinstance(time_ns, bool):
+        raise Refusal(f"the time {time_ns!r:.40} is not a whole number of nanoseconds")
+    time = int(time_ns)
+    if not -_INT64 <= time < _INT64:
+        raise Refusal(f"the time {time} does not fit in 64 bits")
+    if clock is not None and time < clock:
+        raise Refusal(f"the time {time} is before the last event at {clock}")
+    return time
+
+
+def accept_fields(event: Event, values: Sequence[object], arithmetic: Arithmetic) -> dict[str, Value]:
+    """Return the fields of an event as plain values in range, by qualified name.
+
+    Raises:
+        Refusal: a value of another type, not finite, or out of range.
+    """
+    if len(values) != len(event.fields):
+        raise Refusal(f"`{event.name}` takes {len(event.fields)} values, {len(values)} came")
+    pairs = zip(event.fields, values, strict=True)
+    return {f"{event.name}.{field.name}": _accept(field, value, arithmetic) for field, value in pairs}
+
+
+def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Value:
+    shown = f"`{field.name}` = {value!r:.40}"
+    if field.type == "bool":
+        if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+            return bool(value)
+        raise Refusal(f"{shown} is neither true nor false")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise Refusal(f"{shown} is not a number")
+    if field.type == "int":
+        if not isinstance(value, numbers.Integral):
+            raise Refusal(f"{shown} is not a whole number")
+        number: Value = int(value)
+    else:
+        try:
+            as_float = float(value)
+        except OverflowError:
+            raise Refusal(f"{shown} is too large for a float") from None
+        if as_float != as_float or as_float in (float("inf"), float("-inf")):
+            raise Refusal(f"{shown} is not a finite number")
+        number = arithmetic.real(as_float if not arithmetic.exact or not hasattr(value, "numerator") else value)  # type: ignore[arg-type]  # a Rational
+    if field.low is not None and number < arithmetic_bound(field.low, field, arithmetic):
+        raise Refusal(f"{shown} is below {_shown(field.low)}")
+    if field.high is not None and number > arithmetic_bound(field.high, field, arithmetic):
+        raise Refusal(f"{shown} is above {_shown(field.high)}")
+    return number
+
+
+def arithmetic_bound(bound: Value, field: Field, arithmetic: Arithmetic) -> Value:
+    return int(bound) if field.type == "int" else arithmetic.real(bound)
+
+
+def _shown(bound: Value) -> str:
+    return f"{float(bound):g}"

@@ -1,0 +1,287 @@
+"""The ledger as IR: cash, signed quantities, fees, slippage and carry, in arithmetic that every backend already has.
+
+An accepted order that takes a leg to the quantity `after` becomes
+
+    let delta    = after - q                         let notional = abs(delta * mark)
+    let fee      = fee rate * notional               let slip     = slippage * notional + half_spread * abs(delta)
+    cash     <- cash - side * delta * mark - fee - slip         q <- after
+    average  <- unchanged, or weighted by volume when the leg grows        realised <- realised + gain on what was closed
+
+so that, after every event (DESIGN rule 14),
+
+    Δequity = Σ position · Δmark − fees − slippage + flows          equity − capital = Σ realised + Σ profit − fees − slippage + flows.
+
+With `fill="next"` the slippage to the next mark is booked when that mark comes: `unsettled` is the signed quantity that
+was filled since the last one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from .ir import Assign, Block, Cell, Expr, Instruction, Let, Pool, Propose, Require
+from .diagnostics import Span
+
+__all__ = ["InstrumentTerms", "LegTerms", "accrual", "cells", "endowment", "fill", "funding", "mark", "propose"]
+
+Verb = Literal["increase", "reduce", "target", "close"]
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentTerms:
+    """What trading an instrument costs; every expression is over the parameters."""
+
+    name: str
+    fee: Expr
+    slippage: Expr
+    half_spread: Expr
+    borrow: Expr | None
+    lot: Expr | None
+    minimum_notional: Expr | None
+
+    @property
+    def price(self) -> str:
+        return f"{self.name}.price"
+
+    @property
+    def unsettled(self) -> str:
+        return f"{self.name}.unsettled"
+
+
+@dataclass(frozen=True, slots=True)
+class LegTerms:
+    name: str
+    instrument: InstrumentTerms
+    side: Literal["long", "short", "both"]
+    opening: Expr
+
+    @property
+    def quantity(self) -> str:
+        return f"{self.name}.quantity"
+
+    @property
+    def average(self) -> str:
+        return f"{self.name}.average"
+
+    @property
+    def realised(self) -> str:
+        return f"{self.name}.realised"
+
+
+def cells(
+    instruments: tuple[InstrumentTerms, ...], legs: tuple[LegTerms, ...], units: dict[str, tuple[str, str]], money: str,
+    fill: Literal["same", "next"],
+) -> tuple[Cell, ...]:  # fmt: skip
+    """Return the ledger's cells; `units` gives (quantity, price) units by instrument."""
+
+    def ledger(name: str, unit: str, low: Fraction | None = None) -> Cell:
+        return Cell(name, "real", unit, low, None, Fraction(0), "ledger")
+
+    found = [ledger(instrument.price, units[instrument.name][1]) for instrument in instruments]
+    if fill == "next":
+        found += [ledger(instrument.unsettled, units[instrument.name][0]) for instrument in instruments]
+    if legs:
+        found += [ledger(name, money) for name in ("cash", "fees", "slippage", "flows")]
+    for leg in legs:
+        quantity, price = units[leg.instrument.name]
+        found.append(ledger(leg.quantity, quantity, None if leg.side == "both" else Fraction(0)))
+        found += [ledger(leg.average, price), ledger(leg.realised, money)]
+    return tuple(found)
+
+
+def _signed(pool: Pool, leg: LegTerms, quantity: Expr) -> Expr:
+    return pool.make("neg", (quantity,)) if leg.side == "short" else quantity
+
+
+def _position(pool: Pool, instrument: InstrumentTerms, legs: tuple[LegTerms, ...]) -> Expr | None:
+    """Return the signed quantity of an instrument over all its legs."""
+    total: Expr | None = None
+    for leg in legs:
+        if leg.instrument is instrument:
+            quantity = pool.cell(leg.quantity)
+            if total is None:
+                total = _signed(pool, leg, quantity)
+            else:
+                total = pool.make("sub" if leg.side == "short" else "add", (total, quantity))
+    return total
+
+
+def mark(
+    pool: Pool, instrument: InstrumentTerms, price: Expr, span: Span, fill: Literal["same", "next"], legs: tuple[LegTerms, ...]
+) -> Block:  # fmt: skip
+    """Return the block that moves a mark to `price`, settling what was filled since the last one."""
+    if fill == "same" or not legs:
+        return (Assign(((instrument.price, price),), span),)
+    new, moved = pool.temp(f"{instrument.name} mark"), pool.temp(f"{instrument.name} moved")
+    drift = pool.make("mul", (pool.cell(instrument.unsettled), pool.make("sub", (new, pool.cell(instrument.price)))))
+    return (
+        Let(new.name, price, span),
+        Let(moved.name, drift, span),
+        Assign(
+            (
+                ("cash", pool.make("sub", (pool.cell("cash"), moved))),
+                ("slippage", pool.make("add", (pool.cell("slippage"), moved))),
+                (instrument.unsettled, pool.constant(Fraction(0), "real")),
+                (instrument.price, new),
+            ),
+            span,
+        ),
+    )
+
+
+def _flow(pool: Pool, amount: Expr, span: Span | None) -> Assign:
+    """Return the payment of `amount` out of the cash."""
+    return Assign(
+        (("cash", pool.make("sub", (pool.cell("cash"), amount))), ("flows", pool.make("sub", (pool.cell("flows"), amount)))),
+        span,
+    )
+
+
+def funding(pool: Pool, instrument: InstrumentTerms, rate: Expr, span: Span, legs: tuple[LegTerms, ...]) -> Block:
+    """Return the block in which longs pay `rate` of their position's value, and shorts receive it."""
+    position = _position(pool, instrument, legs)
+    if position is None:
+        return ()
+    value = pool.make("mul", (position, pool.cell(instrument.price)))
+    return (_flow(pool, pool.make("mul", (value, rate)), span),)
+
+
+def accrual(pool: Pool, instruments: tuple[InstrumentTerms, ...], legs: tuple[LegTerms, ...]) -> Block:
+    """Return the block that charges borrow on short positions over the temp `dt`, at the marks so far."""
+    block: list[Instruction] = []
+    zero = pool.constant(Fraction(0), "real")
+    for instrument in instruments:
+        position = _position(pool, instrument, legs)
+        if position is None or instrument.borrow is None:
+            continue
+        short = pool.make("max", (pool.make("neg", (position,)), zero))
+        value = pool.make("mul", (short, pool.cell(instrument.price)))
+        charge = pool.make("mul", (pool.make("mul", (value, instrument.borrow)), pool.temp("dt")))
+        block.append(_flow(pool, charge, None))
+    return tuple(block)
+
+
+def endowment(pool: Pool, legs: tuple[LegTerms, ...], capital: Expr, span: Span) -> Block:
+    """Return the block that opens the books: cash is the capital less what the opening positions are worth."""
+    block: list[Instruction] = [Assign((("cash", capital),), span)]
+    for leg in legs:
+        quantity, price = pool.temp(f"{leg.name} opening"), pool.cell(leg.instrument.price)
+        worth = pool.make("mul", (quantity, price))
+        block.append(Let(quantity.name, leg.opening, span))
+        if leg.side != "both":
+            zero = pool.constant(Fraction(0), "real")
+            block.append(Require(pool.make("ge", (quantity, zero), "bool"), f"`{leg.name}` opens below 0", span))
+        block.append(
+            Assign(
+                (
+                    (leg.quantity, quantity),
+                    (leg.average, price),
+                    ("cash", pool.make("add" if leg.side == "short" else "sub", (pool.cell("cash"), worth))),
+                ),
+                span,
+            )
+        )
+    return tuple(block)
+
+
+def propose(pool: Pool, leg: LegTerms, verb: Verb, amount: Expr | None, span: Span) -> Block:
+    """Return the block that proposes an order: checks, then the quantity to reach in whole lots.
+
+    `increase` and `reduce` enlarge and shrink |quantity| by an amount ≥ 0; `target` names the quantity; `close` is 0.
+    """
+    zero = pool.constant(Fraction(0), "real")
+    if verb == "close":
+        return (Propose(leg.name, verb, zero, span),)
+    assert amount is not None
+    quantity = pool.cell(leg.quantity)
+    wanted, block = pool.temp(f"{leg.name} wanted"), list[Instruction]()
+    if verb == "target":
+        block.append(Let(wanted.name, amount, span))
+    else:
+        size = pool.temp(f"{leg.name} amount")
+        block.append(Let(size.name, amount, span))
+        block.append(Require(pool.make("ge", (size, zero), "bool"), f"the amount to {verb} `{leg.name}` by is below 0", span))
+        grown, shrunk = pool.make("add", (quantity, size)), pool.make("sub", (quantity, size))
+        up, down = (grown, shrunk) if verb == "increase" else (shrunk, grown)
+        if leg.side == "both":
+            negative = pool.make("lt", (quantity, zero), "bool")
+            block.append(Let(wanted.name, pool.make("select", (negative, down, up)), span))
+        else:
+            block.append(Let(wanted.name, up, span))
+    if leg.side != "both":
+        block.append(Require(pool.make("ge", (wanted, zero), "bool"), f"the order takes `{leg.name}` below 0", span))
+    after = _in_lots(pool, leg, wanted)
+    return (*block, Propose(leg.name, verb, after, span))
+
+
+# Room for the rounding of a quotient: 0.3 / 0.1 is three lots, not two.
+_LOT_SLACK = Fraction(1, 10**9)
+
+
+def _in_lots(pool: Pool, leg: LegTerms, wanted: Expr) -> Expr:
+    """Return `wanted` with its change from today cut to whole lots, and no change where that is too small to send."""
+    instrument, quantity = leg.instrument, pool.cell(leg.quantity)
+    after = wanted
+    if instrument.lot is not None:
+        change = pool.make("sub", (wanted, quantity))
+        slack = pool.constant(_LOT_SLACK, "real")
+        lots = pool.make("floor", (pool.make("add", (pool.make("div", (pool.make("abs", (change,)), instrument.lot)), slack)),))
+        size = pool.make("mul", (lots, instrument.lot))
+        zero = pool.constant(Fraction(0), "real")
+        falls = pool.make("lt", (change, zero), "bool")
+        after = pool.make("select", (falls, pool.make("sub", (quantity, size)), pool.make("add", (quantity, size))))
+        if leg.side != "both":
+            # Closing a last odd lot must not overshoot zero by a rounding.
+            after = pool.make("max", (after, zero))
+    if instrument.minimum_notional is not None:
+        change = pool.make("sub", (after, quantity))
+        notional = pool.make("abs", (pool.make("mul", (change, pool.cell(instrument.price))),))
+        small = pool.make("lt", (notional, instrument.minimum_notional), "bool")
+        after = pool.make("select", (small, quantity, after))
+    return after
+
+
+def fill(pool: Pool, leg: LegTerms, mode: Literal["same", "next"]) -> Block:
+    """Return the block that books an accepted order which takes the leg to the temp `after`."""
+    make, cell = pool.make, pool.cell
+    terms = leg.instrument
+    after, delta, notional = pool.temp("after"), pool.temp("delta"), pool.temp("notional")
+    fee, slip = pool.temp("fee"), pool.temp("slip")
+    quantity, average, price = cell(leg.quantity), cell(leg.average), cell(terms.price)
+    zero = pool.constant(Fraction(0), "real")
+    cost = make("mul", (delta, price))
+    paid = make("add" if leg.side == "short" else "sub", (cell("cash"), cost))
+    spread = make("mul", (terms.half_spread, make("abs", (delta,))))
+    weighted = make("add", (make("mul", (average, quantity)), make("mul", (price, delta))))
+    volume_weighted = make("div", (weighted, after))
+    gain = make("sub", (average, price) if leg.side == "short" else (price, average))
+    if leg.side == "both":
+        same_side = make("ge", (make("mul", (quantity, delta)), zero), "bool")
+        crosses = make("lt", (make("mul", (quantity, after)), zero), "bool")
+        new_average = make("select", (same_side, volume_weighted, make("select", (crosses, price, average))))
+        closed = make("select", (same_side, zero, make("select", (crosses, quantity, make("neg", (delta,))))))
+    else:
+        grows = make("gt", (delta, zero), "bool")
+        new_average = make("select", (grows, volume_weighted, average))
+        closed = make("select", (grows, zero, make("neg", (delta,))))
+    empty = make("eq", (after, zero), "bool")
+    targets = [
+        ("cash", make("sub", (make("sub", (paid, fee)), slip))),
+        ("fees", make("add", (cell("fees"), fee))),
+        ("slippage", make("add", (cell("slippage"), slip))),
+        (leg.realised, make("add", (cell(leg.realised), make("mul", (gain, closed))))),
+        (leg.average, make("select", (empty, zero, new_average))),
+        (leg.quantity, after),
+    ]
+    if mode == "next":
+        traded = make("sub" if leg.side == "short" else "add", (cell(terms.unsettled), delta))
+        targets.append((terms.unsettled, traded))
+    return (
+        Let("delta", make("sub", (after, quantity))),
+        Let("notional", make("abs", (cost,))),
+        Let("fee", make("mul", (terms.fee, notional))),
+        Let("slip", make("add", (make("mul", (terms.slippage, notional)), spread))),
+        Assign(tuple(targets)),
+    )

@@ -1,0 +1,212 @@
+"""Loading is compiling: from a file to a spec whose every name, type and unit has been checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from .diagnostics import Diagnostic, Findings, SpecError
+from .ir import Call, Parameter, Program, Value
+from .lower import lower
+from .printer import digest
+from .registry import Registry, builtin_registry
+from .shape import read_shape
+from .source import Document, parse_text, read
+
+if TYPE_CHECKING:
+    from .backends.live import Machine
+    from .backends.python import Source
+
+__all__ = ["Compiled", "ParameterError", "Spec", "load", "loads"]
+
+Fill = Literal["same", "next"]
+
+
+class ParameterError(ValueError):
+    """A parameter that a spec does not have, or a value outside its type or range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Whether a backend can run a spec, and why not."""
+
+    backend: str
+    able: bool
+    reason: str
+
+
+class Spec:
+    """A checked spec: compile it with parameters, as often as wanted."""
+
+    def __init__(self, document: Document, programs: Mapping[str, Program], diagnostics: tuple[Diagnostic, ...], registry: Registry) -> None:
+        self._document = document
+        self._programs = programs
+        self._registry = registry
+        self._sources: dict[str, Source] = {}
+        self.diagnostics = diagnostics
+        """What was found that is no error: warnings, notes and waived errors."""
+
+    @property
+    def name(self) -> str:
+        return self.program("same").name
+
+    @property
+    def file(self) -> str:
+        return self._document.file
+
+    @cached_property
+    def source_sha256(self) -> str:
+        """The SHA-256 of the file's text, in hex."""
+        return hashlib.sha256(self._document.text.encode()).hexdigest()
+
+    @property
+    def text(self) -> str:
+        return self._document.text
+
+    def program(self, fill: Fill = "same") -> Program:
+        """Return the IR."""
+        return self._programs[fill]
+
+    def compile(self, *, fill: Fill = "same", **parameters: str | float | int | bool) -> Compiled:
+        """Return the spec with its parameters bound; text is read as a constant with units, e.g. ``tau_max="30d"``.
+
+        Raises:
+            ParameterError: an unknown parameter, or a value that does not fit its declaration.
+        """
+        program = self._programs[fill]
+        known = {parameter.name: parameter for parameter in program.parameters}
+        for name in parameters:
+            if name not in known:
+                from .diagnostics import suggestion
+
+                help = suggestion(name, known, "the params are " + (", ".join(f"`{each}`" for each in known) or "none"))
+                raise ParameterError(f"unknown param `{name}`: {help}")
+        values: dict[str, Value] = {}
+        for name, parameter in known.items():
+            exact = _parameter_value(parameter, parameters[name]) if name in parameters else parameter.default
+            values[name] = float(exact) if parameter.type == "real" else exact
+        return Compiled(self, program, values, self._registry)
+
+    def live_source(self, fill: Fill) -> Source:
+        """Return the generated code of the live backend, made once however many parameter sets use it."""
+        if fill not in self._sources:
+            from .backends.python import source_of
+
+            self._sources[fill] = source_of(self.program(fill))
+        return self._sources[fill]
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Return which backends can run this spec, and why the others cannot."""
+        program = self.program("same")
+        found = [Capability("reference", True, ""), Capability("live", True, "")]
+        nested = any(isinstance(instruction, Call) for event in program.events for instruction in event.observe)
+        reason = "not in this version" + ("; it binds Python functions, which a native sweep cannot call" if nested else "")
+        return (*found, Capability("sweep", False, reason), Capability("prove", False, "not in this version"))
+
+
+class Compiled:
+    """A spec with its parameters: makes machines."""
+
+    def __init__(self, spec: Spec, program: Program, parameters: Mapping[str, Value], registry: Registry) -> None:
+        self.spec = spec
+        self.program = program
+        self.parameters = parameters
+        self.registry = registry
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 that names the program."""
+        return digest(self.program)
+
+    @cached_property
+    def _machine_class(self) -> type[Machine]:
+        from .backends.live import generate
+
+        return generate(self)
+
+    def machine(self) -> Machine:
+        """Return a new machine, not yet started."""
+        return self._machine_class()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of what `Machine.observation()` returns, in order."""
+        return self._machine_class.columns
+
+
+def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> Fraction | int | bool:
+    """Return a parameter's exact value from text or a number, checked against its declaration."""
+    from .check import Checker
+    from .declare import constant
+    from .ir import Pool
+    from .symbols import Symbols
+    from .units import parse_unit
+
+    name = parameter.name
+    if parameter.type == "bool" and isinstance(given, bool):
+        return given
+    if isinstance(given, bool) and parameter.type != "bool":
+        raise ParameterError(f"`{name}` is a number, not true or false")
+    text = given if isinstance(given, str) else repr(float(given)) if isinstance(given, float) else str(given)
+    bases = tuple(base for base in _bases(parameter.unit) if base != "s")
+    findings = Findings()
+    try:
+        document = parse_text(f"value: {_quoted(text)}\n", f"--set {name}")
+        checker = Checker(document, Symbols(bases=bases), Pool(), findings)
+        value = constant(checker, ("value",), parameter.type, parse_unit(parameter.unit, bases), f"`{name}`")
+    except SpecError as error:
+        raise ParameterError(f"`{name}`: {error.diagnostics[0].message}") from None
+    if value is None or findings.errors:
+        first = findings.errors[0]
+        raise ParameterError(f"{first.message}: {first.help}" if name in first.message else f"`{name}`: {first.message}: {first.help}")
+    if (parameter.low is not None and value < parameter.low) or (parameter.high is not None and value > parameter.high):
+        low = "-" if parameter.low is None else f"{float(parameter.low):g}"
+        high = "-" if parameter.high is None else f"{float(parameter.high):g}"
+        unit = "" if parameter.unit == "1" else f" {parameter.unit}"
+        raise ParameterError(f"`{name}` = {text} is outside its range [{low}, {high}]{unit}")
+    return Fraction(value) if parameter.type == "real" else value
+
+
+def _bases(unit: str) -> tuple[str, ...]:
+    import re
+
+    return tuple(re.findall(r"[A-Za-z]\w*", unit))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def load(path: str | Path, *, permit: Iterable[str] = (), registry: Registry | None = None) -> Spec:
+    """Read, check and lower a spec.
+
+    Args:
+        path: a YAML or JSON file.
+        permit: codes of findings that are waived: they are told as warnings.
+        registry: the functions that it may bind; the shipped and installed ones by default.
+
+    Raises:
+        SpecError: every mistake of the file, in its order.
+    """
+    return _check(read(path), permit, registry)
+
+
+def loads(text: str, file: str = "<text>", *, permit: Iterable[str] = (), registry: Registry | None = None) -> Spec:
+    """Check a spec that is already in memory; see `load`."""
+    return _check(parse_text(text, file), permit, registry)
+
+
+def _check(document: Document, permit: Iterable[str], registry: Registry | None) -> Spec:
+    findings = Findings(permit)
+    registry = builtin_registry() if registry is None else registry
+    shape, left_out = read_shape(document, findings)
+    build = None if shape is None else lower(shape, document, registry, findings, left_out)
+    if findings.errors or build is None:
+        raise SpecError(findings, {document.file: document.text})
+    programs = {fill: build(fill) for fill in ("same", "next")}  # type: ignore[arg-type]  # the two literals of Fill
+    return Spec(document, programs, tuple(findings), registry)

@@ -1,0 +1,380 @@
+"""The typed model of a spec: its shape, before any name or expression is looked at.
+
+The published JSON Schema (`schemas/spec.v1.schema.json`) is generated from these classes, so each field carries the
+description and the example that an editor shows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic.functional_validators import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+__all__ = ["Spec"]
+
+NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
+FUNCTION = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$"
+
+
+def _expression(value: Any) -> Any:
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    raise PydanticCustomError("expression", "an expression (text, a number, true or false) is expected here")
+
+
+Expression = Annotated[
+    Any,
+    BeforeValidator(_expression),
+    WithJsonSchema({"type": ["string", "number", "boolean"], "description": "an expression, see docs/language.md"}),
+]
+Name = Annotated[str, Field(pattern=NAME, max_length=64, description="a name: letters, digits, single underscores")]
+EventName = Annotated[str, Field(max_length=128, description="an event, or a prefix such as `error.*`")]
+UnitText = Annotated[str, Field(max_length=100, description="a product of base units", examples=["USD/IDX", "1/s"])]
+About = Annotated[str, Field(max_length=4000, description="what it is, in plain words", examples=["one-way fee"])]
+Range = Annotated[
+    list[Expression],
+    Field(min_length=2, max_length=2, description="smallest and largest value, both allowed", examples=[[0, 1]]),
+]
+
+
+def _mapping_or_one(value: Any) -> str:
+    return "mapping" if isinstance(value, (dict, BaseModel)) else "one"
+
+
+def _one_or_list(value: Any) -> str:
+    return "list" if isinstance(value, list) else "one"
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True)
+
+
+class FieldShape(_Shape):
+    """A field of an event."""
+
+    type: Literal["real", "int", "bool"] = Field("real", description="its type", examples=["real"])
+    unit: UnitText | None = Field(None, description="its unit; none for a pure number", examples=["USD/IDX"])
+    range: Range | None = Field(None, description="values outside are refused", examples=[[0.01, 1e7]])
+    about: About | None = Field(None, description="what it is", examples=["last traded price"])
+
+
+class ParameterShape(_Shape):
+    """A constant of one run, set by `--set name=value`."""
+
+    default: Expression = Field(description="its value unless set", examples=[8])
+    type: Literal["real", "int", "bool"] = Field("real", description="its type", examples=["real"])
+    unit: UnitText | None = Field(None, description="its unit; none for a pure number", examples=["USD"])
+    range: Range | None = Field(None, description="checked at load and assumed by proofs", examples=[[6, 10]])
+    about: About | None = Field(None, description="what it is", examples=["band half-width in fees"])
+
+
+class InstrumentShape(_Shape):
+    """Something with a price. Its last mark is `NAME.price`, in scope everywhere."""
+
+    unit: UnitText = Field(description="the unit of a quantity of it", examples=["IDX"])
+    price: Annotated[
+        Annotated[Expression, Tag("one")] | Annotated[dict[Name, Expression], Tag("mapping")],
+        Discriminator(_mapping_or_one),
+    ] = Field(
+        description="its mark, or one mark for each event that sets it", examples=["tick.price"]
+    )
+    fee: Expression = Field(0, description="share of the notional paid on each order", examples=["0.0005"])
+    slippage: Expression = Field(0, description="share of the notional lost on each fill", examples=["0.0001"])
+    half_spread: Expression = Field(0, description="price lost on each unit filled", examples=["0.25 USD"])
+    borrow: Expression = Field(0, description="rate paid on a short position, per second", examples=["0.02 / 365d"])
+    funding: dict[Name, Expression] = Field(
+        {}, description="share of the position's value paid by longs on an event", examples=[{"funding": "funding.rate"}]
+    )
+    lot: Expression | None = Field(None, description="orders are cut to multiples of it", examples=["0.001"])
+    minimum_notional: Expression | None = Field(None, description="smaller orders are not sent", examples=["10"])
+    about: About | None = Field(None, description="what it is", examples=["front E-mini future"])
+
+
+class LegShape(_Shape):
+    """A position in one instrument."""
+
+    instrument: Name = Field(description="what it holds", examples=["index"])
+    side: Literal["long", "short", "both"] = Field(
+        description="long and short quantities are at least 0; `both` is signed", examples=["long"]
+    )
+    quantity: Expression = Field(0, description="opening quantity, endowed at the first mark", examples=["stake / price"])
+    about: About | None = Field(None, description="what it is for", examples=["the hedge"])
+
+
+class StateShape(_Shape):
+    """A cell: a value that actions set and a snapshot carries."""
+
+    initial: Expression = Field(description="its first value", examples=["price"])
+    type: Literal["real", "int", "bool"] = Field("real", description="its type", examples=["real"])
+    unit: UnitText | None = Field(None, description="its unit; none for a pure number", examples=["USD/IDX"])
+    range: Range | None = Field(None, description="checked after every transition", examples=[[0, 1]])
+    about: About | None = Field(None, description="what it is", examples=["price of the last trade"])
+
+
+class WindowShape(_Shape):
+    """The last values of an expression, handed to bound functions as an array, oldest first."""
+
+    of: Expression = Field(description="the value that is kept", examples=["price / previous(price) - 1"])
+    on: Name = Field(description="the event that adds a value", examples=["tick"])
+    length: int = Field(ge=1, le=1_000_000, description="how many values are kept", examples=[250])
+    until_full: Literal["skip", "partial"] = Field(
+        description="`skip`: calls that read it wait and keep their initial results; `partial`: they see what there is",
+        examples=["skip"],
+    )
+    about: About | None = Field(None, description="what it is", examples=["daily returns"])
+
+
+class ObservedCall(_Shape):
+    """A bound function, called on each event; its results are values that guards and lets can use."""
+
+    call: Annotated[str, Field(pattern=FUNCTION, max_length=200)] = Field(
+        description="a name that `hedgerow bindings` lists", examples=["risk.value_at_risk_within"]
+    )
+    with_: dict[Name, Expression] = Field(
+        {}, alias="with", description="its arguments; a window by name", examples=[{"returns": "returns"}]
+    )
+    initial: (
+        Annotated[
+            Annotated[Expression, Tag("one")] | Annotated[dict[Name, Expression], Tag("mapping")],
+            Discriminator(_mapping_or_one),
+        ]
+        | None
+    ) = Field(
+        None, description="results before the first call", examples=[{"ok": True, "value": 0}]
+    )
+
+
+Observed = Annotated[
+    Annotated[Expression, Tag("one")] | Annotated[ObservedCall, Tag("mapping")], Discriminator(_mapping_or_one)
+]
+
+
+class SetStep(_Shape):
+    """Set cells, all from the values before."""
+
+    set: dict[Name, Expression] = Field(min_length=1, description="cells and their new values", examples=[{"anchor": "price"}])
+
+
+class LetStep(_Shape):
+    """Bind names for the rest of the list, once."""
+
+    let: dict[Name, Expression] = Field(min_length=1, description="names and values", examples=[{"bite": "beta * step"}])
+
+
+class IncreaseStep(_Shape):
+    """Order more of a leg."""
+
+    increase: dict[Name, Expression] = Field(min_length=1, description="legs and amounts ≥ 0", examples=[{"long": "1"}])
+
+
+class ReduceStep(_Shape):
+    """Order less of a leg."""
+
+    reduce: dict[Name, Expression] = Field(min_length=1, description="legs and amounts ≥ 0", examples=[{"long": "1"}])
+
+
+class TargetStep(_Shape):
+    """Order what takes a leg to a quantity, netted to one order."""
+
+    target: dict[Name, Expression] = Field(min_length=1, description="legs and quantities", examples=[{"long": "2"}])
+
+
+class CloseStep(_Shape):
+    """Order what takes legs to exactly 0."""
+
+    close: Annotated[
+        Annotated[Name, Tag("one")] | Annotated[list[Name], Tag("list")], Discriminator(_one_or_list)
+    ] = Field(description="a leg, or several", examples=[["long", "short"]])
+
+
+class RaiseStep(_Shape):
+    """Queue an internal event, processed in this macrostep."""
+
+    raise_: Annotated[
+        Annotated[Name, Tag("one")] | Annotated[dict[Name, dict[Name, Expression]], Tag("mapping")],
+        Discriminator(_mapping_or_one),
+    ] = Field(
+        alias="raise", description="an event, or an event with its fields", examples=["alarm"]
+    )
+
+
+class CallStep(_Shape):
+    """Call a bound function and keep its results in cells."""
+
+    call: Annotated[str, Field(pattern=FUNCTION, max_length=200)] = Field(
+        description="a name that `hedgerow bindings` lists", examples=["sizing.hedge_curve"]
+    )
+    with_: dict[Name, Expression] = Field({}, alias="with", description="its arguments", examples=[{"score": "score"}])
+    into: Annotated[
+        Annotated[Name, Tag("one")] | Annotated[dict[Name, Name], Tag("mapping")], Discriminator(_mapping_or_one)
+    ] = Field(
+        description="the cell for the result, or a cell for each field of it", examples=[{"hedge": "ratio"}]
+    )
+
+
+_STEPS: dict[str, type[_Shape]] = {
+    "set": SetStep, "let": LetStep, "increase": IncreaseStep, "reduce": ReduceStep, "target": TargetStep,
+    "close": CloseStep, "raise": RaiseStep, "call": CallStep,
+}  # fmt: skip
+
+
+def _step_tag(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "name"
+    if isinstance(value, dict):
+        for key in value:
+            if key in _STEPS:
+                return str(key)
+    for key, shape in _STEPS.items():
+        if isinstance(value, shape):
+            return key
+    return None
+
+
+Step = Annotated[
+    Annotated[Name, Tag("name")]
+    | Annotated[SetStep, Tag("set")]
+    | Annotated[LetStep, Tag("let")]
+    | Annotated[IncreaseStep, Tag("increase")]
+    | Annotated[ReduceStep, Tag("reduce")]
+    | Annotated[TargetStep, Tag("target")]
+    | Annotated[CloseStep, Tag("close")]
+    | Annotated[RaiseStep, Tag("raise")]
+    | Annotated[CallStep, Tag("call")],
+    Discriminator(
+        _step_tag,
+        custom_error_type="step",
+        custom_error_message="an action is expected here: the name of one, or one of set, let, increase, reduce, target, "
+        "close, raise, call",
+    ),
+]
+
+
+Steps = Annotated[
+    Annotated[Step, Tag("one")] | Annotated[list[Step], Tag("list")],
+    Discriminator(_one_or_list),
+    Field(description="an action by name, one step, or a list that runs in order"),
+]
+
+
+class TransitionShape(_Shape):
+    """A transition; without `to` it stays where it is and only acts."""
+
+    name: Name | None = Field(None, description="its name in traces, `since(…)` and reports", examples=["freeze"])
+    if_: Expression | None = Field(None, alias="if", description="its guard; none is true", examples=["price > anchor"])
+    to: Name | None = Field(None, description="the state it goes to", examples=["paused"])
+    do: Steps | None = Field(None, description="what it does", examples=["re_anchor"])
+    about: About | None = Field(None, description="why it is there", examples=["friction ate the edge"])
+
+
+Transitions = Annotated[
+    Annotated[TransitionShape, Tag("one")] | Annotated[list[TransitionShape], Tag("list")],
+    Discriminator(_one_or_list),
+    Field(description="one transition, or several of which the first whose guard holds fires"),
+]
+
+
+class NodeShape(_Shape):
+    """A state of the machine (a mode); one with `states` is nested."""
+
+    initial: Name | None = Field(None, description="the nested state entered first", examples=["watching"])
+    states: dict[Name, NodeShape] = Field({}, description="nested states", examples=[{"watching": {}}])
+    entry: Steps | None = Field(None, description="done when it is entered", examples=["re_anchor"])
+    exit: Steps | None = Field(None, description="done when it is left", examples=["re_anchor"])
+    on: dict[EventName, Transitions] = Field(
+        {}, description="transitions by event, tried from the top", examples=[{"stop": {"to": "flat"}}]
+    )
+    always: Transitions | None = Field(
+        None, description="transitions that need no event", examples=[{"if": "gross == 0", "to": "flat"}]
+    )
+    final: bool = Field(False, description="whether it ends the machine, or its parent", examples=[True])
+    tags: list[Name] = Field([], description="words that reports and other regions look for", examples=[["halted"]])
+    about: About | None = Field(None, description="what the mode is for", examples=["no new trades"])
+
+
+class MachineShape(_Shape):
+    """The statechart (W3C SCXML)."""
+
+    initial: Name = Field(description="the state entered first", examples=["active"])
+    states: dict[Name, NodeShape] = Field(min_length=1, description="the modes", examples=[{"active": {}}])
+    fail_safe: Name | None = Field(
+        None, description="where an error that nothing else handles leads; mandatory with legs or bound functions",
+        examples=["halted"],
+    )  # fmt: skip
+
+
+class RankingShape(_Shape):
+    """A claim that something ends: each firing shrinks a measure, and time forces a firing."""
+
+    while_: Name = Field(alias="while", description="the state in which it holds", examples=["winding_down"])
+    by: Name = Field(description="the transition that shrinks the measure", examples=["exit_step"])
+    measure: Expression = Field(description="what shrinks", examples=["gross"])
+    factor: Expression = Field(description="by at least this factor at each firing", examples=["1 - eta"])
+    until: Expression = Field(description="down to this", examples=["residue"])
+    within: Expression = Field(description="the longest time between two firings", examples=["exit_every"])
+
+
+class ReportShape(_Shape):
+    """What the report of a run shows of this spec."""
+
+    harvest: dict[Name, Expression] = Field(
+        {}, description="money earned by a transition, evaluated before its actions", examples=[{"up": "step * distance"}]
+    )
+    overshoot: dict[Name, Expression] = Field(
+        {}, description="share by which a trigger was overshot when it fired", examples=[{"up": "distance / band - 1"}]
+    )
+    limits: dict[Literal["net", "gross"], Expression] = Field(
+        {}, description="limits on net and gross notional, over the parameters", examples=[{"net": "net_max"}]
+    )
+
+
+class Spec(_Shape):
+    """A hedging strategy, its modes and its claims."""
+
+    hedgerow: Literal[1] = Field(description="the version of the language", examples=[1])
+    name: Name = Field(description="its name", examples=["band_limited_hedge"])
+    about: About | None = Field(None, description="what it does and how it can lose money", examples=["Holds two legs."])
+    units: list[Name] = Field([], description="base units, besides s for seconds", examples=[["USD", "IDX"]])
+    capital: dict[Name, Expression] | None = Field(
+        None, min_length=1, max_length=1, description="cash at the start, in one unit; mandatory with legs",
+        examples=[{"USD": 1000000}],
+    )  # fmt: skip
+    events: dict[Name, dict[Name, FieldShape]] = Field(
+        {}, description="what can happen, with its fields; each event also carries its time",
+        examples=[{"tick": {"price": {"unit": "USD/IDX"}}}],
+    )  # fmt: skip
+    params: dict[Name, ParameterShape] = Field({}, description="constants of one run", examples=[{"k": {"default": 8}}])
+    instruments: dict[Name, InstrumentShape] = Field(
+        {}, description="what can be held", examples=[{"index": {"unit": "IDX", "price": "tick.price"}}]
+    )
+    legs: dict[Name, LegShape] = Field(
+        {}, description="positions; the ledger keeps them", examples=[{"long": {"instrument": "index", "side": "long"}}]
+    )
+    state: dict[Name, StateShape] = Field({}, description="cells that actions set", examples=[{"anchor": {"initial": "price"}}])
+    let: dict[Name, Expression] = Field({}, description="named expressions, expanded where used", examples=[{"band": "k * fee"}])
+    windows: dict[Name, WindowShape] = Field(
+        {}, description="histories for bound functions",
+        examples=[{"returns": {"of": "price / previous(price) - 1", "on": "tick", "length": 250, "until_full": "skip"}}],
+    )  # fmt: skip
+    observe: dict[Name, dict[Name, Observed]] = Field(
+        {}, description="values computed once on each event, before any guard, from the top",
+        examples=[{"tick": {"calm": "streak(distance < band, max=100)"}}],
+    )  # fmt: skip
+    machine: MachineShape = Field(description="the modes and their transitions", examples=[{"initial": "on", "states": {"on": {}}}])
+    actions: dict[Name, Steps] = Field({}, description="named actions", examples=[{"re_anchor": [{"set": {"anchor": "price"}}]}])
+    invariants: dict[Name, Expression] = Field(
+        {}, description="claims that hold after every event; `before` is the state when it came",
+        examples=[{"gross_never_grows": "gross <= before.gross"}],
+    )  # fmt: skip
+    helpers: dict[Name, Expression] = Field({}, description="what a proof needs to know besides", examples=[{"sane": "anchor > 0"}])
+    decreases: dict[Name, RankingShape] = Field(
+        {}, description="claims that something ends",
+        examples=[{"exit_ends": {"while": "winding_down", "by": "exit_step", "measure": "gross", "factor": "1 - eta",
+                                 "until": "residue", "within": "exit_every"}}],
+    )  # fmt: skip
+    report: ReportShape = Field(
+        default_factory=lambda: ReportShape.model_validate({}), description="what the report of a run shows",
+        examples=[{"limits": {"gross": "gross_max"}}],
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""Invariants as they are monitored in floats: the same claim, with room for rounding.
+
+A proof over the reals may make `gross <= before.gross` exactly true where doubles miss it by the last bit, so a monitor
+gives each comparison of reals a relative tolerance of 1e-9:
+
+    a <= b      ->      a - b <= 1e-9 * max(abs(a), abs(b))
+
+in the direction that lets the whole claim hold. A premise is tightened instead, so that it does not bind for a rounding.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from .ir import Expr, Pool
+
+__all__ = ["TOLERANCE", "monitor"]
+
+TOLERANCE = Fraction(1, 10**9)
+
+
+def monitor(pool: Pool, claim: Expr) -> Expr:
+    """Return the claim with room for rounding."""
+    return _loosen(pool, claim, True)
+
+
+def _loosen(pool: Pool, expr: Expr, holds: bool) -> Expr:
+    """Return `expr` made easier to hold (`holds`), or easier to fail."""
+    match expr.op:
+        case "not":
+            return pool.make("not", (_loosen(pool, expr.args[0], not holds),), "bool")
+        case "and" | "or":
+            return pool.make(expr.op, tuple(_loosen(pool, argument, holds) for argument in expr.args), "bool")
+        case "select" if expr.type == "bool":
+            condition, then, otherwise = expr.args
+            return pool.make("select", (condition, _loosen(pool, then, holds), _loosen(pool, otherwise, holds)), "bool")
+        case "lt" | "le" | "gt" | "ge" | "eq" | "ne" if expr.args[0].type == "real":
+            return _compare(pool, expr, holds)
+    return expr
+
+
+def _compare(pool: Pool, expr: Expr, holds: bool) -> Expr:
+    left, right = expr.args
+    sizes = pool.make("abs", (left,)), pool.make("abs", (right,))
+    room = pool.make("mul", (pool.constant(TOLERANCE, "real"), pool.make("max", sizes)))
+    gap = pool.make("sub", (left, right))
+    if expr.op in ("eq", "ne"):
+        # Equality is loosened where it must hold; where it is a premise (or `ne` a claim) it stays exact.
+        near = pool.make("le", (pool.make("abs", (gap,)), room), "bool")
+        if expr.op == "eq":
+            return near if holds else expr
+        return expr if holds else pool.make("not", (near,), "bool")
+    below = expr.op in ("lt", "le")
+    edge = room if below == holds else pool.make("neg", (room,))
+    return pool.make(expr.op, (gap, edge), "bool")

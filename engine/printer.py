@@ -1,0 +1,164 @@
+"""Programs and expressions as text, and the digest that names a program.
+
+The text is for people and for golden tests; the digest covers everything that a run depends on, and nothing that only a
+reader of the file sees (comments, `about`, places).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from fractions import Fraction
+from typing import Any
+
+from .diagnostics import Span
+from .ir import Assign, Block, Call, Expr, Let, Program, Propose, Push, Raise, Require, Source
+
+__all__ = ["digest", "expression_text", "program_text"]
+
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==",
+          "ne": "!=", "and": "and", "or": "or"}  # fmt: skip
+_LONGEST = 160
+
+
+def expression_text(expr: Expr) -> str:
+    """Return the expression in the language's own spelling; a long one by the start of its digest."""
+    if expr.size > 60:
+        return f"expr:{_expression_digest(expr, {})[:16]}"
+    text = _text(expr)
+    return text if len(text) <= _LONGEST else f"expr:{_expression_digest(expr, {})[:16]}"
+
+
+def _text(expr: Expr) -> str:
+    arguments = [_text(argument) for argument in expr.args]
+    if expr.op in _INFIX:
+        return f"({arguments[0]} {_INFIX[expr.op]} {arguments[1]})"
+    match expr.op:
+        case "const":
+            return _constant(expr.value)
+        case "param" | "cell" | "field" | "temp":
+            return expr.name
+        case "before":
+            return f"before.{expr.name}"
+        case "now":
+            return "now"
+        case "active":
+            return f"In({'|'.join(expr.states)})"
+        case "was":
+            return f"was({'|'.join(expr.states)})"
+        case "neg":
+            return f"-{arguments[0]}"
+        case "not":
+            return f"(not {arguments[0]})"
+        case "select":
+            return f"({arguments[1]} if {arguments[0]} else {arguments[2]})"
+        case "seconds":
+            return f"seconds({arguments[0]} - {arguments[1]})"
+    return f"{expr.op}({', '.join(arguments)})"
+
+
+def _constant(value: Fraction | int | bool | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Fraction) and value.denominator != 1:
+        as_float = float(value)
+        return repr(as_float) if Fraction(repr(as_float)) == value else str(value)
+    return str(value)
+
+
+def program_text(program: Program) -> str:
+    """Return the whole program, one declaration or instruction a line."""
+    lines = [f"program {program.name} fill={program.fill} money={program.money} start={program.start_event or 'any'}"]
+    for p in program.parameters:
+        lines.append(f"param {p.name}: {p.type} [{p.unit}] = {_constant(p.default)} in {_range(p.low, p.high)}")
+    for cell in program.cells:
+        low_high = _range(cell.low, cell.high)
+        lines.append(f"cell {cell.name}: {cell.type} [{cell.unit}] {cell.kind} = {_constant(cell.initial)} in {low_high}")
+    for window in program.windows:
+        lines.append(f"window {window.name}: {window.length} {'waits' if window.waits else 'partial'}")
+    for title, block in (("begin", program.begin), ("endow", program.endow), ("accrue", program.accrue)):
+        lines += _block(title, block)
+    for leg in program.legs:
+        lines += _block(f"fill {leg.name}: {leg.side} {leg.instrument}", leg.fill)
+    for event in program.events:
+        fields = ", ".join(f"{f.name}: {f.type} [{f.unit}] in {_range(f.low, f.high)}" for f in event.fields)
+        lines.append(f"event {event.name}({fields})")
+        lines += _block("  marks", event.marks) + _block("  observe", event.observe)
+    for state in program.states:
+        tags = f" tags={','.join(state.tags)}" if state.tags else ""
+        inside = f" in {state.parent}" if state.parent else ""
+        lines.append(f"state {state.name}: {state.kind}{inside} region={state.region}{tags}")
+        lines += _block("  entry", state.entry) + _block("  exit", state.exit)
+    for rule in program.rules:
+        guard = f" if {expression_text(rule.guard)}" if rule.guard is not None else ""
+        target = f" -> {rule.target} entering {','.join(rule.entered) or 'nothing'}" if rule.target else ""
+        lines.append(f"rule {rule.name}: {rule.source} on {rule.event or 'always'}{guard}{target}")
+        lines += _block("  do", rule.action)
+    lines += [f"invariant {name}: {expression_text(expr)}" for name, expr in program.invariants]
+    return "\n".join(lines) + "\n"
+
+
+def _range(low: Fraction | None, high: Fraction | None) -> str:
+    return f"[{'-' if low is None else _constant(low)}, {'-' if high is None else _constant(high)}]"
+
+
+def _block(title: str, block: Block) -> list[str]:
+    indent = " " * (len(title) - len(title.lstrip()) + 2)
+    return [f"{title}:", *(indent + _instruction(instruction) for instruction in block)] if block else []
+
+
+def _instruction(instruction: object) -> str:
+    match instruction:
+        case Let():
+            return f"let {instruction.temp} = {expression_text(instruction.value)}"
+        case Assign():
+            names = ", ".join(name for name, _ in instruction.targets)
+            return f"set {names} = {', '.join(expression_text(value) for _, value in instruction.targets)}"
+        case Require():
+            return f"require {expression_text(instruction.condition)} else {instruction.reason!r}"
+        case Propose():
+            return f"{instruction.verb} {instruction.leg} to {expression_text(instruction.after)}"
+        case Raise():
+            fields = ", ".join(f"{name}={expression_text(value)}" for name, value in instruction.fields)
+            return f"raise {instruction.event}({fields})"
+        case Push():
+            return f"push {instruction.window} {expression_text(instruction.value)}"
+        case Call():
+            arguments = ", ".join(
+                f"{name}={value.kind}:{value.text}" if isinstance(value, Source) else f"{name}={expression_text(value)}"
+                for name, value in instruction.arguments
+            )
+            results = ", ".join(f"{cell}={result or 'result'}" for result, cell in instruction.into)
+            return f"call {instruction.function}({arguments}) into {results}"
+    raise AssertionError(instruction)
+
+
+def digest(program: Program) -> str:
+    """Return the SHA-256, in hex, of all that decides how the program runs."""
+    memo: dict[int, str] = {}
+    return hashlib.sha256(repr(_canonical(program, memo)).encode()).hexdigest()
+
+
+def _canonical(value: Any, memo: dict[int, str]) -> Any:
+    if isinstance(value, Expr):
+        return _expression_digest(value, memo)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return (
+            type(value).__name__,
+            *(
+                (item.name, _canonical(getattr(value, item.name), memo))
+                for item in dataclasses.fields(value)
+                if item.name != "about" and not isinstance(getattr(value, item.name), Span)
+            ),
+        )
+    if isinstance(value, tuple):
+        return tuple(_canonical(item, memo) for item in value)
+    return str(value) if isinstance(value, Fraction) else value
+
+
+def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:
+    for node in expr.walk():
+        if id(node) not in memo:
+            parts = (node.op, node.type, node.name, _constant(node.value), node.states, *(memo[id(a)] for a in node.args))
+            memo[id(node)] = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return memo[id(expr)]

@@ -1,0 +1,218 @@
+"""Bound functions: quantitative models that a spec calls by name.
+
+A binding is a name and a target `module:function`. Its signature is read from the function's annotations when a spec
+uses it, so that listing names imports nothing:
+
+    float, int, bool                    a pure number, a whole number, true or false
+    Annotated[float, "M/Q"]             a number whose unit is a monomial over unit variables (upper case) and `s`; each
+                                        variable stands for one unit throughout a call
+    Annotated[NDArray[float64], "1"]    a window: a read-only array, oldest value first
+    str, Literal["a", "b"]              a word written in the spec
+
+A result is one of the first three, or a NamedTuple of them. Other packages add functions through the entry-point groups
+`hedgerow.guards` and `hedgerow.actions`, whose entries are spelled the same way.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
+
+from .ir import Type
+
+__all__ = ["Argument", "Binding", "BindingError", "Registry", "Result", "Signature", "builtin_registry"]
+
+
+class BindingError(Exception):
+    """A bound function cannot be imported, or its annotations say nothing the engine understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter of a bound function. `unit` is a monomial text over unit variables; `words` are the literals allowed."""
+
+    name: str
+    kind: Literal["real", "int", "bool", "window", "word"]
+    unit: str
+    words: tuple[str, ...]
+    required: bool
+    default: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result field; `name` is empty for a plain result."""
+
+    name: str
+    type: Type
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    arguments: tuple[Argument, ...]
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A name in the registry, imported when first used."""
+
+    name: str
+    kind: Literal["guard", "action"]
+    target: str
+
+    def function(self) -> Callable[..., Any]:
+        """Import and return the function.
+
+        Raises:
+            BindingError: there is none.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            found = getattr(import_module(module), attribute)
+        except Exception as error:  # an import runs other people's code: whatever it raises is the finding
+            raise BindingError(f"`{self.name}` cannot be imported from `{self.target}`: {error}") from error
+        if not callable(found):
+            raise BindingError(f"`{self.target}` is not a function")
+        return typing.cast(Callable[..., Any], found)
+
+    def signature(self) -> Signature:
+        """Return the arguments and results that the annotations state.
+
+        Raises:
+            BindingError: an annotation is missing or not understood.
+        """
+        return _signature(self.name, self.function())
+
+    def doc(self) -> str:
+        """Return the function's docstring."""
+        return inspect.getdoc(self.function()) or ""
+
+
+class Registry:
+    """The functions that specs may bind, by name."""
+
+    def __init__(self, bindings: Mapping[str, Binding]) -> None:
+        self._bindings = dict(sorted(bindings.items()))
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter(self._bindings.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._bindings
+
+    def __getitem__(self, name: str) -> Binding:
+        return self._bindings[name]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._bindings)
+
+
+@cache
+def builtin_registry() -> Registry:
+    """Return the shipped functions and those of installed packages.
+
+    Raises:
+        BindingError: two packages claim one name.
+    """
+    from importlib.metadata import entry_points
+
+    from ..actions import ACTIONS
+    from ..guards import GUARDS
+
+    bindings: dict[str, Binding] = {}
+    kinds: tuple[tuple[Literal["guard", "action"], Mapping[str, str]], ...] = (("guard", GUARDS), ("action", ACTIONS))
+    for kind, table in kinds:
+        for name, target in table.items():
+            bindings[name] = Binding(name, kind, target)
+        for entry in entry_points(group=f"hedgerow.{kind}s"):
+            binding = Binding(entry.name, kind, entry.value)
+            if bindings.setdefault(entry.name, binding) != binding:
+                raise BindingError(f"`{entry.name}` is offered by `{entry.value}` and by `{bindings[entry.name].target}`")
+    return Registry(bindings)
+
+
+@cache
+def _signature(name: str, function: Callable[..., Any]) -> Signature:
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+        parameters = inspect.signature(function).parameters
+    except Exception as error:  # annotations are evaluated: whatever they raise is the finding
+        raise BindingError(f"the annotations of `{name}` cannot be read: {error}") from error
+    arguments = []
+    for parameter in parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise BindingError(f"`{parameter.name}` of `{name}` cannot be passed by name")
+        if parameter.name not in hints:
+            raise BindingError(f"`{parameter.name}` of `{name}` has no annotation")
+        kind, unit, words = _kind(hints[parameter.name], f"`{parameter.name}` of `{name}`")
+        required = parameter.default is parameter.empty
+        arguments.append(Argument(parameter.name, kind, unit, words, required, None if required else parameter.default))
+    return Signature(tuple(arguments), _results(name, hints.get("return")))
+
+
+def _kind(hint: Any, what: str) -> tuple[Literal["real", "int", "bool", "window", "word"], str, tuple[str, ...]]:
+    unit = "1"
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, *extras = typing.get_args(hint)
+        unit = next((extra for extra in extras if isinstance(extra, str)), "1")
+    if hint is bool:
+        return "bool", unit, ()
+    if hint is int:
+        return "int", unit, ()
+    if hint is float:
+        return "real", unit, ()
+    if hint is str:
+        return "word", unit, ()
+    if typing.get_origin(hint) is Literal:
+        return "word", unit, tuple(str(word) for word in typing.get_args(hint))
+    if getattr(typing.get_origin(hint), "__name__", "") == "ndarray":
+        return "window", unit, ()
+    raise BindingError(f"{what} is annotated `{hint}`, which a spec cannot give")
+
+
+def _results(name: str, hint: Any) -> tuple[Result, ...]:
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        fields = typing.get_type_hints(hint, include_extras=True)
+        return tuple(_result(field, fields[field], name) for field in hint._fields)
+    return (_result("", hint, name),)
+
+
+def _result(field: str, hint: Any, name: str) -> Result:
+    kind, unit, _ = _kind(hint, f"the result of `{name}`")
+    if kind not in ("real", "int", "bool"):
+        raise BindingError(f"the result of `{name}` is neither a number nor true or false")
+    return Result(field, typing.cast(Type, kind), unit)
+
+
+def checked_results(binding_name: str, results: tuple[Result, ...], returned: object) -> dict[str, float | int | bool]:
+    """Return a call's results by field, coerced to plain Python values.
+
+    Raises:
+        ValueError: a result is missing, of another type, or not finite.
+    """
+    found: dict[str, float | int | bool] = {}
+    for result in results:
+        value = getattr(returned, result.name, None) if result.name else returned
+        label = f"`{binding_name}`" + (f" ({result.name})" if result.name else "")
+        if hasattr(value, "item") and not isinstance(value, (bool, int, float)):
+            value = typing.cast(Any, value).item()
+        if result.type == "bool" and isinstance(value, bool):
+            found[result.name] = value
+        elif result.type == "int" and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**53:
+            found[result.name] = value
+        elif result.type == "real" and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            found[result.name] = float(value)
+        else:
+            kinds = {"real": "a finite number", "int": "a whole number", "bool": "true or false"}
+            shown = "nothing" if isinstance(value, types.NoneType) else repr(value)[:60]
+            raise ValueError(f"{label} returned {shown}, not {kinds[result.type]}")
+    return found

@@ -1,0 +1,190 @@
+"""From nodes to the typed model, with every wrong shape told at its place.
+
+What does not fit is reported and left out, so that the stages behind still see the rest: a file's mistakes come out
+together. The names of what was left out are remembered; using them is not a second mistake.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .diagnostics import Findings, suggestion
+from .model import Spec
+from .source import Document, Mapping
+
+__all__ = ["read_shape"]
+
+_NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
+_ROUNDS = 8
+
+
+def read_shape(document: Document, findings: Findings) -> tuple[Spec | None, frozenset[str]]:
+    """Return the model of what fits, and the names whose declarations were left out."""
+    data = document.plain()
+    broken: set[str] = set()
+    for _ in range(_ROUNDS):
+        try:
+            return Spec.model_validate(data), frozenset(broken)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=True)
+        for detail in details:
+            _report(document, findings, detail)
+        # Deepest first, so that removing a list item does not move the others.
+        for detail in sorted(details, key=lambda found: _removal_key(document, found), reverse=True):
+            _leave_out(data, _path(document, detail), broken)
+    return None, frozenset(broken)
+
+
+def _path(document: Document, detail: Any) -> tuple[str | int, ...]:
+    """Return the place of an error in the document: pydantic's path without its union tags."""
+    node: Any = document.root
+    path: list[str | int] = []
+    for part in detail["loc"]:
+        if isinstance(node, Mapping):
+            match = next((value for key, value in node.entries if key.text == part), None)
+            if match is None:
+                continue
+            node = match
+        elif hasattr(node, "items") and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+        else:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _removal_key(document: Document, detail: Any) -> tuple[int, tuple[tuple[int, str], ...]]:
+    path = _path(document, detail)
+    return len(path), tuple((part, "") if isinstance(part, int) else (0, part) for part in path)
+
+
+def _leave_out(data: Any, path: tuple[str | int, ...], broken: set[str]) -> None:
+    if len(path) >= 2 and path[0] in _NAMED:
+        broken.add(str(path[1]))
+    if len(path) >= 3 and path[0] == "observe":
+        broken.add(str(path[2]))
+    if not path:
+        return
+    for part in path[:-1]:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(data, dict):
+        data.pop(path[-1], None)
+    elif isinstance(data, list) and isinstance(path[-1], int) and path[-1] < len(data):
+        del data[path[-1]]
+
+
+def _report(document: Document, findings: Findings, detail: Any) -> None:
+    loc, kind = detail["loc"], detail["type"]
+    last = loc[-1] if loc else ""
+    path = _path(document, detail)
+    span = document.at(path).span
+    if kind == "extra_forbidden":
+        findings.error("HR101", f"unknown key `{last}`", document.key(path).span,
+                       suggestion(str(last), _keys(loc[:-1]), _list_of(_keys(loc[:-1]))))  # fmt: skip
+    elif kind == "missing":
+        where = document.key(path).span if path else document.root.span
+        findings.error("HR102", f"`{last}` is missing", where, f"add `{last}: {_example(loc)}`")
+    elif last == "[key]":
+        findings.error("HR104", f"`{loc[-2]}` is not a name", document.key(path).span,
+                       "a name starts with a letter and has letters, digits and single underscores")  # fmt: skip
+    elif kind == "string_pattern_mismatch":
+        findings.error("HR104", f"`{str(detail['input'])[:60]}` is not a name", span,
+                       "a name starts with a letter and has letters, digits and single underscores")  # fmt: skip
+    elif kind in _TYPES:
+        given = _given(detail["input"])
+        findings.error("HR103", f"{_TYPES[kind]} is expected here, this is {given}", span, _help(loc, kind))
+    elif kind in ("expression", "step"):
+        findings.error("HR103", detail["msg"], span, _help(loc, kind))
+    elif kind == "literal_error":
+        wanted = detail["ctx"]["expected"].replace("'", "`")
+        findings.error("HR104", f"{wanted} is expected here", span,
+                       suggestion(str(detail["input"]), wanted.replace("`", "").split(" or "), f"write {wanted}"))  # fmt: skip
+    else:
+        message = detail["msg"][:1].lower() + detail["msg"][1:]
+        findings.error("HR104", message.replace("'", "`"), span, _help(loc, kind))
+
+
+_TYPES = {
+    "dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping", "list_type": "a list",
+    "string_type": "text", "bool_type": "true or false", "int_type": "a whole number", "tuple_type": "a list",
+    "int_from_float": "a whole number",
+}  # fmt: skip
+
+
+def _given(value: object) -> str:
+    if value is None:
+        return "empty"
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "something else")
+
+
+def _help(loc: tuple[Any, ...], kind: str) -> str:
+    example = _example(loc)
+    return f"write e.g. `{example}`" if example != "…" else "see docs/language.md for its shape"
+
+
+def _options(annotation: Any) -> list[Any]:
+    """Return the plain types that an annotation allows."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _options(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return [option for part in typing.get_args(annotation) for option in _options(part)]
+    return [annotation]
+
+
+def _step(annotation: Any, part: str | int) -> list[Any]:
+    found: list[Any] = []
+    for option in _options(annotation):
+        origin, arguments = typing.get_origin(option), typing.get_args(option)
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            found += [f.annotation for name, f in option.model_fields.items() if part in (name, f.alias)]
+        elif origin is dict and isinstance(part, str):
+            found.append(arguments[1])
+        elif origin is list and isinstance(part, int):
+            found.append(arguments[0])
+    # A union tag: it names no place in the file.
+    return found or [annotation]
+
+
+def _shapes(loc: tuple[Any, ...]) -> list[type[BaseModel]]:
+    reached: list[Any] = [Spec]
+    for part in loc:
+        reached = [found for annotation in reached for found in _step(annotation, part)]
+    shapes = [option for annotation in reached for option in _options(annotation)]
+    models = [shape for shape in shapes if isinstance(shape, type) and issubclass(shape, BaseModel)]
+    tagged = [shape for shape in models if loc and loc[-1] in {f.alias or n for n, f in shape.model_fields.items()}]
+    return tagged or models
+
+
+def _keys(loc: tuple[Any, ...]) -> list[str]:
+    return [field.alias or name for shape in _shapes(loc) for name, field in shape.model_fields.items()]
+
+
+def _list_of(keys: list[str]) -> str:
+    return "the keys here are " + ", ".join(f"`{key}`" for key in keys) if keys else "remove it"
+
+
+def _example(loc: tuple[Any, ...]) -> str:
+    for shape in _shapes(loc[:-1]):
+        for name, field in shape.model_fields.items():
+            if loc and loc[-1] in (name, field.alias) and field.examples:
+                return _yaml(field.examples[0])
+    return "…"
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_yaml, value)) + "]"
+    return str(value)

@@ -1,0 +1,72 @@
+"""What one event did, and the orders in it: the values that every backend returns."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from .ir import Value
+
+__all__ = ["Order", "Step", "orders_of"]
+
+
+class Order(NamedTuple):
+    """An order that was accepted and released.
+
+    `quantity` > 0 in the instrument's unit; `price` is the mark it was decided at; `notional`, `fee` and `slippage` are
+    money ≥ 0. A leg with `side: both` that crosses zero gives two orders, one that closes and one that opens.
+    """
+
+    leg: str
+    instrument: str
+    rule: str
+    side: Literal["buy", "sell"]
+    quantity: Value
+    price: Value
+    notional: Value
+    fee: Value
+    slippage: Value
+
+
+class Step(NamedTuple):
+    """What one event did.
+
+    Fields:
+        fired: names of the transitions that fired, in order.
+        before, configuration: the active leaf of each region, before and after; empty while the machine has not started.
+        orders: what was released, in order.
+        raised: names of the internal events that were queued, in order.
+        rejected: why the event was refused, or None; a refused event moves no clock and no mark.
+        errors: what went wrong inside transitions and observations, and was undone.
+        broken: names of the invariants that do not hold now.
+    """
+
+    fired: tuple[str, ...]
+    before: tuple[str, ...]
+    configuration: tuple[str, ...]
+    orders: tuple[Order, ...] = ()
+    raised: tuple[str, ...] = ()
+    rejected: str | None = None
+    errors: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+
+
+def orders_of(
+    leg: str, instrument: str, rule: str, short: bool, held: Value, delta: Value, price: Value, costs: tuple[Value, Value, Value]
+) -> tuple[Order, ...]:  # fmt: skip
+    """Return the order for a signed change of a leg's quantity, or the two of one that crosses zero.
+
+    `costs` are notional, fee and slippage of the whole change; two orders share them by quantity.
+    """
+    sells = (delta < 0) != short
+    side: Literal["buy", "sell"] = "sell" if sells else "buy"
+    size = abs(delta)
+    if held == 0 or (held < 0) == (delta < 0) or size <= abs(held):
+        return (Order(leg, instrument, rule, side, size, price, *costs),)
+    closing = abs(held)
+    share = closing / size
+    first = tuple(cost * share for cost in costs)
+    rest = tuple(cost - part for cost, part in zip(costs, first, strict=True))
+    return (
+        Order(leg, instrument, rule, side, closing, price, *first),
+        Order(leg, instrument, rule, side, size - closing, price, *rest),
+    )

@@ -1,0 +1,107 @@
+"""The names of one spec and what each of them means to an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .ir import Expr, Type
+from .units import Unit
+
+__all__ = ["FUNCTIONS", "KEYWORDS", "LEDGER", "CellType", "Scope", "Symbols", "Typed"]
+
+LEDGER = ("cash", "equity", "fees")
+KEYWORDS = frozenset(("and", "or", "not", "if", "else", "true", "false", "True", "False", "before", "time"))
+FUNCTIONS = frozenset(
+    ("min", "max", "abs", "clip", "implies", "sqrt", "In", "was", "changed", "ordered", "since", "elapsed",
+     "previous", "ewma", "peak", "streak")
+)  # fmt: skip
+
+INT_LIMIT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A checked expression: its node, its unit (None: the literal 0, which fits any) and, for an int, its interval."""
+
+    expr: Expr
+    unit: Unit | None
+    low: int = -INT_LIMIT
+    high: int = INT_LIMIT
+
+    @property
+    def type(self) -> Type:
+        return self.expr.type
+
+
+@dataclass(frozen=True, slots=True)
+class CellType:
+    """What an expression needs to know of a cell, a parameter or a field."""
+
+    type: Type
+    unit: Unit
+    low: int = -INT_LIMIT
+    high: int = INT_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class LegNames:
+    instrument: str
+    side: Literal["long", "short", "both"]
+
+
+Resolve = Callable[[tuple[str | int, ...], "Scope"], Mapping[str, CellType]]
+
+
+@dataclass(slots=True)
+class Symbols:
+    """Every name that a spec declares, by kind. Filled by `engine.lower` before any expression is checked."""
+
+    bases: tuple[str, ...] = ()
+    money: Unit | None = None
+    parameters: dict[str, CellType] = field(default_factory=dict)
+    cells: dict[str, CellType] = field(default_factory=dict)
+    lets: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
+    """Where the text of each let stands."""
+    events: dict[str, dict[str, CellType]] = field(default_factory=dict)
+    instruments: dict[str, tuple[Unit, Unit]] = field(default_factory=dict)
+    """(unit of a quantity, unit of a price)."""
+    legs: dict[str, LegNames] = field(default_factory=dict)
+    observed: dict[str, tuple[str, tuple[str | int, ...], Resolve]] = field(default_factory=dict)
+    """Undeclared names under `observe`: their event, where they stand, and how to find their types."""
+    states: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Each state's leaves."""
+    rules: frozenset[str] = frozenset()
+    windows: dict[str, Unit] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+    """Names whose declarations did not fit the model and were told."""
+
+    def readable(self) -> set[str]:
+        """Return what an expression may write, for suggestions."""
+        names = {*self.parameters, *self.cells, *self.lets, *self.observed}
+        names |= {f"{leg}.{part}" for leg in self.legs for part in ("quantity", "average", "realised", "profit")}
+        names |= {f"{instrument}.price" for instrument in self.instruments}
+        names |= {f"{event}.{name}" for event, fields in self.events.items() for name in fields}
+        return names | (set(LEDGER) if self.legs else set())
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is in reach where an expression stands."""
+
+    place: str
+    """For messages: `a guard`, `an initial value`, …"""
+    machine: bool = True
+    """Whether state, ledger, marks and `In` can be read."""
+    event: str | None = None
+    """The event whose fields can be read; `*` for any (they are collected)."""
+    observing: str | None = None
+    """The event that is being observed: memory expressions are allowed; `*` to check a let by itself."""
+    history: bool = False
+    """Whether `before`, `was`, `changed` and `ordered` are allowed."""
+    temps: Mapping[str, Typed] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
+    """Names observed on the same event, at or below this line."""
+    line: str = ""
+    """The observed name whose whole value this expression is: a memory expression is then kept under that name."""

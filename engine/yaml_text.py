@@ -1,0 +1,272 @@
+"""YAML text → the parts of a document, with their places, over ruamel.yaml's event stream.
+
+Events are taken one at a time, so that whoever reads the parts can stop at any of them. Nothing is composed;
+tags, anchors and aliases are reported by the scanner and go no further. A syntax error is told in the terms of
+what people write wrong in specs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from .document import EnoughError, Part, ReadingError
+from .numbers import plain_value
+
+if TYPE_CHECKING:
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.scanner import Scanner
+
+__all__ = ["Report", "yaml_parts"]
+
+Report = Callable[[str, str, int, int, str], None]
+"""Takes code, message, start, end, help of a mistake after which reading goes on; may raise `EnoughError`."""
+
+
+def yaml_parts(text: str, report: Report) -> Iterator[Part]:
+    """Yield the parts of the one document in a YAML 1.2 text whose lines end at line feeds.
+
+    A tag, an anchor or an alias is reported (HR009, HR010) and reading goes on, with an alias as a text.
+
+    Raises:
+        ReadingError: HR005 for a syntax error, HR011 for a second document.
+        EnoughError: from `report`.
+    """
+    from ruamel.yaml import YAML, events
+    from ruamel.yaml.error import MarkedYAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Scanner = _scanner(text, report)
+    stream = yaml.parse(text)
+    documents = 0
+    end = 0
+    while True:
+        try:
+            event = next(stream, None)
+        except MarkedYAMLError as error:
+            raise _mistake(text, error) from None
+        except (ReadingError, EnoughError):
+            raise
+        except Exception:  # noqa: BLE001 - on numbers out of range the scanner leaks whatever `int` and `chr` raise
+            help = "look at the escapes (`\\x`, `\\u`, `\\U`) after this place"
+            raise ReadingError("HR005", "an escape is out of range", end, end + 1, help) from None
+        if event is None:
+            return
+        start, end = event.start_mark.index, event.end_mark.index
+        if isinstance(event, events.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                help = "a file holds one spec; put the other into a file of its own"
+                raise ReadingError("HR011", "a second document begins here", start, start + 3, help)
+        elif isinstance(event, events.ScalarEvent):
+            yield _scalar(text, event.value, start, end, event.style)
+        elif isinstance(event, events.CollectionStartEvent):
+            kind = "mapping" if isinstance(event, events.MappingStartEvent) else "sequence"
+            yield Part(kind, start, end, bool(event.flow_style))
+        elif isinstance(event, events.CollectionEndEvent):
+            yield Part("end", start, end)
+
+
+def _scanner(text: str, report: Report) -> type[Scanner]:
+    """Return a scanner that reports what specs have no use for, instead of making tokens of it."""
+    from ruamel.yaml.scanner import Scanner
+    from ruamel.yaml.tokens import ScalarToken
+
+    word = re.compile(r"[^\s,\[\]{}]+")
+    following = re.compile(r"(?:[^,\[\]{}\n#:]|:(?=\S))*")
+
+    class SpecScanner(Scanner):
+        def _skip(self, code: str, what: str, help: str) -> None:
+            start = self.reader.index
+            match = word.match(text, start)
+            shown = match[0] if match else text[start]
+            if len(shown) == 1:
+                help = f"quote this: `{shown}` begins {what}"
+            report(code, f"`{shown[:60]}` is {what}", start, start + len(shown), help)
+            self.reader.forward(len(shown))
+
+        def fetch_tag(self) -> None:
+            help = "leave it out; quote a text that begins with `!`, and write `not` to negate"
+            self._skip("HR009", "a tag", help)
+
+        def fetch_anchor(self) -> None:
+            self._skip("HR010", "an anchor", _ANCHOR_HELP)
+
+        def fetch_alias(self) -> None:
+            self.save_possible_simple_key()
+            self.allow_simple_key = False
+            start = self.reader.get_mark()
+            self._skip("HR010", "an alias", _ANCHOR_HELP)
+            # What follows, as in `*x + 1`, was meant as one value.
+            self.reader.forward(len(rest[0]) if (rest := following.match(text, self.reader.index)) else 0)
+            shown = text[start.index : self.reader.index]
+            self.tokens.append(ScalarToken(shown, True, start, self.reader.get_mark()))
+
+        def fetch_directive(self) -> None:
+            start = self.reader.index
+            help = "leave the line out; a spec is YAML 1.2 without directives"
+            raise ReadingError("HR005", "a line begins with `%`", start, _line_end(text, start), help)
+
+    return SpecScanner
+
+
+_ANCHOR_HELP = "write the value out where it is used, or name it with `let`"
+
+
+def _scalar(text: str, value: str, start: int, end: int, style: str | None) -> Part:
+    if style is None:
+        return Part("scalar", start, end, True, plain_value(value), value, True)
+    end = start + len(text[start:end].rstrip())
+    if style == '"' and not value.isascii():
+        try:
+            # JSON writes a character beyond U+FFFF as two escapes, which YAML reads as two half characters.
+            value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            help = r"write both `\u` escapes of the pair, or the character itself"
+            raise ReadingError("HR005", "an escape gives half a character", start, end, help) from None
+    return Part("scalar", start, end, True, value, value)
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:200].rstrip(".")
+
+
+# Syntax errors ---------------------------------------------------------------------------------------------
+
+
+def _mistake(text: str, error: MarkedYAMLError) -> ReadingError:
+    """Return a syntax error of the scanner or the parser in the words of this language."""
+    problem = error.problem or "unreadable"
+    mark = error.problem_mark or error.context_mark
+    at = mark.index if mark is not None else 0
+    opening = error.context_mark.index if error.context_mark is not None else at
+    char = text[at : at + 1]
+
+    def here(message: str, help: str, start: int = at, end: int = at + 1) -> ReadingError:
+        return ReadingError("HR005", message, start, end, help)
+
+    if char == "\t" and (
+        "cannot start any token" in problem or not text[text.rfind("\n", 0, at) + 1 : at].strip()
+    ):
+        return here("a tab cannot stand here", "indent with blanks, two a level")
+    if "cannot start any token" in problem:
+        return here(f"a value cannot begin with `{char}`", "quote this", at, _line_end(text, at))
+    if "block scalar" in (error.context or ""):
+        help = f"quote this: `{text[opening : opening + 1]}` begins a text of several lines"
+        return here("no value can begin so", help, opening, _line_end(text, opening))
+    if "escape" in problem:
+        return here("unknown escape", r"write `\\` for a backslash, or use single quotes", at - 1, at + 1)
+    if "quoted scalar" in (error.context or ""):
+        help = "write the closing quote; inside single quotes a quote is doubled"
+        return here("this quote is never closed", help, opening)
+    if "unexpected ':'" in problem or char == ":":
+        return _colon(text, at, opening, error.context or "")
+    if "could not find expected ':'" in problem:
+        if missing := _missing_blank(text, opening, at):
+            return missing
+        help = "write `name: value`; indent a text that goes on from the line before"
+        return here("a name without a value", help, opening, _line_end(text, opening))
+    if "expected ',' or" in problem:
+        return _bracket(text, at, opening)
+    if "expected the node content" in problem:
+        brackets = [match.start() for match in re.finditer(r"[\[{]", text[:at])]
+        unclosed = next((bracket for bracket in brackets[:-20:-1] if not _is_closed(text, bracket)), None)
+        if unclosed is not None:
+            return _bracket(text, at, unclosed)
+        return here("a value is missing here", "write a value, or quote a text that begins with a mark")
+    if missing := _open_quote(text, at):
+        return missing
+    if "expected <block end>" in problem:
+        before = text[text.rfind("\n", 0, at) + 1 : at].strip()
+        if before and before != "-":
+            help = "quote the whole value: it begins with a quote or a bracket and goes on after it"
+            return here("the value has ended before this", help, at, _line_end(text, at))
+        help = "indent it as its neighbours are, and keep `-` items and names apart"
+        return here("this line does not fit the ones above", help, at, _line_end(text, at))
+    if "are not allowed here" in problem:
+        return here("a list or a name cannot begin here", "begin it on a line of its own, or quote this")
+    help = "look at the indentation, the quotes and the brackets before this place"
+    return here(_lowered(problem), help)
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    line = text[at : end if end >= 0 else len(text)]
+    return at + max(1, len(line.partition(" #")[0].rstrip()))
+
+
+_GLUED = re.compile(r"^[ ]*(?:-[ ]+)?([A-Za-z_]\w*:)(?=[^\s:])", re.MULTILINE)
+
+
+def _missing_blank(text: str, start: int, end: int) -> ReadingError | None:
+    """Find `name:value` in the lines from `start` to `end`."""
+    first, last = text.rfind("\n", 0, start) + 1, _line_end(text, end)
+    if match := _GLUED.search(text, first, last):
+        help = f"write `{match[1][:60]} ` with a blank after the colon"
+        message = f"a blank is missing after `{match[1][:60]}`"
+        return ReadingError("HR005", message, match.start(1), match.end(1), help)
+    return None
+
+
+def _colon(text: str, at: int, opening: int, context: str) -> ReadingError:
+    """Report a colon where no mapping can begin."""
+    line = text.rfind("\n", 0, at) + 1
+    if "plain scalar" in context:
+        name = text[opening:at]
+        help = f"write `{name[:60]}: ` with a blank after the colon, or quote the whole"
+        return ReadingError("HR005", f"a blank is missing after `{name[:60]}:`", opening, at + 1, help)
+    if "flow" in context:
+        if text[opening] in "{[" and not _is_closed(text, opening):
+            return _bracket(text, at, opening)
+        start = max(text.rfind(mark, 0, at) for mark in ("{", "[", ", ", ": ")) + 1
+        start += len(text[start:at]) - len(text[start:at].lstrip())
+        match = re.compile(r"[^,\]}\n]*").match(text, at)
+        help = "quote this: a colon and a blank begin a mapping"
+        return ReadingError(
+            "HR005", "a second `: ` in one entry", start, match.end() if match else at + 1, help
+        )
+    previous = text.rfind("\n", 0, max(0, line - 1)) + 1
+    if missing := _missing_blank(text, previous, at):
+        return missing
+    match = re.compile(r"[ ]*(?:-[ ]+)*[^\s:]+:[ ]+").match(text, line)
+    if match and match.end() <= at:
+        help = "quote this: a colon and a blank begin a mapping"
+        return ReadingError("HR005", "a second `: ` on one line", match.end(), _line_end(text, at), help)
+    help = "indent it as its neighbours are; quote a text of several lines that has a colon and a blank"
+    return ReadingError("HR005", "a mapping cannot begin here", line, at + 1, help)
+
+
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#[^\n]*|[\[\]{}]")
+
+
+def _is_closed(text: str, opening: int) -> bool:
+    depth = 0
+    for match in _QUOTED.finditer(text, opening):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
+        if depth == 0:
+            return True
+    return False
+
+
+def _bracket(text: str, at: int, opening: int) -> ReadingError:
+    """Report an entry of a bracket that is followed by neither a comma nor the closing bracket."""
+    bracket = text[opening : opening + 1]
+    closing = {"{": "}", "[": "]"}.get(bracket, "the closing bracket")
+    if not _is_closed(text, opening):
+        help = f"write the `{closing}` that is missing"
+        return ReadingError("HR005", f"`{bracket}` is never closed", opening, opening + 1, help)
+    help = f"write a `,` or `{closing}` before it, or quote the whole value"
+    return ReadingError("HR005", f"unexpected text inside `{bracket} {closing}`", at, at + 1, help)
+
+
+def _open_quote(text: str, at: int) -> ReadingError | None:
+    """Find the quote of a text that closed on a later line only, just before `at`."""
+    before = text[:at].rstrip(" ")
+    if not before or before[-1] not in "'\"":
+        return None
+    opening = text.rfind(before[-1], 0, len(before) - 1)
+    if opening < 0 or "\n" not in text[opening : len(before)]:
+        return None
+    help = "write the closing quote on its line"
+    return ReadingError("HR005", "this quote closes only on a later line", opening, opening + 1, help)

@@ -1,0 +1,1 @@
+"""JSON Schema of a spec, generated from the typed model and shipped as package data."""

@@ -1,0 +1,62 @@
+"""Hedgerow: a checked language for hedging strategies.
+
+    import hedgerow
+
+    spec = hedgerow.load("specs/band_limited_hedge.yaml")      # raises SpecError with every mistake
+    machine = spec.compile(k=9).machine()
+    step = machine.send("tick", time_ns, price=100.0)
+
+The public names are found when they are first used: `import hedgerow` itself imports nothing but this file.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine.backends.live import Machine
+    from .engine.diagnostics import Diagnostic, SpecError
+    from .engine.load import Spec, load
+    from .engine.snapshot import Snapshot
+    from .engine.step import Order, Step
+
+__all__ = [
+    "Diagnostic",
+    "Machine",
+    "Order",
+    "Snapshot",
+    "Spec",
+    "SpecError",
+    "Step",
+    "__version__",
+    "load",
+]
+
+__version__ = "0.1.0"
+
+# Where each public name lives; the block above tells type checkers the same, and a test compares the two.
+_HOMES = {
+    "Diagnostic": "engine.diagnostics",
+    "Machine": "engine.backends.live",
+    "Order": "engine.step",
+    "Snapshot": "engine.snapshot",
+    "Spec": "engine.load",
+    "SpecError": "engine.diagnostics",
+    "Step": "engine.step",
+    "load": "engine.load",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home on first use (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
