@@ -41,6 +41,9 @@ def _loosen(pool: Pool, expr: Expr, holds: bool) -> Expr:
 
 def _compare(pool: Pool, expr: Expr, holds: bool) -> Expr:
     left, right = expr.args
+    if any(side.op == "const" and side.value == 0 for side in expr.args):
+        # A tolerance relative to what is compared with 0 changes nothing.
+        return expr
     sizes = pool.make("abs", (left,)), pool.make("abs", (right,))
     room = pool.make("mul", (pool.constant(TOLERANCE, "real"), pool.make("max", sizes)))
     gap = pool.make("sub", (left, right))

@@ -1,7 +1,7 @@
 """Text of an expression → tokens, up to the first text that is none.
 
-What other languages write and this one does not (`&&`, `lambda`, quotes, `x²`) is met here, each with the spelling
-to use.
+What other languages write and this one does not (`&&`, `lambda`, quotes, `x²`) is met here, each with the
+spelling to use.
 """
 
 from __future__ import annotations

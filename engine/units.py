@@ -1,7 +1,8 @@
 """Units: integer-exponent monomials over the base units of a file and the second.
 
-`USD/IDX` is `Unit((("IDX", -1), ("USD", 1)))`. Units are exact: no prefixes, no conversion, no rational exponents;
-the one root, `sqrt`, wants even exponents. Times are in seconds; `TIME_SUFFIXES` holds what `30d` stands for.
+`USD/IDX` is `Unit((("IDX", -1), ("USD", 1)))`. Units are exact: no prefixes, no conversion, no rational
+exponents; the one root, `sqrt`, wants even exponents. Times are in seconds; `TIME_SUFFIXES` holds what
+`30d` stands for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """YAML text → the parts of a document, with their places, over ruamel.yaml's event stream.
 
 Events are taken one at a time, so that whoever reads the parts can stop at any of them. Nothing is composed;
-tags, anchors and aliases are reported by the scanner and go no further. A syntax error is told in the terms of
-what people write wrong in specs.
+tags, anchors and aliases are reported by the scanner and go no further. A syntax error is told in the terms
+of what people write wrong in specs.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ def _mistake(text: str, error: MarkedYAMLError) -> ReadingError:
         help = f"quote this: `{text[opening : opening + 1]}` begins a text of several lines"
         return here("no value can begin so", help, opening, _line_end(text, opening))
     if "escape" in problem:
-        return here("unknown escape", r"write `\\` for a backslash, or use single quotes", at - 1, at + 1)
+        escape = text.rfind("\\", 0, at)
+        return here("unknown escape", r"write `\\` for a backslash, or use single quotes", escape, at + 1)
     if "quoted scalar" in (error.context or ""):
         help = "write the closing quote; inside single quotes a quote is doubled"
         return here("this quote is never closed", help, opening)

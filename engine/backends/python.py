@@ -501,6 +501,8 @@ class _Generator:
             code.add(f"{local} = self.{self.slots[cell]}")
             values.cells[cell] = local
             self.finite.add(local)
+            if values.before is not None:
+                values.before.setdefault(cell, local)
         return values.cells[cell]
 
     def _named(self, code: _Code, values: _Values, expr: Expr) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..diagnostics import suggestion
+from .arrow import valid_of, values_of
 from .problem import RunError
 from .readers import BUILT_IN, Reader, open_reader
 from .times import Stamps, iso, parse_time
@@ -109,7 +110,7 @@ class Data:
             if len(raw.rows) and not timed.any() and self.first_ns is None:
                 raise self._no_times(raw.columns[0])
             columns = [_numbers(column) for column in raw.columns[1:]]
-            blank = ~timed & raw.columns[0].is_null().to_numpy(zero_copy_only=False)
+            blank = ~timed & ~valid_of(raw.columns[0])
             for values, _ in columns:
                 blank &= np.isnan(values)
             inside = timed.copy()
@@ -294,8 +295,9 @@ def _numbers(column: Any) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
             except (TypeError, ValueError):
                 reasons[index] = str(value)
         return values, reasons
-    floats: npt.NDArray[np.float64] = numbers.fill_null(np.nan).to_numpy(zero_copy_only=False)
-    return floats, {}
+    floats: npt.NDArray[np.float64] = values_of(numbers, np.float64)
+    valid = valid_of(numbers)
+    return (floats if valid.all() else np.where(valid, floats, np.nan)), {}
 
 
 def _number(value: Any) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrow import array_of, names_of
 from .page import page
 from .problem import RunError
 from .subject import Subject
@@ -127,6 +128,7 @@ def trades_csv(subject: Subject, trace: Trace) -> str:
         if subject.fill == "next":
             following = float(prices[fill.instrument][min(fill.index + 1, last)])
             delay = bought * fill.quantity * (following - fill.mark)
+        delay += 0.0  # no negative zero
         price = fill.mark + bought * (fill.slippage + delay) / fill.quantity
         row, time = int(trace.rows[fill.index]), iso(int(trace.times[fill.index]))
         writer.writerow(
@@ -139,41 +141,43 @@ def trades_csv(subject: Subject, trace: Trace) -> str:
 
 
 def _write_trace(path: Path, subject: Subject, trace: Trace) -> None:
-    """Write one line an accepted event: time, row, states and rules by name, and every column of the observation."""
+    """Write a line an accepted event: time, row, states and rules by name, and the columns of the observation."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    table: dict[str, Any] = {"time": pa.array(trace.times).cast(pa.timestamp("ns", "UTC")), "row": trace.rows}
+    table: dict[str, Any] = {
+        "time": array_of(trace.times, pa.timestamp("ns", "UTC")),
+        "row": array_of(trace.rows, pa.int64()),
+    }
     registers = {region.column: region.leaves for region in subject.regions}
     for name in trace.columns:
         values = trace.column(name)
         if name in registers:
-            table[name] = pa.DictionaryArray.from_arrays(values.astype(np.int32), list(registers[name]))
+            table[name] = names_of(values.astype(np.int32), registers[name])
         else:
-            table[name] = values
+            table[name] = array_of(values, pa.float64())
     account = books(subject, trace)
     if account is not None:
-        table["equity"] = account.equity
+        table["equity"] = array_of(account.equity, pa.float64())
     table["fired"] = _fired(trace)
     # No dictionaries for numbers, fastest level: half the time of the defaults at the same size.
     names = [*registers, "fired"]
-    parquet.write_table(pa.table(table), path, compression="zstd", compression_level=1, use_dictionary=names)
+    parquet.write_table(
+        pa.table(table), path, compression="zstd", compression_level=1, use_dictionary=names
+    )
 
 
 def _fired(trace: Trace) -> Any:
-    import pyarrow as pa
-
     by_line: dict[int, str] = {}
     for line, rules in trace.fired:
         by_line[line] = ",".join((*filter(None, (by_line.get(line),)), *rules))
-    names = list(dict.fromkeys(by_line.values()))
     codes = np.zeros(len(trace), np.int32)
-    missing = np.ones(len(trace), np.bool_)
-    index = {name: position for position, name in enumerate(names)}
+    there = np.zeros(len(trace), np.bool_)
+    index = {name: position for position, name in enumerate(dict.fromkeys(by_line.values()))}
     for line, name in by_line.items():
         codes[line] = index[name]
-        missing[line] = False
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=missing), pa.array(names, pa.string()))
+        there[line] = True
+    return names_of(codes, tuple(index), there)
 
 
 def _is_run(path: Path) -> bool:

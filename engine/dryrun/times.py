@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from .arrow import valid_of, values_of
+
 __all__ = ["Stamps", "iso", "looks_like_time", "parse_time"]
 
 Unit = Literal["s", "ms", "us", "ns", "date"]
@@ -162,11 +164,13 @@ class Stamps:
     def _epoch(self, column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         import pyarrow as pa
 
-        valid = column.is_valid().to_numpy(zero_copy_only=False)
-        numbers = column.fill_null(0).to_numpy(zero_copy_only=False)
-        if pa.types.is_floating(column.type):
+        floating = pa.types.is_floating(column.type)
+        valid = valid_of(column)
+        numbers = values_of(column, np.float64 if floating else np.int64)
+        if floating:
             valid = valid & np.isfinite(numbers)
-            numbers = np.where(valid, numbers, 0.0)
+        if not valid.all():
+            numbers = np.where(valid, numbers, 0)
         if self._unit is None and valid.any():
             self._choose(float(numbers[int(np.argmax(valid))]))
         if self._unit == "date":
@@ -174,7 +178,7 @@ class Stamps:
         scale = NANOSECONDS[self._unit or "s"]
         fits = np.abs(numbers.astype(np.float64)) < 9.2e18 / scale
         valid = valid & fits
-        if pa.types.is_floating(column.type):
+        if floating:
             # Whole seconds and the fraction apart: a product in floats would lose the nanoseconds.
             whole = np.floor(np.where(fits, numbers, 0.0))
             rest = np.where(fits, numbers - whole, 0.0)
@@ -189,10 +193,8 @@ def _to_ns(column: Any) -> Any:
 
 
 def _whole(column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    import pyarrow as pa
-
-    valid = column.is_valid().to_numpy(zero_copy_only=False)
-    return column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), valid
+    valid = valid_of(column)
+    return np.where(valid, values_of(column, np.int64), 0), valid
 
 
 def _number(text: str | None) -> float | None:
