@@ -85,8 +85,8 @@ def command(
 ) -> int:
     """Run SPEC over recorded data and write trades.csv, trace.parquet, summary.json and report.html.
 
-    Exit codes: 0 every invariant held, 1 one broke, 2 bad input. A bad row stops the run, and what was done so far is
-    written.
+    Exit codes: 0 every invariant held, 1 one broke, 2 bad input. A bad row stops the run, and what was done
+    so far is written.
     """
     from ..engine.diagnostics import SpecError
     from ..engine.dryrun.data import Window, parse_bound
@@ -216,10 +216,8 @@ def _inputs(summary: dict[str, Any]) -> list[tuple[str, str]]:
     made, rows, time = summary["fingerprint"], summary["rows"], summary["time"]
     data = made["data"]
     return [
-        (
-            "data",
-            f"{data['name']} ({data['kind']}), {rows['accepted']:,} events, {time['first']} to {time['last']}",
-        ),
+        ("data", f"{data['name']} ({data['kind']}), {rows['accepted']:,} events"),
+        ("time", f"{time['first']} to {time['last']}"),
         ("columns", ", ".join(f"{name} ← {column}" for name, column in data["columns"].items())),
         ("fills", f"at the {made['fill']} mark"),
         (
@@ -245,6 +243,8 @@ def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     lines += [(f"P&L: {name}", money(value, unit)) for name, value in split.items() if name != "profit"]
     lines.append(("P&L", money(split["profit"], unit)))
+    if account["delay"]:
+        lines.append(("cost of waiting", f"{money(account['delay'], unit)} of the slippage, to the next mark"))
     fee = account["break_even_fee"]
     lines.append(("break-even fee", "–" if fee is None else percent(fee)))
     return lines

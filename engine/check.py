@@ -126,11 +126,9 @@ class Checker:
             return None
         if type != "bool" and unit is not None and typed.unit is not None and typed.unit != unit:
             if not (bare and typed.unit == ONE):
-                self.findings.error(
-                    "HR302", f"{what} is in `{unit}`, this is in `{typed.unit}`", span,
-                    _unit_help(typed.unit, unit),
-                )  # fmt: skip
-                return None
+                message = f"{what} is in `{unit}`, this is in `{typed.unit}`"
+                if not self.findings.error("HR302", message, span, _unit_help(typed.unit, unit)):
+                    return None
         return Typed(typed.expr, unit if unit is not None else typed.unit, typed.low, typed.high)
 
     def span(self, loc: Location) -> Span:
@@ -200,11 +198,11 @@ class _Expression:
             return None
         return typed
 
-    def error(self, code: str, message: str, node: syntax.Node, help: str) -> None:
+    def error(self, code: str, message: str, node: syntax.Node, help: str) -> bool:
         scalar = self.checker.document.at(self.loc)
         assert isinstance(scalar, Scalar)
         span = self.checker.document.span_in(scalar, node.start, node.end)
-        self.checker.findings.error(code, message, span, help)
+        return self.checker.findings.error(code, message, span, help)
 
     # --------------------------------------------------------------------------------------------------------- nodes
 
@@ -782,8 +780,8 @@ class _Expression:
     def _same_unit(self, left: Typed, right: Typed, node: syntax.Node, verb: str) -> Unit | None | Literal[False]:
         if left.unit is None or right.unit is None or left.unit == right.unit:
             return left.unit if left.unit is not None else right.unit
-        self.error("HR302", f"this {verb} `{left.unit}` and `{right.unit}`", node, _unit_help(left.unit, right.unit))
-        return False
+        waived = self.error("HR302", f"this {verb} `{left.unit}` and `{right.unit}`", node, _unit_help(left.unit, right.unit))
+        return left.unit if waived else False
 
     def _boolean(self, typed: Typed, node: syntax.Node, what: str) -> bool:
         if typed.type != "bool":

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Diagnostic", "Findings", "Severity", "Span", "SpecError", "render", "suggestion"]
+__all__ = ["WAIVABLE", "Diagnostic", "Findings", "Severity", "Span", "SpecError", "render", "suggestion"]
+
+WAIVABLE = frozenset(("HR302", "HR401"))
+"""Codes that a person may waive: what is left still has one meaning."""
 
 Severity = Literal["error", "warning", "note"]
 
@@ -60,12 +63,15 @@ class Findings:
 
     def __init__(self, permitted: Iterable[str] = ()) -> None:
         self._permitted = frozenset(permitted)
+        if refused := sorted(self._permitted - WAIVABLE):
+            raise ValueError(f"`{refused[0]}` cannot be waived: only {', '.join(sorted(WAIVABLE))} leave a program that can run")
         self._found: dict[tuple[str, Span, str], Diagnostic] = {}
 
-    def error(self, code: str, message: str, span: Span, help: str) -> None:
-        """Add an error, or a warning where the reader of the spec has waived its code."""
-        severity: Severity = "warning" if code in self._permitted else "error"
-        self.add(Diagnostic(code, message, span, help, severity))
+    def error(self, code: str, message: str, span: Span, help: str) -> bool:
+        """Add an error, or a warning where its code is waived; return whether it is."""
+        waived = code in self._permitted
+        self.add(Diagnostic(code, message, span, help, "warning" if waived else "error"))
+        return waived
 
     def warning(self, code: str, message: str, span: Span, help: str) -> None:
         self.add(Diagnostic(code, message, span, help, "warning"))

@@ -2,7 +2,7 @@
 
 Nothing is evaluated and no name is resolved here; `check` does that. Numbers are exact fractions. Every node
 knows its place in the text, brackets around it included, so that `text[node.start:node.end]` parses to
-the same node. Length, depth and size are bounded, so that a hostile text costs no more than a long honest one.
+the same node. Length, depth and size are bounded: a hostile text costs no more than a long honest one.
 
     2 * gross > 5 USD  →  Compare((Binary("*", Number(2), Name(("gross",))), Number(5, "USD")), (">",))
 """

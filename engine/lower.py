@@ -528,7 +528,8 @@ class _Lowering:
             capital = self._over_parameters(loc, self.symbols.money or ONE, "the capital")
             endow = ledger.endowment(pool, legs, capital, self.checker.span(loc))
         memory = self.checker.memory
-        begin = (*self.begin, *(Assign(((name, value),)) for name, value in memory.initial.items()))
+        # A machine has been in its first state since it started: its observations may ask since when.
+        begin = (*self._stamp(self.symbols.rules), *self.begin, *(Assign(((name, value),)) for name, value in memory.initial.items()))
         events = []
         for name in spec.events:
             span = self.document.key(("events", name)).span

@@ -1,7 +1,7 @@
 """The syntax tree of an expression: its nodes, a walk over them, and their text.
 
-Nodes are equal when they say the same thing, wherever they stand: `start` and `end`, the offsets in the text of
-the expression, brackets around the node included, take no part in a comparison. Tell places apart
+Nodes are equal when they say the same thing, wherever they stand: `start` and `end`, the offsets in the text
+of the expression, brackets around the node included, take no part in a comparison. Tell places apart
 by identity.
 """
 

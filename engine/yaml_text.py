@@ -53,13 +53,16 @@ def yaml_parts(text: str, report: Report) -> Iterator[Part]:
             raise ReadingError("HR005", "an escape is out of range", end, end + 1, help) from None
         if event is None:
             return
-        start, end = event.start_mark.index, event.end_mark.index
+        before, start, end = end, event.start_mark.index, event.end_mark.index
         if isinstance(event, events.DocumentStartEvent):
             documents += 1
             if documents > 1:
                 help = "a file holds one spec; put the other into a file of its own"
                 raise ReadingError("HR011", "a second document begins here", start, start + 3, help)
         elif isinstance(event, events.ScalarEvent):
+            if start == end and (colon := text.find(":", before, start)) >= 0:
+                # An empty value is marked where the next line begins; it belongs behind its colon.
+                start = end = colon + 1
             yield _scalar(text, event.value, start, end, event.style)
         elif isinstance(event, events.CollectionStartEvent):
             kind = "mapping" if isinstance(event, events.MappingStartEvent) else "sequence"
@@ -119,12 +122,8 @@ def _scalar(text: str, value: str, start: int, end: int, style: str | None) -> P
         return Part("scalar", start, end, True, plain_value(value), value, True)
     end = start + len(text[start:end].rstrip())
     if style == '"' and not value.isascii():
-        try:
-            # JSON writes a character beyond U+FFFF as two escapes, which YAML reads as two half characters.
-            value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
-        except UnicodeDecodeError:
-            help = r"write both `\u` escapes of the pair, or the character itself"
-            raise ReadingError("HR005", "an escape gives half a character", start, end, help) from None
+        # JSON writes a character beyond U+FFFF as two escapes, which YAML reads as two half characters.
+        value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     return Part("scalar", start, end, True, value, value)
 
 
@@ -160,7 +159,7 @@ def _mistake(text: str, error: MarkedYAMLError) -> ReadingError:
         return here("unknown escape", r"write `\\` for a backslash, or use single quotes", escape, at + 1)
     if "quoted scalar" in (error.context or ""):
         help = "write the closing quote; inside single quotes a quote is doubled"
-        return here("this quote is never closed", help, opening)
+        return here("this quote is never closed", help, opening, opening + 1)
     if "unexpected ':'" in problem or char == ":":
         return _colon(text, at, opening, error.context or "")
     if "could not find expected ':'" in problem:

@@ -1,20 +1,21 @@
 """The band-limited hedge by hand, with the face of a machine: an independent reference for the dry run.
 
-It follows DESIGN §4 (harvest on leaving the band, both legs netted to one order each), has the modes `active`, `tired`
-(after a given number of triggers) and the final `flat`, and knows nothing of the engine.
+It follows DESIGN §4 (harvest on leaving the band, both legs netted to one order each), has the modes
+`active`, `tired` (after a given number of triggers) and the final `flat`, and knows nothing of the engine.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from hedgerow.engine.dryrun.subject import LegShape, RegionShape, Subject
 
 COLUMNS = (
     "state", "index.price", "long.quantity", "short.quantity", "cash", "fees", "slippage", "flows", "report.harvest",
     "report.overshoot",
-)  # fmt: skip
+)
 LEAVES = ("active", "tired", "flat")
 
 
@@ -42,7 +43,8 @@ class Step(NamedTuple):
 
 
 class BandMachine:
-    """Stake in money a leg; `tired_after` triggers it stops trading, at `flat_after` rows it closes and ends."""
+    """Stake in money a leg; `tired_after` triggers it stops trading, at `flat_after` rows it closes and
+    ends."""
 
     def __init__(
         self,
@@ -136,13 +138,24 @@ class BandMachine:
         )
 
 
-def subject(**changes: object) -> Subject:
+def subject(**changes: Any) -> Subject:
     """Return what the machine above is, for the stages after the trace."""
-    values = dict(
-        name="band_by_hand", about="Two legs & <one> index.", digest="0" * 64, columns=COLUMNS, fill="same", money="USD",
-        capital=1e6, parameters={"k": 8.0, "fee": 0.0005}, instruments=("index",),
-        legs=(LegShape("long", "index", 1), LegShape("short", "index", -1)), regions=(RegionShape("state", LEAVES),),
-        states=LEAVES, rules=("up", "down", "rest", "finish"), invariants=("price_stays_up",),
-        measures={"harvest": True, "overshoot": False}, limits={"net": 5e5, "gross": 3e6},
-    )  # fmt: skip
-    return Subject(**{**values, **changes})  # type: ignore[arg-type]  # plain keywords of a test
+    made = Subject(
+        name="band_by_hand",
+        about="Two legs & <one> index.",
+        digest="0" * 64,
+        columns=COLUMNS,
+        fill="same",
+        money="USD",
+        capital=1e6,
+        parameters={"k": 8.0, "fee": 0.0005},
+        instruments=("index",),
+        legs=(LegShape("long", "index", 1), LegShape("short", "index", -1)),
+        regions=(RegionShape("state", LEAVES),),
+        states=LEAVES,
+        rules=("up", "down", "rest", "finish"),
+        invariants=("price_stays_up",),
+        measures={"harvest": True, "overshoot": False},
+        limits={"net": 5e5, "gross": 3e6},
+    )
+    return replace(made, **changes)

@@ -106,10 +106,14 @@ def test_a_text_that_is_no_unit_is_refused_where_it_errs(
 
 @given(st.text("US DIX/*^-123s(", max_size=20))
 def test_any_text_is_a_unit_or_refused_inside_it(text: str) -> None:
+    refused = None
     try:
         unit = parse_unit(text, BASES)
     except UnitSyntaxError as error:
-        assert 0 <= error.offset <= error.end <= len(text)
+        refused = error
+    if refused is not None:
+        assert 0 <= refused.offset <= refused.end <= len(text)
+        assert refused.help
     else:
         assert parse_unit(str(unit), BASES) == unit or any(abs(power) > 16 for _, power in unit.powers)
 

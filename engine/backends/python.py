@@ -177,6 +177,7 @@ class _Generator:
         if program.legs:
             cells += ["cash", "fees", "slippage", "flows"]
         cells += [f"report.{name}" for name, _ in program.report.measures]
+        cells += [cell.name for cell in program.cells if cell.kind == "state"]
         with body.block("def observation(self):"):
             body.add("return (self.r_, " + "".join(f"self.{self.slots[cell]}, " for cell in cells) + ")")
         return ("state", *cells)

@@ -1,6 +1,7 @@
 """Arrow arrays and NumPy arrays over the same memory.
 
-Arrow's own conversions import pandas to look at what they convert, which takes longer than reading 100,000 rows.
+Arrow's own conversions import pandas to look at what they convert, which takes longer than reading 100,000
+rows.
 """
 
 from __future__ import annotations
@@ -49,4 +50,8 @@ def names_of(
     """Return an Arrow array of text: (n,) indices into `names`, null where they are not `there`."""
     import pyarrow as pa
 
-    return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), there), pa.array(list(names), pa.string()))
+    texts = [name.encode() for name in names]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+    dictionary = pa.Array.from_buffers(pa.string(), len(texts), buffers)
+    return pa.DictionaryArray.from_arrays(array_of(codes, pa.int32(), there), dictionary)

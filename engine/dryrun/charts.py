@@ -1,7 +1,7 @@
 """The charts of a run: one time axis, one chart under another, drawn by Bokeh.
 
-Every chart shares the x-range, so that a zoom or a pan moves all of them. Colours are Okabe and Ito's, which readers with
-any colour vision can tell apart; no chart says anything by colour alone.
+Every chart shares the x-range, so that a zoom or a pan moves all of them. Colours are Okabe and Ito's,
+which readers with any colour vision can tell apart; no chart says anything by colour alone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MARKS = 400
 BANDS = 400
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#AA4499", "#56B4E9"
+FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif"
 INK, GREY, LINE = "#1f2933", "#7b8794", "#e4e7eb"
 LEG_COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 STATE_COLOURS = (ORANGE, RED, GREY, PURPLE, GREEN, SKY)
@@ -34,7 +35,8 @@ Array = npt.NDArray[np.float64]
 
 
 def state_colours(subject: Subject, trace: Trace) -> dict[str, str]:
-    """Return the tint of each leaf of the first region that a run was in; its first state has none (white)."""
+    """Return the tint of each leaf of the first region that a run was in; its first state has none
+    (white)."""
     if not subject.regions or not len(trace):
         return {}
     region = subject.regions[0]
@@ -52,6 +54,7 @@ def charts(subject: Subject, trace: Trace, account: Books | None) -> tuple[Any, 
     """Return the column of linked Bokeh figures, and what they leave out, in words.
 
     Args:
+        subject: what the run is of.
         trace: at least one line.
         account: the money over time, or None for a spec without legs.
     """
@@ -164,10 +167,18 @@ class _Board:
         from bokeh.plotting import figure as new
 
         figure: Any = new(
-            height=height, sizing_mode="stretch_width", x_axis_type="datetime", y_axis_type="log" if log else "linear",
-            x_range=self._range, tools="xpan,xwheel_zoom,xbox_zoom,reset,save", active_drag="xbox_zoom",
-            active_scroll=None, toolbar_location="right", output_backend="canvas", title=title, min_border_left=78,
-        )  # fmt: skip
+            title=title,
+            height=height,
+            min_border_left=78,
+            sizing_mode="stretch_width",
+            x_axis_type="datetime",
+            y_axis_type="log" if log else "linear",
+            x_range=self._range,
+            tools="xpan,xwheel_zoom,xbox_zoom,reset,save",
+            active_drag="xbox_zoom",
+            active_scroll=None,
+            toolbar_location="right",
+        )
         figure.add_tools(CrosshairTool(overlay=self._cross, dimensions="height"))
         figure.toolbar.logo = None
         figure.toolbar.autohide = True
@@ -185,13 +196,19 @@ class _Board:
             axis.major_label_text_color = "#3e4c59"
         for side in ("title", "xaxis", "yaxis"):
             name = "text_font" if side == "title" else "major_label_text_font"
-            setattr(getattr(figure, side), name, "system-ui, -apple-system, Segoe UI, Roboto, sans-serif")
+            setattr(getattr(figure, side), name, FONT)
         figure.yaxis.formatter = NumeralTickFormatter(format=number)
         figure.yaxis.ticker.desired_num_ticks = 5
         figure.xaxis.formatter = DatetimeTickFormatter(
-            seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%d %b %H:%M", days="%d %b %Y",
-            months="%b %Y", years="%Y",
-        )  # fmt: skip
+            seconds="%H:%M:%S",
+            minsec="%H:%M:%S",
+            minutes="%H:%M",
+            hourmin="%H:%M",
+            hours="%d %b %H:%M",
+            days="%d %b %Y",
+            months="%b %Y",
+            years="%Y",
+        )
         self.figures.append(figure)
         return figure
 
@@ -210,8 +227,8 @@ class _Board:
         if len(kept) < len(self.trace) and not self._thinned:
             self._thinned = True
             self.said.append(
-                f"Lines show the lowest and the highest of each of {BUCKETS} stretches of the {len(self.trace):,} rows; no "
-                "extreme is lost. Every row is in trace.parquet."
+                f"Lines show the lowest and the highest of each of {BUCKETS} stretches of the "
+                f"{len(self.trace):,} rows; no extreme is lost. Every row is in trace.parquet."
             )
         data: dict[str, Any] = {"time": self.times[kept]}
         data |= {f"y{index}": values[kept] for index, (values, _) in enumerate(lines.values())}
@@ -265,7 +282,8 @@ class _Board:
                 )  # fmt: skip
 
     def _trades(self, figure: Any, instrument: str, price: Array) -> None:
-        """Mark each event with orders by the net quantity that it bought or sold, over all legs of the instrument."""
+        """Mark each event with orders by the net quantity that it bought or sold, over all legs of the
+        instrument."""
         net: dict[int, float] = {}
         weight: dict[int, float] = {}
         for fill in self.trace.fills:
@@ -290,8 +308,8 @@ class _Board:
             )  # fmt: skip
         if drawn < sum(1 for change in net.values() if change):
             self.said.append(
-                f"The price of {instrument} carries {drawn:,} of its {len(net):,} trading events, the largest of each "
-                "stretch. Every order is in trades.csv."
+                f"The price of {instrument} carries {drawn:,} of its {len(net):,} trading events, the largest of "
+                "each stretch. Every order is in trades.csv."
             )
 
     def _legend(self, figure: Any) -> None:
@@ -305,7 +323,7 @@ class _Board:
         legend.border_line_color = None
         legend.label_text_font_size = "12px"
         legend.label_text_color = INK
-        legend.label_text_font = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif"
+        legend.label_text_font = FONT
         legend.padding = 3
         legend.margin = 2
         legend.spacing = 14

@@ -16,7 +16,7 @@ RESULTS = (
     "split.inventory", "exposure.net_to_gross.max", "exposure.net.max", "exposure.gross.max", "overshoot.mean",
     "risk.max_drawdown.share", "risk.worst_day.profit", "risk.cvar.loss", "money.break_even_fee", "verdict.no_edge",
     "verdict.interval", "verdict.distinguishable",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,10 @@ def compare(a: Json, b: Json) -> tuple[list[Difference], list[Difference]]:
     inputs += [Difference(name, left.get(name), right.get(name)) for name in dict.fromkeys((*left, *right))]
     results = [Difference(name, _at(a, name), _at(b, name)) for name in RESULTS]
     for group in ("triggers", "states"):
-        for name in dict.fromkeys((*a[group], *b[group])):
-            results.append(Difference(f"{group}.{name}", _count(a[group], name), _count(b[group], name)))
+        results += [
+            Difference(f"{group}.{name}", _count(a[group], name), _count(b[group], name))
+            for name in dict.fromkeys((*a[group], *b[group]))
+        ]
     for name in dict.fromkeys((*a["invariants"], *b["invariants"])):
         held = [run["invariants"].get(name, {}).get("held") for run in (a, b)]
         results.append(Difference(f"invariants.{name}", *held))

@@ -1,7 +1,7 @@
 """Recorded data as batches of one event: columns chosen, times in ns, numbers in float64, bad rows named.
 
-`open_data` settles every choice (which column feeds which field, which one is the time, bars or ticks) before a row is
-read, and says each choice that nobody made in `notes`, for the report.
+`open_data` settles every choice (which column feeds which field, which one is the time, bars or ticks)
+before a row is read, and says each choice that nobody made in `notes`, for the report.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Window:
 class Batch:
     """Rows of one event, in file order.
 
-    `rows` (n,) counts data rows from 1, `times` (n,) is ns of UTC, `fields` are (n,) each with NaN where a value could
-    not be read. `faults` says why, by row; a fault whose row is not in `rows` has no time and cannot be an event.
+    `rows` (n,) counts data rows from 1, `times` (n,) is ns of UTC, `fields` are (n,) each with NaN where a
+    value could not be read. `faults` says why, by row; a fault whose row is not in `rows` has no time and
+    cannot be an event.
     """
 
     rows: npt.NDArray[np.int64]
@@ -278,7 +279,8 @@ def _is_bar(column: str) -> bool:
 
 
 def _numbers(column: Any) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
-    """Return (n,) floats, NaN where there is no number, and the text of the values that are none, by index."""
+    """Return (n,) floats, NaN where there is no number, and the text of the values that are none, by
+    index."""
     import pyarrow as pa
 
     kind = column.type

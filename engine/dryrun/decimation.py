@@ -1,12 +1,15 @@
 """Fewer points that draw the same picture.
 
-A line over n rows is cut into buckets; each keeps its first, lowest, highest and last row, so that a drawing as wide as
-the buckets cannot be told from the whole and no extreme is lost.
+A line over n rows is cut into buckets; each keeps its first, lowest, highest and last row, so that a
+drawing as wide as the buckets cannot be told from the whole and no extreme is lost.
 
-Source: Jugel, Jerzak, Hackenbroich, Markl (2014), M4: a visualization-oriented time series data aggregation, VLDB 7(10).
+Source: Jugel, Jerzak, Hackenbroich, Markl (2014), M4: a visualization-oriented time series data
+aggregation, VLDB 7(10).
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -30,21 +33,22 @@ def outline(lines: list[npt.NDArray[np.float64]], buckets: int, whole: int) -> I
     edges = np.linspace(0, size, buckets + 1).astype(np.int64)
     kept = [edges[:-1], edges[1:] - 1]
     for line in lines:
-        for pick in (np.argmin, np.argmax):
-            kept.append(
-                np.array(
-                    [start + pick(line[start:end]) for start, end in zip(edges[:-1], edges[1:], strict=True)]
-                )
-            )
+        kept += [
+            np.array([start + pick(line[start:end]) for start, end in pairwise(edges)])
+            for pick in (np.argmin, np.argmax)
+        ]
     return np.unique(np.concatenate(kept))
 
 
 def largest_by_bucket(position: Index, weight: npt.NDArray[np.float64], size: int, buckets: int) -> Index:
-    """Return which marks to draw, ascending: of the marks in each of `buckets` stretches of `size` rows the heaviest.
+    """Return which marks to draw, ascending: of the marks in each of `buckets` stretches of `size` rows the
+    heaviest.
 
     Args:
         position: (m,) rows of the marks, ascending, in [0, size).
         weight: (m,) how much each counts; of equal ones the first stays.
+        size: number of rows.
+        buckets: at most so many marks are kept, ≥ 1.
     """
     if len(position) <= buckets:
         return np.arange(len(position))
@@ -57,17 +61,19 @@ def largest_by_bucket(position: Index, weight: npt.NDArray[np.float64], size: in
 def runs(values: npt.NDArray[np.int64], most: int) -> tuple[Index, npt.NDArray[np.int64]]:
     """Return where each run of equal values starts, and its value, in at most `most` runs.
 
-    Where there are more, the rows are cut into `most` buckets, and each takes the value that most of its rows have.
+    Where there are more, the rows are cut into `most` buckets, and each takes the value that most of its
+    rows have.
 
     Args:
         values: (n,) small non-negative integers, n ≥ 1.
+        most: ≥ 1.
     """
     starts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
     if len(starts) <= most:
         return starts, values[starts]
     edges = np.linspace(0, len(values), most + 1).astype(np.int64)
     common = np.array(
-        [np.bincount(values[start:end]).argmax() for start, end in zip(edges[:-1], edges[1:], strict=True)]
+        [np.bincount(values[start:end]).argmax() for start, end in pairwise(edges)]
     )
     kept = np.concatenate(([0], np.flatnonzero(np.diff(common)) + 1))
     return edges[kept], common[kept]

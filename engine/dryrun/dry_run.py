@@ -42,6 +42,7 @@ def event_of(spec: Spec, name: str | None) -> Event:
     """Return the event that the rows of the data are.
 
     Args:
+        spec: a checked spec.
         name: the event's name, or None where the spec has one event with fields only.
 
     Raises:
@@ -85,8 +86,12 @@ def dry_run(
     """Run a spec over recorded data.
 
     Args:
+        spec: a checked spec.
         source: `sp500`, `nasdaq`, `wti`, `vix`, or a CSV or Parquet file.
+        event: what a row is; None where the spec has one event with fields.
         mapping: field → column.
+        time_column: None finds it.
+        window: which times to keep; None keeps all.
         fill: None takes `next` for bars and `same` for ticks.
         parameters: name → a constant of its type, as text with units.
         permitted: the codes that were waived when the spec was loaded, for the fingerprint.
@@ -95,7 +100,8 @@ def dry_run(
         progress: called with the share of the data read.
 
     Raises:
-        RunError: options or data that do not fit, or no event at all. A bad row raises only if no event came before it.
+        RunError: options or data that do not fit, or no event at all. A bad row raises only if no event
+            came before it.
     """
     fed = event_of(spec, event)
     data = open_data(
@@ -121,6 +127,8 @@ def dry_run(
         raise _nothing(trace, data)
     by = "given" if fill else f"the default for {data.kind}"
     notes = [*data.notes, f"fills at the {chosen} mark ({by})"]
+    if chosen == "next" and trace.fills and trace.fills[-1].index == len(trace) - 1:
+        notes.append("the orders of the last event are filled at its own mark, because no later one came")
     fingerprint = {
         "spec": {"file": Path(spec.file).name, "sha256": spec.source_sha256},
         "program": subject.digest,

@@ -1,7 +1,7 @@
 """The folder of a run: trades.csv, trace.parquet, summary.json and report.html.
 
-All files are written under other names first and moved in place last, summary.json the very last: a folder with a summary
-is whole. A folder that is no run's is left alone.
+All files are written under other names first and moved in place last, summary.json the very last: a folder
+with a summary is whole. A folder that is no run's is left alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from .arrow import array_of, names_of
 from .page import page
+from .positions import delays
 from .problem import RunError
 from .subject import Subject
 from .summary import FORMAT, books
@@ -30,13 +31,14 @@ FILES = ("trades.csv", "trace.parquet", "report.html", "summary.json")
 TRADE_COLUMNS = (
     "row", "time", "rule", "leg", "instrument", "side", "quantity", "mark", "notional", "fee", "slippage", "delay",
     "price",
-)  # fmt: skip
+)
 
 
 def check_folder(folder: Path, *, force: bool = False) -> None:
     """Refuse a folder that holds something else than a run.
 
     Args:
+        folder: where the run is to be written.
         force: take it all the same, if it is a folder; files of other names stay.
 
     Raises:
@@ -114,34 +116,25 @@ def read_summary(path: Path) -> dict[str, Any]:
 def trades_csv(subject: Subject, trace: Trace) -> str:
     """Return one line an order, in order.
 
-    `delay` is what waiting for the next mark cost (0 when fills are at the same mark); `price` is what was paid or got for
-    a unit: the mark, worse by slippage and delay.
+    `delay` is what waiting for the next mark cost (0 when fills are at the same mark); `price` is what was
+    paid or got for a unit: the mark, worse by slippage and delay.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(TRADE_COLUMNS)
-    prices = {instrument: trace.column(f"{instrument}.price") for instrument in subject.instruments}
-    last = len(trace) - 1
-    for fill in trace.fills:
+    for fill, delay in zip(trace.fills, delays(subject, trace), strict=True):
         bought = 1.0 if fill.side == "buy" else -1.0
-        delay = 0.0
-        if subject.fill == "next":
-            following = float(prices[fill.instrument][min(fill.index + 1, last)])
-            delay = bought * fill.quantity * (following - fill.mark)
-        delay += 0.0  # no negative zero
         price = fill.mark + bought * (fill.slippage + delay) / fill.quantity
         row, time = int(trace.rows[fill.index]), iso(int(trace.times[fill.index]))
-        writer.writerow(
-            (
-                row, time, fill.rule, fill.leg, fill.instrument, fill.side, fill.quantity, fill.mark, fill.notional,
-                fill.fee, fill.slippage, delay, price,
-            )
-        )  # fmt: skip
+        costs = (fill.notional, fill.fee, fill.slippage, delay, price)
+        order = (fill.rule, fill.leg, fill.instrument, fill.side, fill.quantity, fill.mark)
+        writer.writerow((row, time, *order, *costs))
     return text.getvalue()
 
 
 def _write_trace(path: Path, subject: Subject, trace: Trace) -> None:
-    """Write a line an accepted event: time, row, states and rules by name, and the columns of the observation."""
+    """Write a line an accepted event: time, row, states and rules by name, and the columns of the
+    observation."""
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -162,9 +155,7 @@ def _write_trace(path: Path, subject: Subject, trace: Trace) -> None:
     table["fired"] = _fired(trace)
     # No dictionaries for numbers, fastest level: half the time of the defaults at the same size.
     names = [*registers, "fired"]
-    parquet.write_table(
-        pa.table(table), path, compression="zstd", compression_level=1, use_dictionary=names
-    )
+    parquet.write_table(pa.table(table), path, compression="zstd", compression_level=1, use_dictionary=names)
 
 
 def _fired(trace: Trace) -> Any:

@@ -1,6 +1,7 @@
 """A summary in plain words: what the strategy is, what its P&L is made of, and how far to believe it.
 
-Works on the summary alone, so that the page, the terminal and a summary read back from disk tell the same story.
+Works on the summary alone, so that the page, the terminal and a summary read back from disk tell the same
+story.
 """
 
 from __future__ import annotations
@@ -95,14 +96,16 @@ def narrate(summary: Json) -> list[Paragraph]:
 
 def _result(summary: Json) -> Paragraph:
     time, rows, account = summary["time"], summary["rows"], summary["money"]
-    text = f"From {time['first']} to {time['last']} ({span(time['days'])}) the machine took {rows['accepted']:,} events"
+    text = f"From {time['first']} to {time['last']} ({span(time['days'])}) "
+    text += f"the machine took {rows['accepted']:,} events"
     if account is None:
         return Paragraph("The run", text + ". The spec has no legs, so no money was at stake.")
     trades, unit = summary["trades"], account["unit"]
     text += (
-        f" and sent {trades['count']:,} orders on {trades['events']:,} of them, {money(account['turnover'], unit)} in all. "
-        f"From {money(account['capital'], unit)} it ended at {money(account['equity'], unit)}: {headline(summary)}; "
-        f"{money(account['realised'])} of it realised before costs, {money(account['unrealised'])} still open."
+        f" and sent {trades['count']:,} orders on {trades['events']:,} of them, "
+        f"{money(account['turnover'], unit)} in all. From {money(account['capital'], unit)} it ended at "
+        f"{money(account['equity'], unit)}: {headline(summary)}. Before costs {money(account['realised'])} is "
+        f"realised and {money(account['unrealised'])} still open."
     )
     return Paragraph("The run", text)
 
@@ -110,40 +113,42 @@ def _result(summary: Json) -> Paragraph:
 def _split(summary: Json) -> Paragraph:
     split, unit = summary["split"], summary["money"]["unit"]
     own = [name for name in split if name not in ("inventory", "fees", "slippage", "flows", "profit")]
-    sum_ = f"{own[0] if own else 'inventory'} {money(split[own[0] if own else 'inventory'])}"
-    for name in (*own[1:], *("inventory" for _ in own[:1]), "fees", "slippage", "flows"):
+    first, *others = (*own, "inventory")
+    parts = f"{first} {money(split[first])}"
+    for name in (*others, "fees", "slippage", "flows"):
         if split[name] or name in ("inventory", "fees"):
-            sum_ += f" {'+' if split[name] > 0 else '−'} {name} {money(abs(split[name]))}"
-    text = f"P&L {money(split['profit'], unit)} = {sum_}, exactly. "
+            parts += f" {'+' if split[name] > 0 else '−'} {name} {money(abs(split[name]))}"
+    text = f"P&L {money(split['profit'], unit)} = {parts}, exactly. "
     if "harvest" in own:
         text += (
-            "Harvest is what the spec counts at each trigger: the realised variance that its band caught. Inventory is "
-            "all the rest, the P&L of the net position that the triggers leave behind: it gains when prices return and "
-            "loses in a trend, about with the square of the move. For a price without drift the two cancel on average, "
-            "and the costs remain."
+            "Harvest is what the spec counts at each trigger: the realised variance that its band caught. "
+            "Inventory is all the rest, the P&L of the net position that the triggers leave behind: it gains when "
+            "prices return and loses in a trend, about with the square of the move. For a price without drift the "
+            "two cancel on average, and the costs remain."
         )
     else:
         text += (
-            "Inventory is the P&L of the positions at the marks, before costs and carry. For prices without drift it "
-            "is zero on average, and the costs remain."
+            "Inventory is the P&L of the positions at the marks, before costs and carry. For prices without "
+            "drift it is zero on average, and the costs remain."
         )
     return Paragraph("What the P&L is made of", text)
 
 
 def _fill(summary: Json) -> Paragraph:
-    print_ = summary["fingerprint"]
+    print_, account = summary["fingerprint"], summary["money"]
     kind = print_.get("data", {}).get("kind", "ticks")
     if print_.get("fill") == "next":
         text = (
-            "Orders fill at the next mark after the one that triggered them; the difference is booked as slippage. "
-            f"This is the honest choice for {kind}: nobody trades at a price that has only just been seen."
+            "Orders fill at the next mark after the one that triggered them; the difference is booked as "
+            f"slippage, {money(account['delay'], account['unit'])} in all. This is the honest choice for {kind}: "
+            "nobody trades at a price that has only just been seen."
         )
         return Paragraph("Fills: next mark", text)
     text = "Orders fill at the very mark that triggered them. "
     if kind == "bars":
         text += (
-            "On bars this flatters: the price that ends a bar is known only when it can no longer be traded, and a "
-            "rule that trades against the last move gets each reversal for free. Read the result with `--fill next`."
+            "On bars this flatters: the price that ends a bar is known only when it can no longer be traded, and "
+            "a rule that trades against the last move gets each reversal for free. Read it with `--fill next`."
         )
         return Paragraph("Fills: same mark", text, "warn")
     return Paragraph(
@@ -153,7 +158,8 @@ def _fill(summary: Json) -> Paragraph:
 
 def _verdict(summary: Json) -> Paragraph:
     verdict, unit = summary["verdict"], summary["money"]["unit"]
-    text = f"Without an edge the same trades would earn their carry less their costs: {money(verdict['no_edge'], unit)}. "
+    text = "Without an edge the same trades would earn their carry less their fees and spread: "
+    text += f"{money(verdict['no_edge'], unit)}. "
     if verdict["interval"] is None:
         return Paragraph("Verdict: too short to say", text + "The run is too short for an interval.", "warn")
     low, high = verdict["interval"]
@@ -162,7 +168,10 @@ def _verdict(summary: Json) -> Paragraph:
         f"(circular block bootstrap, {verdict['periods']:,} periods of one {verdict['period']} in blocks of "
         f"{verdict['block']}, {verdict['replications']:,} draws) and "
     )
-    caution = " The interval redraws the days of this run and does not rerun the strategy; another regime is not in it."
+    caution = (
+        f" The interval redraws each {verdict['period']} of this run and does not rerun the strategy; another "
+        "regime is not in it."
+    )
     if verdict["distinguishable"]:
         text += "leaves that value out: over this period the result is not only costs."
         return Paragraph("Verdict: distinguishable from −fees", text + caution)
@@ -184,7 +193,7 @@ def _risk(summary: Json) -> Paragraph:
     day, tail = risk["worst_day"], risk["cvar"]
     parts.append(
         f"The worst day was {day['date']} with {money(day['profit'], unit)}; the mean of the worst "
-        f"{percent(1 - tail['confidence'])} of days is a loss of {money(tail['loss'], unit)}."
+        f"{100 - 100 * tail['confidence']:.0f} % of days is a loss of {money(tail['loss'], unit)}."
     )
     fee = account["break_even_fee"]
     if fee is not None:
@@ -221,8 +230,8 @@ def _overshoot(summary: Json) -> Paragraph:
     return Paragraph(
         "Overshoot",
         f"Triggers fired beyond their threshold, by {percent(found['median'])} of it at the median of "
-        f"{found['triggers']:,}, {percent(found['p95'])} at the 95th percentile and {percent(found['max'])} at most. "
-        "Much overshoot means that the data are coarse for this trigger; a finer feed would trade more often.",
+        f"{found['triggers']:,}, {percent(found['p95'])} at the 95th percentile and {percent(found['max'])} at "
+        "most. Much overshoot means that the data are coarse for this trigger; a finer feed would trade more.",
     )
 
 
@@ -238,7 +247,8 @@ def _behaviour(summary: Json) -> Paragraph:
         if never[what]:
             text += f" {what.capitalize()} never reached: {_some(never[what])}."
     if summary["ended_at"]:
-        text += f" The machine reached a final state at row {summary['ended_at']['row']:,} ({summary['ended_at']['time']})."
+        end = summary["ended_at"]
+        text += f" The machine reached a final state at row {end['row']:,} ({end['time']})."
     return Paragraph("Behaviour", text.strip())
 
 
@@ -256,7 +266,7 @@ def _invariants(summary: Json) -> Paragraph | None:
         first, times = found[name]["first"], found[name]["events"]
         rules = f" while {_some(first['rules'])} fired" if first["rules"] else ""
         parts.append(
-            f"`{name}` first broke at row {first['row']:,} ({first['time']}){rules}, on {times:,} events in all."
+            f"`{name}` first broke at row {first['row']:,} ({first['time']}){rules}; it broke on {times:,} events."
         )
     return Paragraph(f"Invariants: {len(broken)} of {len(found)} broken", " ".join(parts), "warn")
 
@@ -265,7 +275,8 @@ def _rows(summary: Json) -> Paragraph | None:
     stopped, rejected = summary["stopped_at"], summary["rows"]["rejected"]
     if stopped:
         where = f" (line {stopped['line']})" if stopped["line"] else ""
-        text = f"Row {stopped['row']}{where} is bad: {stopped['reason']}. The run stopped there; --skip-bad goes on."
+        text = f"Row {stopped['row']}{where} is bad: {stopped['reason']}. "
+        text += "The run stopped there; `--skip-bad` goes on."
         return Paragraph("Stopped on a bad row", text, "warn")
     if rejected:
         first = summary["rejections"][0]

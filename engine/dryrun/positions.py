@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .subject import LegShape
+from .subject import LegShape, Subject
 from .trace import Fill, Trace
 
-__all__ = ["Position", "positions"]
+__all__ = ["Position", "delays", "positions"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,31 @@ class Position:
 def positions(legs: Sequence[LegShape], trace: Trace) -> list[Position]:
     """Return each leg at the end of the run, at average cost.
 
-    The opening quantity of a leg (an endowment, booked without fee at the first mark) is what the first line of the trace
-    shows less the first line's own fills.
+    The opening quantity of a leg (an endowment, booked without fee at the first mark) is what the first
+    line of the trace shows less the first line's own fills.
 
     Args:
+        legs: of the spec.
         trace: at least one line, with columns `<leg>.quantity` and `<instrument>.price`.
     """
     return [_position(leg, trace, [fill for fill in trace.fills if fill.leg == leg.name]) for leg in legs]
+
+
+def delays(subject: Subject, trace: Trace) -> list[float]:
+    """Return what waiting for the next mark cost each fill of the trace; gains are negative.
+
+    It is a part of the slippage that the machine books, and 0 for fills at the same mark and on the last
+    line of a trace, after which no mark comes.
+    """
+    if subject.fill == "same":
+        return [0.0] * len(trace.fills)
+    prices = {instrument: trace.column(f"{instrument}.price") for instrument in subject.instruments}
+    last = len(trace) - 1
+    # The sum is for −0.0, which would be written as such.
+    return [
+        _signed(fill) * (float(prices[fill.instrument][min(fill.index + 1, last)]) - fill.mark) + 0.0
+        for fill in trace.fills
+    ]
 
 
 def _position(leg: LegShape, trace: Trace, fills: list[Fill]) -> Position:

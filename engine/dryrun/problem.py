@@ -1,4 +1,5 @@
-"""What can be wrong with a run's data, options and folders: one error, with a place, a code and a help line."""
+"""What can be wrong with a run's data, options and folders: one error, with a place, a code and a help
+line."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ CODES = {
 class RunError(Exception):
     """One finding that keeps a run from starting, or from going on.
 
-    `file` is the data file or the option it is about; `line` counts from 1 and is None where no line is meant.
+    `file` is the data file or the option it is about; `line` counts from 1 and is None where no line is
+    meant.
     """
 
     code: str

@@ -160,7 +160,7 @@ class _File:
         self._source = source
 
     def sha256(self, columns: Sequence[str]) -> str:
-        with open(self._source, "rb") as file:
+        with Path(self._source).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -258,7 +258,8 @@ class CsvFile(_File):
         import pyarrow as pa
         import pyarrow.csv as arrow_csv
 
-        # Text first, numbers later: Arrow's own conversion stops the stream at the first bad value, without its row.
+        # Text first, numbers later: Arrow's own conversion stops the stream at the first bad value, without
+        # its row.
         text = {column: pa.string() for column in columns}
         bad: dict[int, str] = {}
 
@@ -311,7 +312,8 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _numbered(first: int, size: int, gone: dict[int, str]) -> tuple[npt.NDArray[np.int64], int]:
-    """Return the numbers of `size` rows from `first` on, leaving out the ones in `gone`, and the number after them."""
+    """Return the numbers of `size` rows from `first` on, leaving out the ones in `gone`, and the number
+    after them."""
     missing = sorted(row for row in gone if row >= first)
     rows = np.arange(first, first + size + len(missing))
     if missing:

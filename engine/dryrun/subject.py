@@ -1,6 +1,7 @@
 """What a run is of: the parts of a compiled spec that the trace, the summary and the page read.
 
-A slim value, so that these stages work on any machine that keeps the same columns, and need nothing else of the engine.
+A slim value, so that these stages work on any machine that keeps the same columns, and need nothing else of
+the engine.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class RegionShape:
 class Subject:
     """One compiled spec, with the parameters of the run put in.
 
-    `limits` are money; `measures` are running totals that the spec's `report` declares, mapped to whether they are money
-    (those split the P&L) or anything else (those are only shown).
+    `limits` are money; `measures` are running totals that the spec's `report` declares, mapped to whether
+    they are money (those split the P&L) or anything else (those are only shown).
     """
 
     name: str

@@ -1,7 +1,8 @@
 """The summary of a run: a plain dict with stable keys, the same bytes for the same run.
 
-Money is in the spec's own unit; shares are fractions; times are ISO 8601 in UTC. A value that cannot be given (no legs,
-too few days) is None. Nothing of the clock or the machine's paths enters, so two runs of the same inputs are equal.
+Money is in the spec's own unit; shares are fractions; times are ISO 8601 in UTC. A value that cannot be
+given (no legs, too few days) is None. Nothing of the clock or the machine's paths enters, so two runs of
+the same inputs are equal.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from ...models import performance
 from .data import Data
-from .positions import positions
+from .positions import delays, positions
 from .subject import Subject
 from .times import iso
 from .trace import Trace
@@ -69,7 +70,9 @@ def summarise(
     """Return the summary of a run.
 
     Args:
+        subject: what the run is of.
         trace: at least one line.
+        data: the source, read as far as the run went.
         fingerprint: what the run was made of; kept as it is.
         notes: choices that nobody made, in words.
         seed: of the bootstrap.
@@ -129,7 +132,8 @@ def _money(subject: Subject, trace: Trace, account: Books) -> Json:
     measured = {
         name: float(trace.column(f"report.{name}")[-1]) for name, money in subject.measures.items() if money
     }
-    # INVARIANT: the parts add up to the P&L; the rest after costs, carry and measures is the net position's own.
+    # INVARIANT: the parts add up to the P&L; the rest after costs, carry and measures is the net position's
+    # own.
     rest = profit + fees + slippage - flows - math.fsum(measured.values())
     held = positions(subject.legs, trace)
     traded = performance.turnover([fill.notional for fill in trace.fills])
@@ -160,6 +164,7 @@ def _money(subject: Subject, trace: Trace, account: Books) -> Json:
             "unrealised": math.fsum(position.unrealised for position in held),
             "fees": fees,
             "slippage": slippage,
+            "delay": math.fsum(delays(subject, trace)),
             "flows": flows,
             "turnover": traded,
             "turnover_of_capital": traded / subject.capital if subject.capital > 0 else None,
@@ -238,26 +243,41 @@ def _verdict(subject: Subject, trace: Trace, account: Books, seed: int) -> Json:
 
     The longest period of which the run has at least `performance.LEAST_PERIODS` is drawn in blocks.
     """
-    costs = float(account.fees[-1] + account.slippage[-1])
-    no_edge = float(account.flows[-1]) - costs
+    # Waiting for the next mark costs nothing on average where there is no edge, so it is no part of the
+    # comparison.
+    slippage = float(account.slippage[-1]) - math.fsum(delays(subject, trace))
+    no_edge = float(account.flows[-1]) - float(account.fees[-1]) - slippage
     verdict: Json = {
-        "no_edge": no_edge, "profit": float(account.equity[-1]) - subject.capital, "interval": None, "confidence": 0.95,
-        "period": None, "periods": None, "block": None, "replications": None, "seed": seed, "distinguishable": None,
-    }  # fmt: skip
+        "no_edge": no_edge,
+        "profit": float(account.equity[-1]) - subject.capital,
+        "interval": None,
+        "confidence": 0.95,
+        "period": None,
+        "periods": None,
+        "block": None,
+        "replications": None,
+        "seed": seed,
+        "distinguishable": None,
+    }
     for name, length in PERIODS:
         periods = performance.period_pnl(trace.times, account.equity, subject.capital, length)
         if len(periods.pnl) >= performance.LEAST_PERIODS:
             interval = performance.bootstrap_total(periods.pnl, seed=seed)
             verdict.update(
-                interval=[interval.low, interval.high], period=name, periods=len(periods.pnl), block=interval.block,
-                replications=interval.replications, distinguishable=interval.excludes(no_edge),
-            )  # fmt: skip
+                interval=[interval.low, interval.high],
+                period=name,
+                periods=len(periods.pnl),
+                block=interval.block,
+                replications=interval.replications,
+                distinguishable=interval.excludes(no_edge),
+            )
             break
     return verdict
 
 
 def _overshoot(subject: Subject, trace: Trace) -> Json | None:
-    """Return by what share triggers were overshot, if the spec's report declares it, per line at which it grew."""
+    """Return by what share triggers were overshot, if the spec's report declares it, per line at which it
+    grew."""
     if "overshoot" not in subject.measures or subject.measures["overshoot"] or not len(trace):
         return None
     steps = np.diff(trace.column("report.overshoot"), prepend=0.0)

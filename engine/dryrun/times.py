@@ -1,7 +1,7 @@
 """Columns of times, in whatever form a file has them, to int64 nanoseconds of UTC.
 
-ISO 8601 text, dates, Arrow timestamps, and numbers since 1970-01-01 whose unit is taken from their size and said. Text
-without a zone is read as UTC.
+ISO 8601 text, dates, Arrow timestamps, and numbers since 1970-01-01 whose unit is taken from their size and
+said. Text without a zone is read as UTC.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _FRACTION = re.compile(r"[.,](\d{1,9})")
 
 
 def _unit(value: float) -> Unit:
-    # 1e11 s is the year 5138 and 1e11 ms is 1973: between them no market data is ambiguous. As seconds, eight digits
-    # that read as a date of these two centuries would all fall into August and September 1970.
+    # 1e11 s is the year 5138 and 1e11 ms is 1973: between them no market data is ambiguous. As seconds,
+    # eight digits that read as a date of these two centuries would all fall into August and September 1970.
     size = abs(value)
     if size == int(size) and 19_000_101 <= size <= 20_991_231 and parse_time(str(int(size))) is not None:
         return "date"

@@ -1,7 +1,7 @@
 """The machine, row by row: events in, and what each of them changed out.
 
-The trace holds one line per accepted event. It is kept in memory (8 bytes a column and row, 16 for row and time): a
-million rows of the band-limited spec take about 100 MB.
+The trace holds one line per accepted event. It is kept in memory (8 bytes a column and row, 16 for row and
+time): a million rows of the band-limited spec take about 100 MB.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class MachineLike(Protocol):
 
 @dataclass
 class Trace:
-    """What a run did. `rows`, `times` are (n,) int64; `values` is (columns, n) float64, read with `column`."""
+    """What a run did. `rows`, `times` are (n,) int64; `values` is (columns, n) float64, read with
+    `column`."""
 
     columns: tuple[str, ...]
     rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -109,10 +110,13 @@ def record(
     """Send every row of `data` to the machine as `event` and keep what it did.
 
     Args:
+        machine: a new one.
         columns: names of the values of `machine.observation()`.
+        event: what a row is.
+        data: opened and not yet read.
         field_types: `real`, `int` or `bool` for each field; all real when empty.
-        skip_bad: send bad rows too, so that the machine refuses them and its breakers can count them (a row without a
-            time cannot be sent and is only counted); otherwise the first one stops the run.
+        skip_bad: send bad rows too, so that the machine refuses them and its breakers can count them (a row
+            without a time cannot be sent and is only counted); otherwise the first one stops the run.
         progress: called with the share read after each batch.
     """
     return _Recording(machine, columns, event, data, field_types, skip_bad).run(progress)
@@ -179,7 +183,8 @@ class _Recording:
         index = -1
         for index, values in enumerate(self._events(batch)):
             step = port(*values)
-            # A step in which nothing happened is one shared object: known again by identity, it costs nothing to read.
+            # A step in which nothing happened is one shared object: known again by identity, it costs
+            # nothing to read.
             if step is not quiet:
                 if self._step(step, batch, index, self._length + index - len(refused)):
                     quiet = step
