@@ -55,7 +55,7 @@ def _show(a: Path, b: Path, inputs: list[Difference], results: list[Difference])
     else:
         console.print("the same spec, data, params and versions went in")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="what came out", title_justify="left")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for head in (str(a), str(b), "change"):
         table.add_column(head, justify="right", overflow="fold")
     for one in results:

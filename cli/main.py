@@ -16,6 +16,7 @@ from importlib import import_module
 import click
 
 from .. import __version__
+from .log import LEVELS, Level, configure, log
 
 __all__ = ["BAD_INPUT", "COMMANDS", "CRASHED", "DOES_NOT_HOLD", "HOLDS", "NOT_DECIDED", "main"]
 
@@ -76,8 +77,12 @@ class LazyGroup(click.Group):
     epilog="Exit codes: 0 holds, 1 does not hold, 2 bad input, 3 not decided.",
 )
 @click.version_option(__version__, prog_name="hedgerow", message="%(prog)s %(version)s")
-def group() -> None:
+@click.option("--log-level", type=click.Choice(LEVELS), help="Log to stderr from this level on; quiet if not given.")
+@click.option("--log-json", is_flag=True, help="Log as JSON, one event a line; from `info` on if no level is given.")
+def group(log_level: Level | None, log_json: bool) -> None:
     """A checked language for hedging strategies."""
+    configure(log_level or ("info" if log_json else None), as_json=log_json)
+    log("command.begins", "debug", command=click.get_current_context().invoked_subcommand)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,7 +131,9 @@ def _answer(arguments: list[str]) -> int:
 
         show(refusal.diagnostics, refusal.sources)
         return BAD_INPUT
-    return code if isinstance(code, int) else HOLDS
+    code = code if isinstance(code, int) else HOLDS
+    log("command.ends", "debug", exit_code=code)
+    return code
 
 
 def _drop_output() -> None:

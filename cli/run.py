@@ -219,7 +219,7 @@ def _inputs(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("data", f"{data['name']} ({data['kind']}), {rows['accepted']:,} events"),
         ("time", f"{time['first']} to {time['last']}"),
         ("columns", ", ".join(f"{name} ← {column}" for name, column in data["columns"].items())),
-        ("fills", f"at the {made['fill']} mark"),
+        *([("fills", f"at the {made['fill']} mark")] if summary["money"] else []),
         (
             "fingerprint",
             f"program {made['program'][:12]}, spec {made['spec']['sha256'][:12]}, data {data['sha256'][:12]}",
@@ -228,11 +228,14 @@ def _inputs(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    from ..engine.dryrun.narrative import money, percent
+    from ..engine.dryrun.narrative import money, number, percent
 
     account = summary["money"]
     if account is None:
-        return []
+        cells = summary["cells"].items()
+        return [
+            (name, f"{number(one['first'])} → {number(one['last'])} {one['unit']}") for name, one in cells
+        ]
     unit, split, trades = account["unit"], summary["split"], summary["trades"]
     lines = [
         ("orders", f"{trades['count']:,} on {trades['events']:,} events"),
@@ -244,7 +247,9 @@ def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [(f"P&L: {name}", money(value, unit)) for name, value in split.items() if name != "profit"]
     lines.append(("P&L", money(split["profit"], unit)))
     if account["delay"]:
-        lines.append(("cost of waiting", f"{money(account['delay'], unit)} of the slippage, to the next mark"))
+        lines.append(
+            ("cost of waiting", f"{money(account['delay'], unit)} of the slippage, to the next mark")
+        )
     fee = account["break_even_fee"]
     lines.append(("break-even fee", "–" if fee is None else percent(fee)))
     return lines

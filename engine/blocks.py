@@ -52,14 +52,14 @@ class Blocks:
                                                 f"write one `target` that says where `{instruction.leg}` ends; the first order is at {first.span}")  # fmt: skip
 
     def _list(self, steps: object, loc: Location, scope: Scope, block: list[Instruction], open_: tuple[str, ...]) -> None:
-        temps: dict[str, Typed] = dict(scope.temps)
+        temps: dict[str, Typed | None] = dict(scope.temps)
         items = steps if isinstance(steps, list) else [steps]
         for index, step in enumerate(items):
             at: Location = (*loc, index) if isinstance(steps, list) else loc
             self._step(step, at, replace(scope, temps=temps), block, temps, open_)
 
     def _step(
-        self, step: object, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed], open_: tuple[str, ...]
+        self, step: object, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed | None], open_: tuple[str, ...]
     ) -> None:  # fmt: skip
         match step:
             case str():
@@ -106,11 +106,12 @@ class Blocks:
         self._count += 1
         return f"{name}#{self._count}"
 
-    def _let(self, name: str, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed]) -> None:
+    def _let(self, name: str, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed | None]) -> None:
         if name in self.checker.symbols.readable() or name in temps:
             self.checker.findings.error("HR202", f"`{name}` exists already", self.checker.document.key(loc).span, "rename it")
             return
         typed = self.checker.check(loc, scope)
+        temps[name] = None
         if typed is not None:
             temp = self._temp(name)
             block.append(Let(temp, typed.expr, self.checker.span(loc)))

@@ -121,7 +121,7 @@ class Checker:
             typed = Typed(self.pool.make("real", (typed.expr,)), typed.unit)
         if typed.type != type:
             found = {"real": "a real number", "int": "an integer", "bool": "true or false"}
-            hint = "only whole numbers and int expressions fit" if type == "int" else f"write an expression that gives {found[type]}"
+            hint = _whole_hint(typed.expr) if type == "int" else f"write an expression that gives {found[type]}"
             self.findings.error("HR301", f"{what} is {found[type]}, this is {found[typed.type]}", span, hint)
             return None
         if type != "bool" and unit is not None and typed.unit is not None and typed.unit != unit:
@@ -172,10 +172,16 @@ def _is_bare_literal(node: syntax.Node) -> bool:
     return isinstance(node, syntax.Number) and node.unit is None
 
 
+def _whole_hint(expr: Expr) -> str:
+    if expr.op == "const" and isinstance(expr.value, Fraction) and expr.value.denominator == 1:
+        return f"write `{expr.value}`, without `.` and `e`"
+    return "only whole numbers and int expressions fit"
+
+
 def _unit_help(left: Unit, right: Unit) -> str:
     if left == ONE or right == ONE:
         other = right if left == ONE else left
-        return f"a share has no unit: multiply or divide by something in `{other}`"
+        return f"a pure number has no unit: multiply or divide by something in `{other}`"
     return f"multiply or divide by something in `{right / left}` or `{left / right}`"
 
 
@@ -389,6 +395,10 @@ class _Expression:
             help = f"write `In({name})` to ask whether the machine is in it"
         elif name in symbols.windows:
             help = "a window is read by bound functions only: name it under `with:`"
+        elif name in symbols.bases or name == "s":
+            help = f"`{name}` is a unit and stands after a number: write `1 {name}`, as in `5 USD / 1 {name}`"
+        elif name in ("yes", "on", "no", "off"):
+            help = f"write `{'true' if name in ('yes', 'on') else 'false'}`"
         elif name in LEDGER:
             help = f"`{name}` needs legs: declare `legs:` and `capital:`"
         elif name in FUNCTIONS:
@@ -480,7 +490,7 @@ class _Expression:
 
     def _before(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
         if not self.scope.history:
-            self.error("HR210", f"`before` cannot be read in {self.scope.place}", node, "it is for invariants and reports")
+            self.error("HR210", f"`before` cannot be read in {self.scope.place}", node, "it is for invariants and helpers")
             return None
         if len(path) == 1:
             self.error("HR201", "`before` needs a name", node, "write e.g. `before.equity`")
@@ -596,7 +606,7 @@ class _Expression:
 
     def _history(self, node: syntax.Call) -> bool:
         if not self.scope.history:
-            self.error("HR210", f"`{node.function}` cannot be used in {self.scope.place}", node, "it is for invariants and reports")
+            self.error("HR210", f"`{node.function}` cannot be used in {self.scope.place}", node, "it is for invariants and helpers")
         return self.scope.history
 
     def _call_was(self, node: syntax.Call) -> Typed | None:
@@ -621,7 +631,8 @@ class _Expression:
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
         if name not in self.symbols.rules:
             self.error("HR209", f"unknown transition `{name}`" if name else "`since` takes the name of a transition", argument,
-                       suggestion(name, self.symbols.rules, "give a transition a `name:` and write it here"))  # fmt: skip
+                       suggestion(name, (rule for rule in self.symbols.rules if "." not in rule),
+                                  "give a transition a `name:` and write it here"))  # fmt: skip
             return None
         if not self._machine(node, "since"):
             return None

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from .bind import bind_call
 from .check import Checker, Location
+from .diagnostics import suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
 from .ir import Field, Parameter, Type, Value
 from .model import FieldShape, ObservedCall, ParameterShape, Spec, StateShape
@@ -34,8 +35,10 @@ def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
         (money,) = spec.capital
         if money not in symbols.bases:
             findings.error("HR302", f"unknown unit `{money}`", document.key(("capital", money)).span,
-                           "declare it under `units:`")  # fmt: skip
+                           suggestion(money, symbols.bases, "declare it under `units:`"))  # fmt: skip
         symbols.money = Unit.base(money)
+    elif spec.instruments:
+        symbols.money = _likely_money(spec)
     for name, parameter in spec.params.items():
         unit = _unit(checker, parameter.unit, ("params", name, "unit"))
         low, high = _int_bounds(checker, parameter, ("params", name))
@@ -49,9 +52,9 @@ def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
     for name, instrument in spec.instruments.items():
         quantity = _unit(checker, instrument.unit, ("instruments", name, "unit"))
         symbols.instruments[name] = (quantity, (symbols.money or ONE) / quantity)
-    if spec.instruments and spec.capital is None:
+    if spec.instruments and spec.capital is None and not document.has("capital"):
         findings.error("HR402", "`capital` is missing", document.key(("instruments",)).span,
-                       "prices and legs need money: add e.g. `capital: {USD: 1000000}`")  # fmt: skip
+                       f"prices and legs need money: add e.g. `capital: {{{symbols.money or 'USD'}: 1000000}}`")  # fmt: skip
     for name, leg in spec.legs.items():
         if leg.instrument not in spec.instruments:
             findings.error("HR208", f"unknown instrument `{leg.instrument}`", document.at(("legs", name, "instrument")).span,
@@ -69,6 +72,12 @@ def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
                 _declare_call(checker, registry, event, name, line)
             elif name not in spec.state:
                 symbols.observed[name] = (event, ("observe", event, name), _expression_type(checker, name))
+
+
+def _likely_money(spec: Spec) -> Unit | None:
+    """Return the first base unit that no instrument counts in, so that a missing `capital` is one mistake and not many."""
+    counted = {shape.unit for shape in spec.instruments.values()}
+    return next((Unit.base(base) for base in spec.units if base not in counted and base != "s"), None)
 
 
 def _known(text: str, names: Iterable[str]) -> str:

@@ -126,5 +126,7 @@ def _printable(text: str) -> str:
 
 def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return ``did you mean `x``` for the nearest known name, or `otherwise`."""
-    near = difflib.get_close_matches(name[:100], sorted(set(known)), n=1, cutoff=0.6)
+    candidates = sorted(set(known))
+    near = [each for each in candidates if each.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name[:100], candidates, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else otherwise

@@ -124,6 +124,17 @@ class Document:
         key, node = self._walk(loc)
         return key or node
 
+    def has(self, *path: str) -> bool:
+        """Return whether a key is written, whatever its value."""
+        node: Node = self.root
+        for part in path:
+            entries = node.entries if isinstance(node, Mapping) else ()
+            found = next((value for key, value in entries if key.text == part), None)
+            if found is None:
+                return False
+            node = found
+        return True
+
     def _walk(self, loc: Items[str | int]) -> tuple[Scalar | None, Node]:
         key: Scalar | None = None
         node: Node = self.root

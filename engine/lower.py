@@ -138,7 +138,7 @@ class _Lowering:
                     continue
                 read = {read_event for read_event, _ in self.checker.fields_read}
                 if event is None and len(read) != 1:
-                    self.findings.error("HR404", f"the price of `{name}` reads the fields of {_count(read)} events",
+                    self.findings.error("HR404", f"the price of `{name}` reads the fields of {_count(read)}",
                                         self.checker.span(loc), "say which event sets it: `price: {EVENT: …}`")  # fmt: skip
                     continue
                 reads_state = any(node.op == "cell" and not node.name.endswith(".price") for node in typed.expr.walk())
@@ -490,8 +490,11 @@ class _Lowering:
                 self.findings.error("HR404", f"initial values read `{sorted(wanted - set(common))[0]}`, which does not set every price",
                                     self.document.key(("instruments",)).span, f"read the fields of `{common[0]}`")  # fmt: skip
                 return
+        if not wanted and self._unset and len(spec.events) == 1:
+            # Nothing but this event could come first.
+            wanted = set(spec.events)
         if len(wanted) > 1:
-            self.findings.error("HR404", f"initial values read the fields of {_count(wanted)} events",
+            self.findings.error("HR404", f"initial values read the fields of {_count(wanted)}",
                                 self.document.key(("state",) if spec.state else ("machine",)).span,
                                 "read one event's fields, and set the other cells when their events come")  # fmt: skip
             return
@@ -505,7 +508,7 @@ class _Lowering:
         spec = self.spec
         blocks = (*self.observe.values(), *self.entry.values(), *self.exit.values(), *self.actions.values())
         binds = any(isinstance(instruction, Call) for block in blocks for instruction in block)
-        if spec.machine.fail_safe is None and (spec.legs or binds):
+        if spec.machine.fail_safe is None and (spec.legs or binds) and not self.document.has("machine", "fail_safe"):
             self.findings.error("HR401", "`fail_safe` is missing", self.document.key(("machine",)).span,
                                 "name the state that an unhandled error leads to: `fail_safe: halted`")  # fmt: skip
 
@@ -554,5 +557,5 @@ class _Lowering:
 
 def _count(events: Iterable[str]) -> str:
     names = sorted(events)
-    return "no" if not names else f"{len(names)} (" + ", ".join(f"`{name}`" for name in names) + ")"
+    return "no event" if not names else f"{len(names)} events (" + ", ".join(f"`{name}`" for name in names) + ")"
 

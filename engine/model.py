@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonS
 from pydantic.functional_validators import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Spec"]
+__all__ = ["STEPS", "Spec"]
 
 NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 FUNCTION = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$"
@@ -22,6 +22,13 @@ def _expression(value: Any) -> Any:
     if isinstance(value, (str, bool, int, float)):
         return value
     raise PydanticCustomError("expression", "an expression (text, a number, true or false) is expected here")
+
+
+def _version(value: Any) -> Any:
+    # `true` equals 1 in Python, and a version it is not.
+    if isinstance(value, bool):
+        raise PydanticCustomError("literal_error", "1 is expected here", {"expected": "1"})
+    return value
 
 
 Expression = Annotated[
@@ -48,7 +55,7 @@ def _one_or_list(value: Any) -> str:
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class FieldShape(_Shape):
@@ -214,7 +221,7 @@ class CallStep(_Shape):
     )
 
 
-_STEPS: dict[str, type[_Shape]] = {
+STEPS: dict[str, type[_Shape]] = {
     "set": SetStep, "let": LetStep, "increase": IncreaseStep, "reduce": ReduceStep, "target": TargetStep,
     "close": CloseStep, "raise": RaiseStep, "call": CallStep,
 }  # fmt: skip
@@ -225,9 +232,9 @@ def _step_tag(value: Any) -> str | None:
         return "name"
     if isinstance(value, dict):
         for key in value:
-            if key in _STEPS:
+            if key in STEPS:
                 return str(key)
-    for key, shape in _STEPS.items():
+    for key, shape in STEPS.items():
         if isinstance(value, shape):
             return key
     return None
@@ -333,7 +340,7 @@ class ReportShape(_Shape):
 class Spec(_Shape):
     """A hedging strategy, its modes and its claims."""
 
-    hedgerow: Literal[1] = Field(description="the version of the language", examples=[1])
+    hedgerow: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="the version of the language", examples=[1])
     name: Name = Field(description="its name", examples=["band_limited_hedge"])
     about: About | None = Field(None, description="what it does and how it can lose money", examples=["Holds two legs."])
     units: list[Name] = Field([], description="base units, besides s for seconds", examples=[["USD", "IDX"]])

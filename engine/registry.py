@@ -78,7 +78,7 @@ class Binding:
         module, _, attribute = self.target.partition(":")
         try:
             found = getattr(import_module(module), attribute)
-        except Exception as error:  # an import runs other people's code: whatever it raises is the finding
+        except (Exception, SystemExit) as error:  # an import runs other people's code: whatever it raises is the finding
             raise BindingError(f"`{self.name}` cannot be imported from `{self.target}`: {error}") from error
         if not callable(found):
             raise BindingError(f"`{self.target}` is not a function")

@@ -168,7 +168,7 @@ class _Run:
         configuration = self.snapshot.configuration
         if not configuration:
             return self.snapshot, Step((), (), (), rejected=reason)
-        self.state = _Work.of(self.snapshot)
+        self.state, self.clock = _Work.of(self.snapshot), self.snapshot.time_ns
         self.cells_before, self.was = dict(self.state.cells), configuration
         self._raise("input.rejected")
         self._macrostep(None)

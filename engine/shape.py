@@ -13,53 +13,75 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .diagnostics import Findings, suggestion
-from .model import Spec
-from .source import Document, Mapping
+from .model import STEPS, Spec
+from .source import Document, Mapping, Node, Scalar
 
 __all__ = ["read_shape"]
 
 _NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
 _ROUNDS = 8
+_STAND_INS: dict[tuple[str | int, ...], object] = {("hedgerow",): 1, ("name",): "unnamed"}
+"""What takes the place of a wrong value that every spec must have, so that the rest is still looked at."""
 
 
 def read_shape(document: Document, findings: Findings) -> tuple[Spec | None, frozenset[str]]:
     """Return the model of what fits, and the names whose declarations were left out."""
     data = document.plain()
     broken: set[str] = set()
-    for _ in range(_ROUNDS):
+    for attempt in range(_ROUNDS):
+        details: list[Any] = []
+        spec: Spec | None = None
         try:
-            return Spec.model_validate(data), frozenset(broken)
+            spec = Spec.model_validate(data)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_input=True)
-        for detail in details:
-            _report(document, findings, detail)
+            details = list(error.errors(include_url=False, include_input=True))
+        if attempt == 0:
+            # Only what is wrong as written is told; what is missing later was left out here.
+            written = document.plain()
+            for detail in details:
+                _report(document, findings, detail, _path(written, detail["loc"]))
+            _report_empty(document, findings, {_path(data, detail["loc"]) for detail in details})
+        if spec is not None:
+            return spec, frozenset(broken)
         # Deepest first, so that removing a list item does not move the others.
-        for detail in sorted(details, key=lambda found: _removal_key(document, found), reverse=True):
-            _leave_out(data, _path(document, detail), broken)
+        wrong = (loc if (loc := detail["loc"]) in _STAND_INS else _path(data, loc) for detail in details)
+        for path in sorted(wrong, key=_removal_key, reverse=True):
+            _leave_out(data, path, broken)
     return None, frozenset(broken)
 
 
-def _path(document: Document, detail: Any) -> tuple[str | int, ...]:
-    """Return the place of an error in the document: pydantic's path without its union tags."""
-    node: Any = document.root
+def _path(data: Any, loc: tuple[Any, ...]) -> tuple[str | int, ...]:
+    """Return the place of an error in plain data: pydantic's path without its union tags."""
     path: list[str | int] = []
-    for part in detail["loc"]:
-        if isinstance(node, Mapping):
-            match = next((value for key, value in node.entries if key.text == part), None)
-            if match is None:
+    for index, part in enumerate(loc):
+        if isinstance(data, dict):
+            # The tag of a step is the name of a key beside the next part, or of the next part itself.
+            tag = part in STEPS and bool(path) and loc[index + 1 : index + 2]
+            if part not in data or (tag and (tag[0] == part or tag[0] in data)):
                 continue
-            node = match
-        elif hasattr(node, "items") and isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
-        else:
+        elif not (isinstance(data, list) and isinstance(part, int) and part < len(data)):
             continue
+        data = data[part]
         path.append(part)
     return tuple(path)
 
 
-def _removal_key(document: Document, detail: Any) -> tuple[int, tuple[tuple[int, str], ...]]:
-    path = _path(document, detail)
+def _removal_key(path: tuple[str | int, ...]) -> tuple[int, tuple[tuple[int, str], ...]]:
     return len(path), tuple((part, "") if isinstance(part, int) else (0, part) for part in path)
+
+
+def _report_empty(document: Document, findings: Findings, told: set[tuple[str | int, ...]]) -> None:
+    """Tell every key without a value: an empty guard must not read as none."""
+    stack: list[tuple[tuple[str | int, ...], Node]] = [((), document.root)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, Mapping):
+            stack.extend(((*path, key.text), value) for key, value in node.entries)
+        elif not isinstance(node, Scalar):
+            stack.extend(((*path, index), item) for index, item in enumerate(node.items))
+        elif node.value is None and path not in told:
+            what = f"`{path[-1]}` is empty" if isinstance(path[-1], str) else "this item is empty"
+            findings.error("HR103", what, document.key(path).span, "write its value, or remove it")
 
 
 def _leave_out(data: Any, path: tuple[str | int, ...], broken: set[str]) -> None:
@@ -74,18 +96,25 @@ def _leave_out(data: Any, path: tuple[str | int, ...], broken: set[str]) -> None
             data = data[part]
         except (KeyError, IndexError, TypeError):
             return
-    if isinstance(data, dict):
+    if isinstance(data, dict) and path in _STAND_INS and data.get(path[-1]) != _STAND_INS[path]:
+        data[path[-1]] = _STAND_INS[path]
+    elif isinstance(data, dict) and len(path) >= 2 and path[-2] == "states" and data.get(path[-1]) != {}:
+        # A state that says nothing can still be gone to.
+        data[path[-1]] = {}
+    elif isinstance(data, dict):
         data.pop(path[-1], None)
     elif isinstance(data, list) and isinstance(path[-1], int) and path[-1] < len(data):
         del data[path[-1]]
 
 
-def _report(document: Document, findings: Findings, detail: Any) -> None:
+def _report(document: Document, findings: Findings, detail: Any, path: tuple[str | int, ...]) -> None:
     loc, kind = detail["loc"], detail["type"]
     last = loc[-1] if loc else ""
-    path = _path(document, detail)
     span = document.at(path).span
-    if kind == "extra_forbidden":
+    if kind == "extra_forbidden" and len(loc) > 1 and last in STEPS and loc[-2] in STEPS:
+        findings.error("HR101", f"a step does one thing, and this one has `{loc[-2]}` and `{last}`", document.key(path).span,
+                       f"write a list of two steps: `{loc[-2]}: …` and `{last}: …`, each after a `-`")  # fmt: skip
+    elif kind == "extra_forbidden":
         findings.error("HR101", f"unknown key `{last}`", document.key(path).span,
                        suggestion(str(last), _keys(loc[:-1]), _list_of(_keys(loc[:-1]))))  # fmt: skip
     elif kind == "missing":
@@ -100,7 +129,10 @@ def _report(document: Document, findings: Findings, detail: Any) -> None:
     elif kind in _TYPES:
         given = _given(detail["input"])
         findings.error("HR103", f"{_TYPES[kind]} is expected here, this is {given}", span, _help(loc, kind))
-    elif kind in ("expression", "step"):
+    elif kind == "step":
+        given = next(iter(detail["input"]), "") if isinstance(detail["input"], dict) else ""
+        findings.error("HR103", detail["msg"], span, suggestion(str(given), STEPS, "write e.g. `{set: {anchor: price}}`"))
+    elif kind == "expression":
         findings.error("HR103", detail["msg"], span, _help(loc, kind))
     elif kind == "literal_error":
         wanted = detail["ctx"]["expected"].replace("'", "`")
@@ -177,6 +209,11 @@ def _example(loc: tuple[Any, ...]) -> str:
         for name, field in shape.model_fields.items():
             if loc and loc[-1] in (name, field.alias) and field.examples:
                 return _yaml(field.examples[0])
+    # An entry of a mapping by name: what the example of the mapping holds.
+    for shape in _shapes(loc[:-2]) if len(loc) > 1 else ():
+        for name, field in shape.model_fields.items():
+            if loc[-2] in (name, field.alias) and field.examples and isinstance(field.examples[0], dict):
+                return _yaml(next(iter(field.examples[0].values())))
     return "…"
 
 

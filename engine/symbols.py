@@ -100,7 +100,8 @@ class Scope:
     """The event that is being observed: memory expressions are allowed; `*` to check a let by itself."""
     history: bool = False
     """Whether `before`, `was`, `changed` and `ordered` are allowed."""
-    temps: Mapping[str, Typed] = field(default_factory=dict)
+    temps: Mapping[str, Typed | None] = field(default_factory=dict)
+    """Names bound in the action so far; None where a mistake in the value has been told."""
     later: frozenset[str] = frozenset()
     """Names observed on the same event, at or below this line."""
     line: str = ""

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 from hedgerow.engine.dryrun.subject import LegShape, RegionShape, Subject
 
 COLUMNS = (
-    "state", "index.price", "long.quantity", "short.quantity", "cash", "fees", "slippage", "flows", "report.harvest",
+    "state",
+    "index.price",
+    "long.quantity",
+    "short.quantity",
+    "cash",
+    "fees",
+    "slippage",
+    "flows",
+    "report.harvest",
     "report.overshoot",
 )
 LEAVES = ("active", "tired", "flat")

@@ -197,6 +197,18 @@ def test_python_reads_every_accepted_text_in_the_same_way(text: str) -> None:
     assert python_tree(tree) == mirror(ast.parse(text.strip(), mode="eval").body)
 
 
+INFIX = ["+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "and", "or", "if a else", "**2 +", "**2 *"]
+PREFIX = ["", "-", "not ", "- -", "not not ", "not -"]
+
+
+@pytest.mark.parametrize("second", INFIX)
+@pytest.mark.parametrize("first", INFIX)
+def test_every_pair_of_operators_binds_as_in_python(first: str, second: str) -> None:
+    for prefix in PREFIX:
+        text = f"{prefix}a {first} b {second} c ** 3"
+        assert python_tree(parse(text)) == mirror(ast.parse(text, mode="eval").body)
+
+
 @given(trees)
 def test_python_reads_printed_trees_in_the_same_way(tree: Node) -> None:
     text = to_text(tree)

@@ -78,6 +78,10 @@ def test_on_is_a_key() -> None:
     assert parse_text("on: {tick: yes}\n", "spec.yaml").plain() == {"on": {"tick": "yes"}}
 
 
+def test_a_key_without_a_value_may_have_blanks_outside_of_braces() -> None:
+    assert parse_text("a:\n  long leg:\n", "spec.yaml").plain() == {"a": {"long leg": None}}
+
+
 scalars = st.one_of(
     st.text(
         st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp", "Cn", "Co")),
@@ -179,6 +183,7 @@ def test_a_path_skips_what_is_no_key_or_index_where_it_stands() -> None:
     assert document.at(("b", "tag", "d", "list[int]", 0)) == document.at(("b", "d", 0))
     assert document.at(("b", "missing")) == document.at(("b",))
     assert document.at(("e", 7)) == document.at(("e",))
+    assert document.at(("b", "d", -1)) == document.at(("b", "d"))
     assert document.at((0,)) == document.root
 
 
@@ -322,6 +327,8 @@ REFUSALS: list[tuple[str, Found]] = [
     ("hedgerow:1\n", ("HR012", "a spec is a mapping, and this is one value", (1, 1, 1, 11), ROOT)),
     ("a: " + "1" * 401, ("HR013", "number is too long", (1, 4, 1, 405),
                           "a number has at most 400 characters; quote it if it is a text")),
+    ("a: 2\nb: " + "1" * 4500, ("HR013", "number is too long", (2, 4, 2, 4504),
+                                "a number has at most 400 characters; quote it if it is a text")),
     ("1: a\n", ("HR105", "a key must be a name, and `1` is none", (1, 1, 1, 2), NAME)),
     ("true: a\n", ("HR105", "a key must be a name, and `true` is none", (1, 1, 1, 5), NAME)),
     (": a\n", ("HR105", "a key must be a name", (1, 1, 1, 1), "write a name before the colon")),

@@ -51,7 +51,7 @@ class Machine:
     _source: ClassVar[Source]
     _reference: ClassVar[Reference]
     _ports: ClassVar[Mapping[str, Callable[..., Step]]]
-    _by_name: ClassVar[Mapping[str, frozenset[str]]]
+    _by_name: ClassVar[Mapping[str, Callable[..., Step]]]
 
     def port(self, event: str) -> Callable[..., Step]:
         """Return the function that takes an event: ``port(time_ns, *fields)``, fields in declared order.
@@ -64,10 +64,15 @@ class Machine:
 
     def send(self, event: str, time_ns: int, /, **fields: object) -> Step:
         """Process one event and return what it did; a wrong event is refused, see `Step.rejected`."""
-        names = self._by_name.get(event)
-        if names is None or fields.keys() != names:
-            return self._send_slowly(event, time_ns, fields)
-        return self._ports[event](self, time_ns, **fields)
+        try:
+            return self._by_name[event](self, time_ns, **fields)
+        except (KeyError, TypeError) as error:
+            # Python matches fields with parameters faster than code here could. An error of the call itself has no
+            # frame below this one; any other is a defect.
+            below = error.__traceback__ and error.__traceback__.tb_next
+            if below is not None:
+                raise
+        return self._send_slowly(event, time_ns, fields)
 
     def _send_slowly(self, event: str, time_ns: int, fields: Mapping[str, object]) -> Step:
         try:
@@ -197,6 +202,6 @@ def generate(compiled: Compiled) -> type[Machine]:
     made._source = source
     made._reference = reference
     made._ports = {event: getattr(made, method) for event, method in source.methods.items()}
-    made._by_name = source.by_name
+    made._by_name = {event: port for event, port in made._ports.items() if event in source.by_name}
     made.columns = source.columns
     return made

@@ -42,7 +42,8 @@ class Source:
     cells: Mapping[str, str]
     windows: Mapping[str, str]
     methods: Mapping[str, str]
-    by_name: Mapping[str, frozenset[str]]
+    by_name: frozenset[str]
+    """Events whose method takes the fields under their own names."""
     columns: tuple[str, ...]
     calls: tuple[Call, ...]
 
@@ -79,6 +80,8 @@ class _Values:
         self.cells: dict[str, str] = {}
         self.temps: dict[str, str] = {}
         self.known: dict[int, str] = {}
+        self.texts: dict[str, str] = {}
+        """The local that holds the value of a text; a local is bound once on every path, so this is never undone."""
         self.before: dict[str, str] | None = None
         self.was = leaf
         self.leaf = leaf
@@ -92,6 +95,7 @@ class _Values:
         twin.before = None if self.before is None else dict(self.before)
         twin.was, twin.ordered, twin.written = self.was, self.ordered, dict(self.written)
         twin.checked = set(self.checked)
+        twin.texts = dict(self.texts)
         return twin
 
 
@@ -124,6 +128,7 @@ class _Generator:
         self.uses: dict[int, int] = {}
         self.reads: dict[int, frozenset[str]] = {}
         self.partial: dict[int, bool] = {}
+        self.truths: dict[tuple[int, int | None, int | None, bool], bool | None] = {}
         self.finite: set[str] = set()
         """Locals that are known to hold finite numbers."""
         self.pushed: list[str] = []
@@ -138,13 +143,12 @@ class _Generator:
         body = _Code()
         body.depth = 2
         methods: dict[str, str] = {}
-        by_name: dict[str, frozenset[str]] = {}
+        by_name: set[str] = set()
         for index, event in enumerate(program.events):
             method = f"event{index}_"
             methods[event.name] = method
-            names = [field.name for field in event.fields]
-            if not any(keyword.iskeyword(name) for name in names):
-                by_name[event.name] = frozenset(names)
+            if all(_argument(field.name) == field.name for field in event.fields):
+                by_name.add(event.name)
             self._event(body, method, event)
         columns = self._observation(body)
         code = _Code()
@@ -169,7 +173,7 @@ class _Generator:
             code.add("return Generated")
         text = "\n".join(code.lines) + "\n"
         return Source(text, compile(text, f"<hedgerow {program.name}>", "exec"), "r_", "t_", self.leaves, self.final, self.slots,
-                      self.windows, methods, by_name, columns, tuple(self.calls))  # fmt: skip
+                      self.windows, methods, frozenset(by_name), columns, tuple(self.calls))  # fmt: skip
 
     def _observation(self, body: _Code) -> tuple[str, ...]:
         program = self.program
@@ -190,7 +194,7 @@ class _Generator:
     # --------------------------------------------------------------------------------------------------------- an event
 
     def _event(self, code: _Code, method: str, event: Event) -> None:
-        fields = {field.name: field.name + ("_" if keyword.iskeyword(field.name) else "") for field in event.fields}
+        fields = {field.name: _argument(field.name) for field in event.fields}
         arguments = ", ".join(fields.values())
         values = f"({arguments},)" if fields else "()"
         self.fields = {f"{event.name}.{name}": local for name, local in fields.items()}
@@ -204,12 +208,13 @@ class _Generator:
             with code.block("try:"):
                 with code.block("if type_(time_) is not int_:"):
                     code.add("time_ = whole_(time_)")
-                with code.block(f"if not self.t_ <= time_ < {BEFORE_START}:"):
+                with code.block(f"if not (self.t_ <= time_ and time_ < {BEFORE_START}):"):
                     code.add(self.defer)
                 for field in event.fields:
                     self._take(code, field.type, fields[field.name], field.low, field.high)
-                values_ = _Values(None)
-                code.add("r_ = self.r_")
+                values_ = _Values(0 if len(self.leaves) == 1 else None)
+                if values_.leaf is None:
+                    code.add("r_ = self.r_")
                 self._advance(code, values_, event)
                 values_.before = dict(values_.cells)
                 self._dispatch(code, values_, event, 0, len(self.leaves))
@@ -234,13 +239,13 @@ class _Generator:
             with code.block(f"if type_({local}) is not int_:"):
                 code.add(f"{local} = whole_({local})")
             assert low is not None and high is not None
-            check = f"{int(low)} <= {local} <= {int(high)}"
+            check = _within(str(int(low)), local, str(int(high)))
         else:
             with code.block(f"if type_({local}) is not float_:"):
                 code.add(f"{local} = number_({local})")
             least = -LARGEST if low is None else float(low)
             most = LARGEST if high is None else float(high)
-            check = f"{least!r} <= {local} <= {most!r}"
+            check = _within(repr(least), local, repr(most))
         with code.block(f"if not {check}:"):
             code.add(self.defer)
 
@@ -481,11 +486,13 @@ class _Generator:
             if declared.type == "int":
                 if low is None or high is None:
                     continue
-                check = f"{int(low)} <= {local} <= {int(high)}"
+                check = _within(str(int(low)), local, str(int(high)))
             else:
                 if low is None and high is None and local in self.finite:
                     continue
-                check = f"{-LARGEST if low is None else float(low)!r} <= {local} <= {LARGEST if high is None else float(high)!r}"
+                least = -LARGEST if low is None else float(low)
+                most = LARGEST if high is None else float(high)
+                check = _within(repr(least), local, repr(most))
             with code.block(f"if not {check}:"):
                 code.add(self.defer)
 
@@ -519,22 +526,94 @@ class _Generator:
 
     def _expression(self, code: _Code, values: _Values, expr: Expr) -> str:
         """Return the text of `expr`, after naming the values in it that are used more than once."""
-        for node in expr.walk():
-            if node.op == "cell":
-                self._cell(code, values, node.name)
-            elif node.op == "before":
-                self._before(code, values, node.name)
-            elif self._worth_naming(node) and id(node) not in values.known and id(node) not in self.hoisted:
-                local = self._local()
-                code.add(f"{local} = {self._text(values, node)}")
-                values.known[id(node)] = local
+        self._prepare(code, values, expr, True, {})
         return self._text(values, expr)
 
+    def _prepare(self, code: _Code, values: _Values, expr: Expr, sure: bool, seen: dict[int, bool]) -> None:
+        """Read the cells and name the values that `expr` needs; `sure` means that it is computed in any case."""
+        node = self._reduced(values, expr)
+        if node is None or seen.get(id(node)) in (True, sure) or id(node) in values.known:
+            return
+        seen[id(node)] = sure
+        if node.op == "cell":
+            self._cell(code, values, node.name)
+            return
+        if node.op == "before":
+            self._before(code, values, node.name)
+            return
+        if self._only_parameters(node):
+            return
+        for index, argument in enumerate(node.args):
+            if index == 1 and self._compares_with_itself(values, node):
+                break
+            conditional = index > 0 and node.op in ("and", "or", "select", "given")
+            self._prepare(code, values, argument, sure and not conditional, seen)
+        if self._worth_naming(node) and (sure or not self.partial[id(node)]):
+            text = self._text(values, node)
+            if not text.isidentifier():
+                local = values.texts[text] = self._local()
+                code.add(f"{local} = {text}")
+                text = local
+            values.known[id(node)] = text
+
     def _worth_naming(self, node: Expr) -> bool:
-        """Return whether a value is used again and can be computed early without failing."""
-        if not node.args or self.uses.get(id(node), 0) < 2 or node.op in ("real", "neg") or node.type == "bool" and node.size < 4:
+        """Return whether a value is used again and its computation costs more than a local."""
+        small = node.op in ("real", "neg") or (node.type == "bool" and node.size < 4)
+        return bool(node.args) and self.uses.get(id(node), 0) > 1 and not small
+
+    def _truth(self, values: _Values, node: Expr) -> bool | None:
+        """Return what a condition is in the leaf at hand, where that alone decides it."""
+        key = (id(node), values.leaf, values.was, values.ordered == "False")
+        if key not in self.truths:
+            self.truths[key] = self._decide(values, node)
+        return self.truths[key]
+
+    def _decide(self, values: _Values, node: Expr) -> bool | None:
+        match node.op:
+            case "active" | "was":
+                leaf = values.leaf if node.op == "active" else values.was
+                return None if leaf is None else self.leaves[leaf] in node.states
+            case "ordered":
+                return False if values.ordered == "False" else None
+            case "not":
+                truth = self._truth(values, node.args[0])
+                return None if truth is None else not truth
+            case "and" | "or":
+                first = self._truth(values, node.args[0])
+                # The second one decides nothing before the first, which may fail.
+                return first if first is None or first is (node.op == "or") else self._truth(values, node.args[1])
+            case "select":
+                first = self._truth(values, node.args[0])
+                return None if first is None else self._truth(values, node.args[1 if first else 2])
+        return None
+
+    def _reduced(self, values: _Values, node: Expr) -> Expr | None:
+        """Return the part of an expression that is left to compute; None of a condition that is decided."""
+        if self._truth(values, node) is not None:
+            return None
+        while node.op in ("and", "or", "select"):
+            first, neutral = self._truth(values, node.args[0]), node.op == "and"
+            if node.op == "select":
+                if first is None:
+                    break
+                node = node.args[1 if first else 2]
+            elif first is neutral:
+                node = node.args[1]
+            elif self._truth(values, node.args[1]) is neutral:
+                node = node.args[0]
+            else:
+                break
+        return node
+
+    def _compares_with_itself(self, values: _Values, node: Expr) -> bool:
+        """Return whether a node is `a - b <= room`, see monitors, of two sides that are the same local."""
+        gap = node.args[0] if node.op == "le" else node
+        if gap.op != "sub" or node is gap or (room := node.args[1]).op != "mul" or room.args[1].op != "max":
             return False
-        return not self.partial[id(node)]
+        if tuple(size.args for size in room.args[1].args if size.op == "abs") != tuple((side,) for side in gap.args):
+            return False
+        first, second = (self._text(values, side) for side in gap.args)
+        return first == second
 
     def _before(self, code: _Code, values: _Values, cell: str) -> str:
         assert values.before is not None
@@ -545,6 +624,10 @@ class _Generator:
         return values.before[cell]
 
     def _text(self, values: _Values, expr: Expr) -> str:
+        reduced = self._reduced(values, expr)
+        if reduced is None:
+            return str(self._truth(values, expr))
+        expr = reduced
         key = id(expr)
         if key in values.known:
             return values.known[key]
@@ -574,7 +657,11 @@ class _Generator:
                 return self._in(expr.states, values.was)
             case "ordered":
                 return "False" if values.ordered == "False" else f"bool_({values.ordered})"
-        return self._operator(expr, [self._text(values, argument) for argument in expr.args])
+        if self._compares_with_itself(values, expr):
+            # INVARIANT: finite a: a - a is 0.0 and within any room; an infinite or undefined one is within none.
+            return f"({self._text(values, expr.args[0])} == 0.0)"
+        text = self._operator(expr, [self._text(values, argument) for argument in expr.args])
+        return values.texts.get(text, text)
 
     def _operator(self, expr: Expr, arguments: list[str]) -> str:
         """Return the text of an operator over the texts of its arguments."""
@@ -686,6 +773,16 @@ def _expressions(instruction: object) -> Iterator[Expr]:
             yield from (expr for _, expr in instruction.fields)
         case Call():
             yield from (value for _, value in instruction.arguments if isinstance(value, Expr))
+
+
+def _argument(field: str) -> str:
+    """Return the parameter that takes a field; the language has no name that ends in an underscore."""
+    return f"{field}_" if keyword.iskeyword(field) or field == "self" else field
+
+
+def _within(low: str, local: str, high: str) -> str:
+    """Return a range check that NaN fails; CPython 3.11 runs it faster than the chained comparison."""
+    return f"({low} <= {local} and {local} <= {high})"
 
 
 def _atom(text: str) -> bool:

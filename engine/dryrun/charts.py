@@ -36,7 +36,8 @@ Array = npt.NDArray[np.float64]
 
 def state_colours(subject: Subject, trace: Trace) -> dict[str, str]:
     """Return the tint of each leaf of the first region that a run was in; its first state has none
-    (white)."""
+    (white).
+    """
     if not subject.regions or not len(trace):
         return {}
     region = subject.regions[0]
@@ -70,6 +71,7 @@ def charts(subject: Subject, trace: Trace, account: Books | None) -> tuple[Any, 
         board.equity(account)
         board.split(account)
         board.drawdown(account)
+    board.cells()
     if not board.figures:
         return None, []
     board.figures[-1].xaxis.visible = True
@@ -161,6 +163,19 @@ class _Board:
         figure.varea(self.times[kept], -account.drawdown[kept], 0, fill_color=RED, fill_alpha=0.25)
         self._lines(figure, {"drawdown": (-account.drawdown, RED)}, width=1.0, number="0.[000]%")
         figure.legend.visible = False
+
+    def cells(self) -> None:
+        """Draw the state of a spec without legs, a chart a unit."""
+        for unit in dict.fromkeys(self.subject.cells.values()):
+            names = [name for name, one in self.subject.cells.items() if one == unit]
+            figure = self._figure(f"state, {unit}" if unit != "1" else "state", 190, "0,0.[0000]")
+            if not self.figures[1:]:
+                self._bands(figure)
+            for first in range(0, len(names), len(LEG_COLOURS)):
+                group = zip(names[first:], LEG_COLOURS, strict=False)
+                lines = {name: (self.trace.column(name), colour) for name, colour in group}
+                self._lines(figure, lines, number="0,0.[0000]")
+            self._legend(figure)
 
     def _figure(self, title: str, height: int, number: str, log: bool = False) -> Any:
         from bokeh.models import CrosshairTool, DatetimeTickFormatter, NumeralTickFormatter
@@ -283,7 +298,8 @@ class _Board:
 
     def _trades(self, figure: Any, instrument: str, price: Array) -> None:
         """Mark each event with orders by the net quantity that it bought or sold, over all legs of the
-        instrument."""
+        instrument.
+        """
         net: dict[int, float] = {}
         weight: dict[int, float] = {}
         for fill in self.trace.fills:
@@ -308,8 +324,8 @@ class _Board:
             )  # fmt: skip
         if drawn < sum(1 for change in net.values() if change):
             self.said.append(
-                f"The price of {instrument} carries {drawn:,} of its {len(net):,} trading events, the largest of "
-                "each stretch. Every order is in trades.csv."
+                f"The price of {instrument} carries {drawn:,} of its {len(net):,} trading events, the "
+                "largest of each stretch. Every order is in trades.csv."
             )
 
     def _legend(self, figure: Any) -> None:

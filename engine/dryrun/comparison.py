@@ -11,11 +11,31 @@ Json = dict[str, Any]
 
 # What is told of a run, in the order in which it is told; missing parts are left out.
 RESULTS = (
-    "rows.accepted", "time.first", "time.last", "trades.count", "money.turnover", "money.fees", "money.slippage",
-    "money.flows", "money.realised", "money.unrealised", "money.equity", "money.profit", "split.harvest",
-    "split.inventory", "exposure.net_to_gross.max", "exposure.net.max", "exposure.gross.max", "overshoot.mean",
-    "risk.max_drawdown.share", "risk.worst_day.profit", "risk.cvar.loss", "money.break_even_fee", "verdict.no_edge",
-    "verdict.interval", "verdict.distinguishable",
+    "rows.accepted",
+    "time.first",
+    "time.last",
+    "trades.count",
+    "money.turnover",
+    "money.fees",
+    "money.slippage",
+    "money.flows",
+    "money.realised",
+    "money.unrealised",
+    "money.equity",
+    "money.profit",
+    "split.harvest",
+    "split.inventory",
+    "exposure.net_to_gross.max",
+    "exposure.net.max",
+    "exposure.gross.max",
+    "overshoot.mean",
+    "risk.max_drawdown.share",
+    "risk.worst_day.profit",
+    "risk.cvar.loss",
+    "money.break_even_fee",
+    "verdict.no_edge",
+    "verdict.interval",
+    "verdict.distinguishable",
 )
 
 

@@ -108,10 +108,11 @@ class Data:
             self.rows_read += len(raw.rows) + len(raw.ragged)
             faults = dict(raw.ragged)
             times, timed = stamps.parse(raw.columns[0])
-            if len(raw.rows) and not timed.any() and self.first_ns is None:
+            there = valid_of(raw.columns[0])
+            if there.any() and not timed.any() and self.first_ns is None:
                 raise self._no_times(raw.columns[0])
             columns = [_numbers(column) for column in raw.columns[1:]]
-            blank = ~timed & ~valid_of(raw.columns[0])
+            blank = ~timed & ~there
             for values, _ in columns:
                 blank &= np.isnan(values)
             inside = timed.copy()
@@ -280,7 +281,8 @@ def _is_bar(column: str) -> bool:
 
 def _numbers(column: Any) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
     """Return (n,) floats, NaN where there is no number, and the text of the values that are none, by
-    index."""
+    index.
+    """
     import pyarrow as pa
 
     kind = column.type

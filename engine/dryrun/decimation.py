@@ -72,8 +72,6 @@ def runs(values: npt.NDArray[np.int64], most: int) -> tuple[Index, npt.NDArray[n
     if len(starts) <= most:
         return starts, values[starts]
     edges = np.linspace(0, len(values), most + 1).astype(np.int64)
-    common = np.array(
-        [np.bincount(values[start:end]).argmax() for start, end in pairwise(edges)]
-    )
+    common = np.array([np.bincount(values[start:end]).argmax() for start, end in pairwise(edges)])
     kept = np.concatenate(([0], np.flatnonzero(np.diff(common)) + 1))
     return edges[kept], common[kept]

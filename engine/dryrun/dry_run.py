@@ -111,22 +111,24 @@ def dry_run(
     try:
         compiled = spec.compile(fill=chosen, **dict(parameters or {}))
     except ParameterError as error:
-        message, _, help = str(error).partition(": ")
-        raise RunError("HR807", message, "--set", help or "see the params of the spec") from None
+        known = ", ".join(f"`{name.name}`" for name in spec.program().parameters) or "none"
+        raise RunError("HR807", str(error), "--set", f"the params are {known}") from None
     subject = subject_of(compiled)
     trace = record(
         compiled.machine(),
         subject.columns,
         fed.name,
         data,
+        cells=tuple(subject.cells),
         field_types=[field.type for field in fed.fields],
         skip_bad=skip_bad,
         progress=progress,
     )
     if not len(trace):
         raise _nothing(trace, data)
-    by = "given" if fill else f"the default for {data.kind}"
-    notes = [*data.notes, f"fills at the {chosen} mark ({by})"]
+    notes = list(data.notes)
+    if subject.legs:
+        notes.append(f"fills at the {chosen} mark ({'given' if fill else f'the default for {data.kind}'})")
     if chosen == "next" and trace.fills and trace.fills[-1].index == len(trace) - 1:
         notes.append("the orders of the last event are filled at its own mark, because no later one came")
     fingerprint = {

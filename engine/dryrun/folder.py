@@ -29,7 +29,18 @@ __all__ = ["FILES", "check_folder", "read_summary", "trades_csv", "write_folder"
 
 FILES = ("trades.csv", "trace.parquet", "report.html", "summary.json")
 TRADE_COLUMNS = (
-    "row", "time", "rule", "leg", "instrument", "side", "quantity", "mark", "notional", "fee", "slippage", "delay",
+    "row",
+    "time",
+    "rule",
+    "leg",
+    "instrument",
+    "side",
+    "quantity",
+    "mark",
+    "notional",
+    "fee",
+    "slippage",
+    "delay",
     "price",
 )
 
@@ -134,7 +145,8 @@ def trades_csv(subject: Subject, trace: Trace) -> str:
 
 def _write_trace(path: Path, subject: Subject, trace: Trace) -> None:
     """Write a line an accepted event: time, row, states and rules by name, and the columns of the
-    observation."""
+    observation.
+    """
     import pyarrow as pa
     import pyarrow.parquet as parquet
 

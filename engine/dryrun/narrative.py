@@ -104,8 +104,8 @@ def _result(summary: Json) -> Paragraph:
     text += (
         f" and sent {trades['count']:,} orders on {trades['events']:,} of them, "
         f"{money(account['turnover'], unit)} in all. From {money(account['capital'], unit)} it ended at "
-        f"{money(account['equity'], unit)}: {headline(summary)}. Before costs {money(account['realised'])} is "
-        f"realised and {money(account['unrealised'])} still open."
+        f"{money(account['equity'], unit)}: {headline(summary)}. Before costs {money(account['realised'])} "
+        f"is realised and {money(account['unrealised'])} still open."
     )
     return Paragraph("The run", text)
 
@@ -122,9 +122,9 @@ def _split(summary: Json) -> Paragraph:
     if "harvest" in own:
         text += (
             "Harvest is what the spec counts at each trigger: the realised variance that its band caught. "
-            "Inventory is all the rest, the P&L of the net position that the triggers leave behind: it gains when "
-            "prices return and loses in a trend, about with the square of the move. For a price without drift the "
-            "two cancel on average, and the costs remain."
+            "Inventory is all the rest, the P&L of the net position that the triggers leave behind: it gains "
+            "when prices return and loses in a trend, about with the square of the move. For a price without "
+            "drift the two cancel on average, and the costs remain."
         )
     else:
         text += (
@@ -140,15 +140,15 @@ def _fill(summary: Json) -> Paragraph:
     if print_.get("fill") == "next":
         text = (
             "Orders fill at the next mark after the one that triggered them; the difference is booked as "
-            f"slippage, {money(account['delay'], account['unit'])} in all. This is the honest choice for {kind}: "
-            "nobody trades at a price that has only just been seen."
+            f"slippage, {money(account['delay'], account['unit'])} in all. This is the honest choice for "
+            f"{kind}: nobody trades at a price that has only just been seen."
         )
         return Paragraph("Fills: next mark", text)
     text = "Orders fill at the very mark that triggered them. "
     if kind == "bars":
         text += (
-            "On bars this flatters: the price that ends a bar is known only when it can no longer be traded, and "
-            "a rule that trades against the last move gets each reversal for free. Read it with `--fill next`."
+            "On bars this flatters: the price that ends a bar is known only when it can no longer be traded, "
+            "and a rule that trades against the last move gets each reversal for free. Try `--fill next`."
         )
         return Paragraph("Fills: same mark", text, "warn")
     return Paragraph(
@@ -164,13 +164,13 @@ def _verdict(summary: Json) -> Paragraph:
         return Paragraph("Verdict: too short to say", text + "The run is too short for an interval.", "warn")
     low, high = verdict["interval"]
     text += (
-        f"The {verdict['confidence'] * 100:.0f} % interval of the P&L runs from {money(low)} to {money(high)} "
-        f"(circular block bootstrap, {verdict['periods']:,} periods of one {verdict['period']} in blocks of "
-        f"{verdict['block']}, {verdict['replications']:,} draws) and "
+        f"The {verdict['confidence'] * 100:.0f} % interval of the P&L runs from {money(low)} to "
+        f"{money(high)} (circular block bootstrap, {verdict['periods']:,} periods of one {verdict['period']} "
+        f"in blocks of {verdict['block']}, {verdict['replications']:,} draws) and "
     )
     caution = (
-        f" The interval redraws each {verdict['period']} of this run and does not rerun the strategy; another "
-        "regime is not in it."
+        f" The interval redraws each {verdict['period']} of this run and does not rerun the strategy; "
+        "another regime is not in it."
     )
     if verdict["distinguishable"]:
         text += "leaves that value out: over this period the result is not only costs."
@@ -230,8 +230,8 @@ def _overshoot(summary: Json) -> Paragraph:
     return Paragraph(
         "Overshoot",
         f"Triggers fired beyond their threshold, by {percent(found['median'])} of it at the median of "
-        f"{found['triggers']:,}, {percent(found['p95'])} at the 95th percentile and {percent(found['max'])} at "
-        "most. Much overshoot means that the data are coarse for this trigger; a finer feed would trade more.",
+        f"{found['triggers']:,}, {percent(found['p95'])} at the 95th percentile and {percent(found['max'])} "
+        "at most. Much overshoot means that the data are coarse for this trigger; a finer feed trades more.",
     )
 
 
@@ -258,16 +258,15 @@ def _invariants(summary: Json) -> Paragraph | None:
         return None
     broken = [name for name, one in found.items() if not one["held"]]
     if not broken:
-        return Paragraph(
-            "Invariants", f"All {len(found)} held on every event of this run. That is a test, not a proof."
-        )
+        what = f"All {len(found)}" if len(found) > 1 else "It"
+        text = f"{what} held on every event of this run. That is a test, not a proof."
+        return Paragraph("Invariants", text)
     parts = []
     for name in broken:
         first, times = found[name]["first"], found[name]["events"]
         rules = f" while {_some(first['rules'])} fired" if first["rules"] else ""
-        parts.append(
-            f"`{name}` first broke at row {first['row']:,} ({first['time']}){rules}; it broke on {times:,} events."
-        )
+        place = f"row {first['row']:,} ({first['time']}){rules}"
+        parts.append(f"`{name}` first broke at {place}; {times:,} events broke it.")
     return Paragraph(f"Invariants: {len(broken)} of {len(found)} broken", " ".join(parts), "warn")
 
 

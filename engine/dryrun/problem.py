@@ -1,9 +1,8 @@
 """What can be wrong with a run's data, options and folders: one error, with a place, a code and a help
-line."""
+line.
+"""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 __all__ = ["CODES", "RunError", "missing_extra"]
 
@@ -21,19 +20,20 @@ CODES = {
 """Every code of this package, and what it means."""
 
 
-@dataclass(frozen=True)
 class RunError(Exception):
     """One finding that keeps a run from starting, or from going on.
 
-    `file` is the data file or the option it is about; `line` counts from 1 and is None where no line is
-    meant.
+    Not frozen: Python writes the traceback into an exception.
     """
 
-    code: str
-    message: str
-    file: str
-    help: str
-    line: int | None = None
+    def __init__(self, code: str, message: str, file: str, help: str, line: int | None = None) -> None:
+        """Say what is wrong with `file` (a data file or an option); `line` counts from 1."""
+        super().__init__(code, message, file, help, line)
+        self.code = code
+        self.message = message
+        self.file = file
+        self.help = help
+        self.line = line
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -313,7 +313,8 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _numbered(first: int, size: int, gone: dict[int, str]) -> tuple[npt.NDArray[np.int64], int]:
     """Return the numbers of `size` rows from `first` on, leaving out the ones in `gone`, and the number
-    after them."""
+    after them.
+    """
     missing = sorted(row for row in gone if row >= first)
     rows = np.arange(first, first + size + len(missing))
     if missing:

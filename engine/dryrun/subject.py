@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..evaluate import FLOAT, Environment, evaluate
-from ..ir import Assign, Expr
+from ..ir import Assign, Expr, Value
 from ..load import Compiled
 
 __all__ = ["LegShape", "RegionShape", "Subject", "subject_of"]
@@ -57,6 +57,8 @@ class Subject:
     invariants: tuple[str, ...] = ()
     measures: dict[str, bool] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
+    """The state that a spec without legs declares, with units: all that there is to draw of it."""
 
 
 def subject_of(compiled: Compiled) -> Subject:
@@ -72,11 +74,12 @@ def subject_of(compiled: Compiled) -> Subject:
     capital = (
         next((constant(value) for cell, value in opening.targets if cell == "cash"), 0.0) if opening else 0.0
     )
+    cells = {} if program.legs else {cell.name: cell.unit for cell in program.cells if cell.kind == "state"}
     return Subject(
         name=program.name,
         about=program.about,
         digest=compiled.digest,
-        columns=compiled.columns,
+        columns=(*compiled.columns, *cells),
         fill=program.fill,
         money=program.money,
         capital=capital,
@@ -94,9 +97,10 @@ def subject_of(compiled: Compiled) -> Subject:
         rules=tuple(rule.name for rule in program.rules),
         invariants=tuple(name for name, _ in program.invariants),
         measures={name: name == "harvest" for name, _ in program.report.measures},
+        cells=cells,
         limits={name: constant(limit) for name, limit in program.report.limits},
     )
 
 
-def _plain(value: object) -> float | int | bool:
-    return value if isinstance(value, (bool, int)) else float(value)  # type: ignore[arg-type]  # a float or a fraction
+def _plain(value: Value) -> float | int | bool:
+    return value if isinstance(value, int) else float(value)

@@ -115,6 +115,7 @@ def summarise(
         "split": None,
         "exposure": None,
         "overshoot": _overshoot(subject, trace),
+        "cells": {name: _range(unit, trace.column(name)) for name, unit in subject.cells.items()},
         "risk": None,
         "verdict": None,
     }
@@ -277,7 +278,8 @@ def _verdict(subject: Subject, trace: Trace, account: Books, seed: int) -> Json:
 
 def _overshoot(subject: Subject, trace: Trace) -> Json | None:
     """Return by what share triggers were overshot, if the spec's report declares it, per line at which it
-    grew."""
+    grew.
+    """
     if "overshoot" not in subject.measures or subject.measures["overshoot"] or not len(trace):
         return None
     steps = np.diff(trace.column("report.overshoot"), prepend=0.0)
@@ -320,6 +322,11 @@ def _invariants(subject: Subject, trace: Trace) -> Json:
             first = {"row": broken.row, "time": iso(broken.time_ns), "rules": list(broken.rules)}
         found[name] = {"held": broken is None, "events": broken.events if broken else 0, "first": first}
     return found
+
+
+def _range(unit: str, values: Array) -> Json:
+    ends = {"first": float(values[0]), "last": float(values[-1])}
+    return {"unit": unit, **ends, "min": float(values.min()), "max": float(values.max())}
 
 
 def _place(trace: Trace, line: int) -> Json:

@@ -1,4 +1,4 @@
-"""The tables of a report, as HTML: each text escaped, each number set to the right."""
+"""The tables of a report, as HTML: every text escaped, numbers set to the right."""
 
 from __future__ import annotations
 
@@ -11,120 +11,48 @@ from .narrative import money, number, percent
 __all__ = ["fingerprint", "rich", "tables"]
 
 Json = dict[str, Any]
+Rows = Sequence[tuple[str, ...]]
+MADE_OF = ("spec", "program", "data", "fill", "event", "permitted", "skip_bad", "seed", "versions")
 
 
-def tables(summary: Json, colours: dict[str, str]) -> list[str]:
-    tables = []
-    account = summary["money"]
-    if account is not None:
-        unit = account["unit"]
-        split = summary["split"]
-        rows = [(name, money(value)) for name, value in split.items() if name != "profit"]
-        tables.append(
-            _table(f"P&L, {unit}", ("part", "amount"), [*rows, ("P&L", money(split["profit"]))], total=True)
-        )
-        amounts = [
-            ("capital", money(account["capital"])), ("final equity", money(account["equity"])),
-            ("realised, before costs", money(account["realised"])), ("unrealised", money(account["unrealised"])),
-            ("fees", money(account["fees"])), ("slippage", money(account["slippage"])), ("carry (flows)", money(account["flows"])),
-            ("turnover", money(account["turnover"])),
-            ("break-even one-way fee", _share(account["break_even_fee"])),
-        ]  # fmt: skip
-        tables.append(_table(f"Account, {unit}", ("", "amount"), amounts))
-        legs = [
-            (
-                name, f"{leg['trades']:,}", number(leg["quantity"]), "–" if leg["average"] is None else number(leg["average"]),
-                money(leg["realised"]), money(leg["unrealised"]),
-            )
-            for name, leg in summary["trades"]["legs"].items()
-        ]  # fmt: skip
-        tables.append(
-            _table("Legs", ("leg", "orders", "quantity", "average", "realised", "unrealised"), legs)
-        )
-        tables.append(_exposure(summary, unit))
-    states = [
-        (
-            f'<span class="chip" style="background:{_tint(colours.get(name, ""))}"></span>{html.escape(name)}',
-            _share(state["share"]),
-            f"{state['rows']:,}",
-        )
-        for name, state in summary["states"].items()
-    ]
-    tables.append(_table("Time in each state", ("state", "time", "rows"), states, raw=True))
-    rules = [(name, f"{count:,}" if count else "never") for name, count in summary["triggers"].items()]
-    tables.append(_table("Rules fired", ("rule", "times"), rules))
+def tables(summary: Json, colours: dict[str, str]) -> str:
+    """Return all tables of results.
+
+    Args:
+        summary: of a run.
+        colours: the tint of each state that the charts show.
+    """
+    found = []
+    if summary["money"] is not None:
+        found += [_split(summary), _account(summary), _legs(summary), _exposure(summary)]
+    if summary["cells"]:
+        found.append(_cells(summary))
+    found += [_states(summary, colours), _rules(summary)]
     if summary["invariants"]:
-        held = [
-            (
-                html.escape(name),
-                "held" if one["held"] else f'<span class="bad">broken {one["events"]:,} ×</span>',
-                "" if one["held"] else f"row {one['first']['row']:,}",
-            )
-            for name, one in summary["invariants"].items()
-        ]
-        tables.append(_table("Invariants", ("claim", "on this run", "first"), held, raw=True))
+        found.append(_invariants(summary))
     if summary["rejections"]:
         rows = [(f"{one['row']:,}", one["reason"]) for one in summary["rejections"][:20]]
         title = f"Bad rows (first {len(rows)} of {summary['rows']['rejected']:,})"
-        tables.append(_table(title, ("row", "reason"), rows, numbers=False))
-    return tables
-
-
-def _exposure(summary: Json, unit: str) -> str:
-    exposure = summary["exposure"]
-    rows = []
-    for name in ("net", "gross"):
-        one = exposure[name]
-        limit = "none" if one["limit"] is None else money(one["limit"])
-        used = _share(one["share_of_limit"] and one["share_of_limit"]["max"])
-        rows.append((f"{name} notional", money(one["mean"]), money(one["max"]), limit, used))
-    ratio = exposure["net_to_gross"]
-    rows.append(("|net| / gross", percent(ratio["mean"]), percent(ratio["max"]), "", ""))
-    return _table(f"Exposure, {unit}", ("", "mean", "most", "limit", "most used"), rows)
+        found.append(_table(title, ("row", "reason"), rows, numbers=False))
+    return "".join(found)
 
 
 def fingerprint(summary: Json) -> str:
-    print_ = summary["fingerprint"]
-    rows: list[tuple[str, ...]] = []
-    for group in ("spec", "program", "data", "fill", "event", "versions", "permitted", "seed"):
-        value = print_.get(group)
+    """Return the tables of what a run was made of, and the choices that nobody made."""
+    made = summary["fingerprint"]
+    rows: list[tuple[str, str]] = []
+    for group in MADE_OF:
+        value = made.get(group)
         if isinstance(value, dict):
-            rows += [(f"{group}: {key}", _plain(one)) for key, one in value.items()]
+            rows += [(f"{group}: {name}", _plain(one)) for name, one in value.items()]
         elif value not in (None, [], ""):
             rows.append((group, _plain(value)))
-    parameters = [(name, _plain(value)) for name, value in print_.get("parameters", {}).items()]
-    notes = "".join(f"<p class=small>{rich(note[:1].upper() + note[1:])}.</p>" for note in summary["notes"])
-    tables = _table("Fingerprint", ("", ""), rows, numbers=False)
+    found = _table("Fingerprint", ("", ""), rows, numbers=False)
+    parameters = [(name, _plain(value)) for name, value in made.get("parameters", {}).items()]
     if parameters:
-        tables += _table("Parameters", ("name", "value"), parameters)
-    return f'{notes}<div class="tables">{tables}</div>'
-
-
-def _table(
-    title: str,
-    head: tuple[str, ...],
-    rows: Sequence[tuple[str, ...]],
-    *,
-    total: bool = False,
-    raw: bool = False,
-    numbers: bool = True,
-) -> str:
-    """Return a table; the first column is text, the others are numbers; `raw` cells are HTML already."""
-
-    def cells(row: tuple[str, ...]) -> str:
-        shown = [cell if raw else html.escape(cell) for cell in row]
-        mark = ' class="n"' if numbers else ""
-        return f'<th scope="row">{shown[0]}</th>' + "".join(f"<td{mark}>{cell}</td>" for cell in shown[1:])
-
-    mark = ' class="n"' if numbers else ""
-    heads = "".join(f"<th{mark if index else ''}>{html.escape(one)}</th>" for index, one in enumerate(head))
-    last = len(rows) - 1
-    lines = "".join(
-        f"<tr{' class=sum' if total and index == last else ''}>{cells(row)}</tr>"
-        for index, row in enumerate(rows)
-    )
-    thead = f"<thead><tr>{heads}</tr></thead>" if any(head) else ""
-    return f'<div class="panel"><table><caption>{html.escape(title)}</caption>{thead}<tbody>{lines}</tbody></table></div>'
+        found += _table("Parameters", ("name", "value"), parameters)
+    notes = [f'<p class="small">{rich(note[:1].upper() + note[1:])}.</p>' for note in summary["notes"]]
+    return f'{"".join(notes)}<div class="tables">{found}</div>'
 
 
 def rich(text: str) -> str:
@@ -135,12 +63,115 @@ def rich(text: str) -> str:
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
 
 
+def _split(summary: Json) -> str:
+    split = summary["split"]
+    rows = [(name, money(value)) for name, value in split.items() if name != "profit"]
+    rows.append(("P&L", money(split["profit"])))
+    return _table(f"P&L, {summary['money']['unit']}", ("part", "amount"), rows, total=True)
+
+
+def _account(summary: Json) -> str:
+    account = summary["money"]
+    names = {
+        "capital": "capital",
+        "equity": "final equity",
+        "realised": "realised, before costs",
+        "unrealised": "unrealised",
+        "fees": "fees",
+        "slippage": "slippage",
+        "delay": "of which waiting for the next mark",
+        "flows": "carry (flows)",
+        "turnover": "turnover",
+    }
+    rows = [(label, money(account[name])) for name, label in names.items()]
+    rows.append(("break-even one-way fee", _share(account["break_even_fee"])))
+    return _table(f"Account, {account['unit']}", ("", "amount"), rows)
+
+
+def _legs(summary: Json) -> str:
+    rows = [
+        (
+            name,
+            f"{leg['trades']:,}",
+            number(leg["quantity"]),
+            "–" if leg["average"] is None else number(leg["average"]),
+            money(leg["realised"]),
+            money(leg["unrealised"]),
+        )
+        for name, leg in summary["trades"]["legs"].items()
+    ]
+    return _table("Legs", ("leg", "orders", "quantity", "average", "realised", "unrealised"), rows)
+
+
+def _exposure(summary: Json) -> str:
+    exposure = summary["exposure"]
+    rows = []
+    for name in ("net", "gross"):
+        one = exposure[name]
+        limit = "none" if one["limit"] is None else money(one["limit"])
+        used = _share(one["share_of_limit"] and one["share_of_limit"]["max"])
+        rows.append((f"{name} notional", money(one["mean"]), money(one["max"]), limit, used))
+    ratio = exposure["net_to_gross"]
+    rows.append(("|net| / gross", percent(ratio["mean"]), percent(ratio["max"]), "", ""))
+    return _table(f"Exposure, {summary['money']['unit']}", ("", "mean", "most", "limit", "most used"), rows)
+
+
+def _cells(summary: Json) -> str:
+    rows = [
+        (name, one["unit"], *(number(one[end]) for end in ("first", "min", "max", "last")))
+        for name, one in summary["cells"].items()
+    ]
+    return _table("State", ("name", "unit", "first", "least", "most", "last"), rows)
+
+
+def _states(summary: Json, colours: dict[str, str]) -> str:
+    rows = []
+    for name, state in summary["states"].items():
+        colour = colours.get(name, "#ffffff")
+        tint = colour if colour == "#ffffff" else f"{colour}55"
+        chip = f'<span class="chip" style="background:{tint}"></span>{html.escape(name)}'
+        rows.append((chip, _share(state["share"]), f"{state['rows']:,}" if state["rows"] else "never"))
+    return _table("Time in each state", ("state", "time", "rows"), rows, raw=True)
+
+
+def _rules(summary: Json) -> str:
+    rows = [(name, f"{count:,}" if count else "never") for name, count in summary["triggers"].items()]
+    return _table("Rules fired", ("rule", "times"), rows)
+
+
+def _invariants(summary: Json) -> str:
+    rows = []
+    for name, one in summary["invariants"].items():
+        told = "held" if one["held"] else f'<span class="bad">broken {one["events"]:,} ×</span>'
+        rows.append((html.escape(name), told, "" if one["held"] else f"row {one['first']['row']:,}"))
+    return _table("Invariants", ("claim", "on this run", "first"), rows, raw=True)
+
+
+def _table(
+    title: str,
+    head: tuple[str, ...],
+    rows: Rows,
+    *,
+    total: bool = False,
+    raw: bool = False,
+    numbers: bool = True,
+) -> str:
+    """Return a table; the first column is text, the others numbers; `raw` cells are HTML already."""
+    right = ' class="n"' if numbers else ""
+    lines = []
+    for index, row in enumerate(rows):
+        first, *others = (cell if raw else html.escape(cell) for cell in row)
+        sum_ = ' class="sum"' if total and index == len(rows) - 1 else ""
+        cells = "".join(f"<td{right}>{cell}</td>" for cell in others)
+        lines.append(f'<tr{sum_}><th scope="row">{first}</th>{cells}</tr>')
+    heads = "".join(f"<th{right if index else ''}>{html.escape(one)}</th>" for index, one in enumerate(head))
+    top = f"<thead><tr>{heads}</tr></thead>" if any(head) else ""
+    caption = f"<caption>{html.escape(title)}</caption>"
+    return f'<div class="panel"><table>{caption}{top}<tbody>{"".join(lines)}</tbody></table></div>'
+
+
 def _share(share: float | None) -> str:
     return "–" if share is None else percent(share)
-
-
-def _tint(colour: str) -> str:
-    return f"{colour}55" if colour and colour != "#ffffff" else "#ffffff"
 
 
 def _plain(value: Any) -> str:
@@ -149,7 +180,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, dict):
-        return ", ".join(f"{key} ← {one}" for key, one in value.items())
+        return ", ".join(f"{name} ← {one}" for name, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)
