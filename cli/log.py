@@ -18,7 +18,7 @@ _write: Callable[..., object] | None = None
 
 def configure(level: Level | None, *, as_json: bool) -> None:
     """Turn logs on from a level upwards, as JSON lines or as text for people; None turns them off."""
-    global _write  # noqa: PLW0603 - one process has one stderr
+    global _write
     if level is None:
         _write = None
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +30,11 @@ def command(name: str, out: Path | None, force: bool) -> None:
         )
     path = out or Path(f"{name}.yaml")
     template = files("hedgerow.cli").joinpath("starter.yaml").read_text("utf-8")
-    text = template.replace("starter.yaml", str(path)).replace("name: starter\n", f"name: {name}\n")
+    # The comments name the file: a path with a line break in it would end one.
+    shown = shlex.quote(str(path)) if str(path).isprintable() else "FILE"
+    # YAML reads these as values, not as text.
+    written = f'"{name}"' if name.lower() in ("true", "false", "null") else name
+    text = template.replace("starter.yaml", shown).replace("name: starter\n", f"name: {written}\n")
     try:
         # "x" leaves a file alone that appears between a look and the write.
         with path.open("w" if force else "x", encoding="utf-8", newline="\n") as stream:

@@ -107,7 +107,7 @@ def _found(paths: tuple[str, ...]) -> tuple[list[str], list[_Checked], int]:
         if os.path.lexists(path) or not glob.has_magic(path):
             matches = [path]
         else:
-            hits = sorted(glob.glob(path, recursive=True))
+            hits = sorted(glob.iglob(path, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
             matches = [hit for hit in hits if Path(hit).is_dir() or Path(hit).suffix.lower() in SUFFIXES]
         if not matches:
             help = "check the pattern and the folder you are in; put it in quotes, so that no shell reads it"

@@ -38,14 +38,18 @@ class BoundCall:
 
 def bind_call(
     checker: Checker, registry: Registry, loc: Location, given: Collection[str], scope: Scope
-) -> BoundCall | None:  # fmt: skip
+) -> BoundCall | None:
     """Return the call at `loc` with the arguments `given` under `with:`, or report all that is wrong with it."""
     name_node = checker.document.at((*loc, "call"))
     assert isinstance(name_node, Scalar)
     name = name_node.text
     if name not in registry:
-        checker.findings.error("HR501", f"unknown function `{name}`", name_node.span,
-                               suggestion(name, registry.names(), "`hedgerow bindings` lists the functions there are"))  # fmt: skip
+        checker.findings.error(
+            "HR501",
+            f"unknown function `{name}`",
+            name_node.span,
+            suggestion(name, registry.names(), "`hedgerow bindings` lists the functions there are"),
+        )
         return None
     try:
         signature = registry[name].signature()
@@ -57,13 +61,18 @@ def bind_call(
     for key in given:
         if key not in known:
             span = checker.document.key((*loc, "with", key)).span
-            checker.findings.error("HR503", f"`{name}` has no argument `{key}`", span,
-                                   suggestion(key, known, "it takes " + ", ".join(f"`{k}`" for k in known)))  # fmt: skip
+            checker.findings.error(
+                "HR503",
+                f"`{name}` has no argument `{key}`",
+                span,
+                suggestion(key, known, "it takes " + ", ".join(f"`{k}`" for k in known)),
+            )
             good = False
     for argument in signature.arguments:
         if argument.required and argument.name not in given:
-            checker.findings.error("HR502", f"`{name}` needs `{argument.name}`", name_node.span,
-                                   f"add `{argument.name}:` under `with:`")  # fmt: skip
+            checker.findings.error(
+                "HR502", f"`{name}` needs `{argument.name}`", name_node.span, f"add `{argument.name}:` under `with:`"
+            )
             good = False
     values = _Arguments(checker, loc, scope, name)
     # A bare number takes whatever unit the others decide, so it is looked at last.
@@ -102,19 +111,29 @@ class _Arguments:
         assert isinstance(scalar, Scalar)
         if argument.kind == "word":
             if argument.words and scalar.text not in argument.words:
-                checker.findings.error("HR504", f"`{argument.name}` of `{self.function}` is one of "
-                                       + ", ".join(f"`{word}`" for word in argument.words), scalar.span,
-                                       suggestion(scalar.text, argument.words, f"write `{argument.words[0]}`"))  # fmt: skip
+                checker.findings.error(
+                    "HR504",
+                    f"`{argument.name}` of `{self.function}` is one of "
+                    + ", ".join(f"`{word}`" for word in argument.words),
+                    scalar.span,
+                    suggestion(scalar.text, argument.words, f"write `{argument.words[0]}`"),
+                )
                 return False
             self.found[argument.name] = Source("literal", scalar.text)
             return True
         what = f"`{argument.name}` of `{self.function}`"
         if argument.kind == "window":
             if scalar.text not in checker.symbols.windows:
-                checker.findings.error("HR504", f"{what} is a window", scalar.span,
-                                       suggestion(scalar.text, checker.symbols.windows, "declare one under `windows:`"))  # fmt: skip
+                checker.findings.error(
+                    "HR504",
+                    f"{what} is a window",
+                    scalar.span,
+                    suggestion(scalar.text, checker.symbols.windows, "declare one under `windows:`"),
+                )
                 return False
-            if not self._solve(argument, Typed(checker.pool.temp("window"), checker.symbols.windows[scalar.text]), what):
+            if not self._solve(
+                argument, Typed(checker.pool.temp("window"), checker.symbols.windows[scalar.text]), what
+            ):
                 return False
             self.found[argument.name] = Source("window", scalar.text)
             return True
@@ -159,9 +178,12 @@ class _Arguments:
             self.variables[open_[0]] = solved if power == 1 else ONE / solved
             return True
         if wanted != typed.unit:
-            self.checker.findings.error("HR504", f"{what} is in `{wanted}` here, this is in `{typed.unit}`",
-                                        self.checker.span(self._at(argument)),
-                                        f"its annotation reads `{argument.unit}`; `hedgerow bindings` explains it")  # fmt: skip
+            self.checker.findings.error(
+                "HR504",
+                f"{what} is in `{wanted}` here, this is in `{typed.unit}`",
+                self.checker.span(self._at(argument)),
+                f"its annotation reads `{argument.unit}`; `hedgerow bindings` explains it",
+            )
             return False
         return True
 

@@ -1,8 +1,8 @@
 """Actions of a spec: from steps to blocks of instructions.
 
-    - let: {bite: beta * step * long.quantity}        let bite#1 = ...
-    - target: {long: long.quantity - bite}       ->   let long wanted = ...; require long wanted >= 0; target long to ...
-    - set: {anchor: price}                            set anchor = index.price
+- let: {bite: beta * step * long.quantity}        let bite#1 = ...
+- target: {long: long.quantity - bite}       ->   let long wanted = ...; require long wanted >= 0; target long to ...
+- set: {anchor: price}                            set anchor = index.price
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ from .check import Checker, Location
 from .diagnostics import suggestion
 from .ir import Assign, Block, Expr, Instruction, Let, Propose, Raise
 from .model import (
-    CallStep, CloseStep, IncreaseStep, LetStep, RaiseStep, ReduceStep, SetStep, Spec, TargetStep,
-)  # fmt: skip
+    CallStep,
+    CloseStep,
+    IncreaseStep,
+    LetStep,
+    RaiseStep,
+    ReduceStep,
+    SetStep,
+    Spec,
+    TargetStep,
+)
 from .registry import Registry
 from .symbols import Scope, Typed
 
@@ -48,10 +56,16 @@ class Blocks:
             if isinstance(instruction, Propose):
                 first = seen.setdefault(instruction.leg, instruction)
                 if first is not instruction and instruction.span is not None:
-                    self.checker.findings.error("HR403", f"`{instruction.leg}` is ordered twice in one list", instruction.span,
-                                                f"write one `target` that says where `{instruction.leg}` ends; the first order is at {first.span}")  # fmt: skip
+                    self.checker.findings.error(
+                        "HR403",
+                        f"`{instruction.leg}` is ordered twice in one list",
+                        instruction.span,
+                        f"write one `target` that says where `{instruction.leg}` ends; the first order is at {first.span}",
+                    )
 
-    def _list(self, steps: object, loc: Location, scope: Scope, block: list[Instruction], open_: tuple[str, ...]) -> None:
+    def _list(
+        self, steps: object, loc: Location, scope: Scope, block: list[Instruction], open_: tuple[str, ...]
+    ) -> None:
         temps: dict[str, Typed | None] = dict(scope.temps)
         items = steps if isinstance(steps, list) else [steps]
         for index, step in enumerate(items):
@@ -59,8 +73,14 @@ class Blocks:
             self._step(step, at, replace(scope, temps=temps), block, temps, open_)
 
     def _step(
-        self, step: object, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed | None], open_: tuple[str, ...]
-    ) -> None:  # fmt: skip
+        self,
+        step: object,
+        loc: Location,
+        scope: Scope,
+        block: list[Instruction],
+        temps: dict[str, Typed | None],
+        open_: tuple[str, ...],
+    ) -> None:
         match step:
             case str():
                 self._named(step, loc, scope, block, open_)
@@ -80,7 +100,9 @@ class Blocks:
                 for index, leg in enumerate(step.close if isinstance(step.close, list) else [step.close]):
                     at: Location = (*loc, "close", index) if listed else (*loc, "close")
                     if self._known_leg(leg, at, key=False):
-                        block.extend(ledger.propose(self.checker.pool, self.legs[leg], "close", None, self.checker.span(at)))
+                        block.extend(
+                            ledger.propose(self.checker.pool, self.legs[leg], "close", None, self.checker.span(at))
+                        )
             case RaiseStep():
                 self._raise(step, loc, scope, block)
             case CallStep():
@@ -93,10 +115,19 @@ class Blocks:
         if name in self.checker.symbols.left_out:
             return
         if name not in self.spec.actions:
-            findings.error("HR207", f"unknown action `{name}`", span,
-                           suggestion(name, self.spec.actions, "declare it under `actions:`"))  # fmt: skip
+            findings.error(
+                "HR207",
+                f"unknown action `{name}`",
+                span,
+                suggestion(name, self.spec.actions, "declare it under `actions:`"),
+            )
         elif name in open_:
-            findings.error("HR203", f"the action `{name}` runs itself: {' -> '.join((*open_, name))}"[:300], span, "break the cycle")
+            findings.error(
+                "HR203",
+                f"the action `{name}` runs itself: {' -> '.join((*open_, name))}"[:300],
+                span,
+                "break the cycle",
+            )
         else:
             # A named action sees the event of its user, and none of the names bound around it.
             outer = replace(scope, temps={})
@@ -106,9 +137,13 @@ class Blocks:
         self._count += 1
         return f"{name}#{self._count}"
 
-    def _let(self, name: str, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed | None]) -> None:
+    def _let(
+        self, name: str, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed | None]
+    ) -> None:
         if name in self.checker.symbols.readable() or name in temps:
-            self.checker.findings.error("HR202", f"`{name}` exists already", self.checker.document.key(loc).span, "rename it")
+            self.checker.findings.error(
+                "HR202", f"`{name}` exists already", self.checker.document.key(loc).span, "rename it"
+            )
             return
         typed = self.checker.check(loc, scope)
         temps[name] = None
@@ -144,7 +179,10 @@ class Blocks:
         elif name in self.legs:
             why, help = f"`{name}` is a leg", "order it: increase, reduce, target or close"
         else:
-            why, help = f"unknown cell `{name}`", suggestion(name, self.spec.state, "declare it under `state:`")
+            why, help = (
+                f"unknown cell `{name}`",
+                suggestion(name, self.spec.state, "declare it under `state:`"),
+            )
         checker.findings.error("HR409", why, checker.document.key(at).span, help)
         return False
 
@@ -154,13 +192,14 @@ class Blocks:
         if leg not in self.spec.legs and leg not in self.checker.symbols.left_out:
             document = self.checker.document
             span = document.key(at).span if key else document.at(at).span
-            self.checker.findings.error("HR208", f"unknown leg `{leg}`", span,
-                                        suggestion(leg, self.spec.legs, "declare it under `legs:`"))  # fmt: skip
+            self.checker.findings.error(
+                "HR208", f"unknown leg `{leg}`", span, suggestion(leg, self.spec.legs, "declare it under `legs:`")
+            )
         return False
 
     def _orders(
         self, verb: ledger.Verb, orders: Mapping[str, object], loc: Location, scope: Scope, block: list[Instruction]
-    ) -> None:  # fmt: skip
+    ) -> None:
         checker = self.checker
         # All amounts of one map are taken before any order of it: none sees another.
         for leg in orders:
@@ -181,17 +220,29 @@ class Blocks:
             known = checker.symbols.events
             if event not in known:
                 if event not in checker.symbols.left_out:
-                    checker.findings.error("HR206", f"unknown event `{event}`", span,
-                                           suggestion(event, known, "declare it under `events:`"))  # fmt: skip
+                    checker.findings.error(
+                        "HR206",
+                        f"unknown event `{event}`",
+                        span,
+                        suggestion(event, known, "declare it under `events:`"),
+                    )
                 continue
             for name in fields:
                 if name not in known[event]:
-                    checker.findings.error("HR101", f"`{event}` has no field `{name}`", checker.document.key((*at, name)).span,
-                                           suggestion(name, known[event], "remove it"))  # fmt: skip
+                    checker.findings.error(
+                        "HR101",
+                        f"`{event}` has no field `{name}`",
+                        checker.document.key((*at, name)).span,
+                        suggestion(name, known[event], "remove it"),
+                    )
             missing = [name for name in known[event] if name not in fields]
             if missing:
-                checker.findings.error("HR102", f"`{missing[0]}` of `{event}` is missing", span,
-                                       f"write `raise: {{{event}: {{{missing[0]}: …}}}}`")  # fmt: skip
+                checker.findings.error(
+                    "HR102",
+                    f"`{missing[0]}` of `{event}` is missing",
+                    span,
+                    f"write `raise: {{{event}: {{{missing[0]}: …}}}}`",
+                )
                 continue
             values = []
             for name, field in known[event].items():
@@ -214,20 +265,32 @@ class Blocks:
             if field not in fields:
                 names = ", ".join(f"`{name}`" for name in fields if name)
                 help = f"write `into: {{field: cell}}` with a field of {names}" if names else f"write `into: {cell}`"
-                checker.findings.error("HR505", f"`{bound.function}` has no result `{field}`" if field
-                                       else f"`{bound.function}` has several results", span, help)  # fmt: skip
+                checker.findings.error(
+                    "HR505",
+                    f"`{bound.function}` has no result `{field}`"
+                    if field
+                    else f"`{bound.function}` has several results",
+                    span,
+                    help,
+                )
                 continue
             if not self._settable(cell, at):
                 continue
             result, unit = fields[field]
             declared = checker.symbols.cells[cell]
             if (result.type, unit) != (declared.type, declared.unit):
-                checker.findings.error("HR505", f"`{cell}` is {declared.type} in `{declared.unit}`, the result is {result.type} in `{unit}`",
-                                       span, f"declare `{cell}` as {result.type} with unit `{unit}`")  # fmt: skip
+                checker.findings.error(
+                    "HR505",
+                    f"`{cell}` is {declared.type} in `{declared.unit}`, the result is {result.type} in `{unit}`",
+                    span,
+                    f"declare `{cell}` as {result.type} with unit `{unit}`",
+                )
                 continue
             into.append((field, cell))
             self.assigned.add(cell)
-        block.append(bound.instruction(tuple(into), waiting(self.spec, bound.windows), checker.document.at((*loc, "call")).span))
+        block.append(
+            bound.instruction(tuple(into), waiting(self.spec, bound.windows), checker.document.at((*loc, "call")).span)
+        )
 
 
 def waiting(spec: Spec, windows: Iterable[str]) -> tuple[str, ...]:
@@ -238,5 +301,3 @@ def waiting(spec: Spec, windows: Iterable[str]) -> tuple[str, ...]:
 def ordered_legs(block: Block) -> tuple[Propose, ...]:
     """Return the orders of a block."""
     return tuple(instruction for instruction in block if isinstance(instruction, Propose))
-
-

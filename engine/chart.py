@@ -58,7 +58,9 @@ class Chart:
         return tuple(found)
 
     def leaves(self, name: str) -> tuple[str, ...]:
-        return tuple(n.name for n in self.nodes.values() if n.kind != "compound" and name in (n.name, *self.ancestors(n.name)))
+        return tuple(
+            n.name for n in self.nodes.values() if n.kind != "compound" and name in (n.name, *self.ancestors(n.name))
+        )
 
     def initial_of(self, name: str) -> str | None:
         node = self.nodes[name]
@@ -101,16 +103,28 @@ def read_chart(shape: MachineShape, document: Document, events: frozenset[str], 
     chart = Chart(nodes, edges, shape.initial)
     if shape.initial not in nodes or nodes[shape.initial].parent is not None:
         outer = [name for name, node in nodes.items() if node.parent is None]
-        findings.error("HR205", f"unknown state `{shape.initial}`", document.at(("machine", "initial")).span,
-                       suggestion(shape.initial, outer, f"the outer states are {_names(outer)}"))  # fmt: skip
+        findings.error(
+            "HR205",
+            f"unknown state `{shape.initial}`",
+            document.at(("machine", "initial")).span,
+            suggestion(shape.initial, outer, f"the outer states are {_names(outer)}"),
+        )
     if shape.fail_safe is not None:
         span = document.at(("machine", "fail_safe")).span
         if shape.fail_safe not in nodes:
-            findings.error("HR205", f"unknown state `{shape.fail_safe}`", span,
-                           suggestion(shape.fail_safe, nodes, f"the states are {_names(list(nodes))}"))  # fmt: skip
+            findings.error(
+                "HR205",
+                f"unknown state `{shape.fail_safe}`",
+                span,
+                suggestion(shape.fail_safe, nodes, f"the states are {_names(list(nodes))}"),
+            )
         elif nodes[shape.fail_safe].kind != "atomic":
-            findings.error("HR406", f"`fail_safe` is a state without states in it, `{shape.fail_safe}` is {nodes[shape.fail_safe].kind}",
-                           span, "name a state that is neither nested nor final, so that a person can act from it")  # fmt: skip
+            findings.error(
+                "HR406",
+                f"`fail_safe` is a state without states in it, `{shape.fail_safe}` is {nodes[shape.fail_safe].kind}",
+                span,
+                "name a state that is neither nested nor final, so that a person can act from it",
+            )
     done = frozenset(f"done.state.{name}" for name, node in nodes.items() if node.kind == "compound")
     for edge in edges:
         _check_edge(edge, chart, events | done, document, findings)
@@ -118,14 +132,23 @@ def read_chart(shape: MachineShape, document: Document, events: frozenset[str], 
 
 
 def _collect(
-    shapes: dict[str, NodeShape], parent: str | None, loc: Location, nodes: dict[str, Node], document: Document, findings: Findings
-) -> None:  # fmt: skip
+    shapes: dict[str, NodeShape],
+    parent: str | None,
+    loc: Location,
+    nodes: dict[str, Node],
+    document: Document,
+    findings: Findings,
+) -> None:
     for name, shape in shapes.items():
         at = (*loc, name)
         if name in nodes:
             first = document.key(nodes[name].loc).span
-            findings.error("HR202", f"the state `{name}` exists already, at {first}", document.key(at).span,
-                           "state names are unique in a machine: rename one")  # fmt: skip
+            findings.error(
+                "HR202",
+                f"the state `{name}` exists already, at {first}",
+                document.key(at).span,
+                "state names are unique in a machine: rename one",
+            )
             continue
         nodes[name] = Node(name, parent, shape, at)
         _check_node(nodes[name], document, findings)
@@ -134,16 +157,38 @@ def _collect(
 
 def _check_node(node: Node, document: Document, findings: Findings) -> None:
     shape = node.shape
-    if shape.final and (extra := [key for key, value in (("states", shape.states), ("on", shape.on), ("always", shape.always),
-                                                         ("exit", shape.exit)) if value]):  # fmt: skip
-        findings.error("HR410", f"the final state `{node.name}` has `{extra[0]}`", document.key((*node.loc, extra[0])).span,
-                       "nothing happens after a final state: remove it, or drop `final: true`")  # fmt: skip
+    if shape.final and (
+        extra := [
+            key
+            for key, value in (
+                ("states", shape.states),
+                ("on", shape.on),
+                ("always", shape.always),
+                ("exit", shape.exit),
+            )
+            if value
+        ]
+    ):
+        findings.error(
+            "HR410",
+            f"the final state `{node.name}` has `{extra[0]}`",
+            document.key((*node.loc, extra[0])).span,
+            "nothing happens after a final state: remove it, or drop `final: true`",
+        )
     if shape.states and shape.initial is None:
-        findings.error("HR405", f"`{node.name}` does not say which state it enters first", document.key(node.loc).span,
-                       f"add `initial: {next(iter(shape.states))}`")  # fmt: skip
+        findings.error(
+            "HR405",
+            f"`{node.name}` does not say which state it enters first",
+            document.key(node.loc).span,
+            f"add `initial: {next(iter(shape.states))}`",
+        )
     if shape.initial is not None and shape.initial not in shape.states:
-        findings.error("HR205", f"`{shape.initial}` is no state inside `{node.name}`", document.at((*node.loc, "initial")).span,
-                       suggestion(shape.initial, shape.states, f"its states are {_names(list(shape.states))}"))  # fmt: skip
+        findings.error(
+            "HR205",
+            f"`{shape.initial}` is no state inside `{node.name}`",
+            document.at((*node.loc, "initial")).span,
+            suggestion(shape.initial, shape.states, f"its states are {_names(list(shape.states))}"),
+        )
 
 
 def _edges(nodes: dict[str, Node], document: Document, findings: Findings) -> Iterator[Edge]:
@@ -163,8 +208,12 @@ def _edges(nodes: dict[str, Node], document: Document, findings: Findings) -> It
                 edge = Edge(shape.name or made, node.name, event, shape, at)
                 if edge.name in taken:
                     first = document.at((*taken[edge.name].loc, "name")).span
-                    findings.error("HR202", f"the transition `{edge.name}` exists already, at {first}",
-                                   document.at((*at, "name")).span, "transition names are unique in a machine: rename one")  # fmt: skip
+                    findings.error(
+                        "HR202",
+                        f"the transition `{edge.name}` exists already, at {first}",
+                        document.at((*at, "name")).span,
+                        "transition names are unique in a machine: rename one",
+                    )
                     continue
                 taken[edge.name] = edge
                 yield edge
@@ -173,16 +222,25 @@ def _edges(nodes: dict[str, Node], document: Document, findings: Findings) -> It
 def _check_edge(edge: Edge, chart: Chart, events: frozenset[str], document: Document, findings: Findings) -> None:
     shape = edge.shape
     if shape.to is not None and shape.to not in chart.nodes:
-        findings.error("HR205", f"unknown state `{shape.to}`", document.at((*edge.loc, "to")).span,
-                       suggestion(shape.to, chart.nodes, f"the states are {_names(list(chart.nodes))}"))  # fmt: skip
+        findings.error(
+            "HR205",
+            f"unknown state `{shape.to}`",
+            document.at((*edge.loc, "to")).span,
+            suggestion(shape.to, chart.nodes, f"the states are {_names(list(chart.nodes))}"),
+        )
     known = (*events, *BUILTIN_EVENTS)
     if edge.event is not None and not any(matches(edge.event, event) for event in known):
         place = document.key((*chart.nodes[edge.source].loc, "on", edge.event)).span
-        findings.error("HR206", f"unknown event `{edge.event}`", place,
-                       suggestion(edge.event, known, "declare it under `events:`"))  # fmt: skip
+        findings.error(
+            "HR206", f"unknown event `{edge.event}`", place, suggestion(edge.event, known, "declare it under `events:`")
+        )
     if edge.event is None and shape.if_ is None and (shape.to is None or shape.to == edge.source):
-        findings.error("HR411", "this transition needs no event and no guard, and stays where it is: it would fire for ever",
-                       document.key(edge.loc).span, "give it an `if:`, or a `to:` that leads away")  # fmt: skip
+        findings.error(
+            "HR411",
+            "this transition needs no event and no guard, and stays where it is: it would fire for ever",
+            document.key(edge.loc).span,
+            "give it an `if:`, or a `to:` that leads away",
+        )
 
 
 def _names(names: list[str]) -> str:

@@ -18,7 +18,7 @@ from .expression import ExpressionError, parse
 from .ir import Assign, Expr, Instruction, Let, Pool, Type
 from .printer import expression_text
 from .source import Document, Scalar
-from .symbols import FUNCTIONS, INT_LIMIT, LEDGER, CellType, Scope, Symbols, Typed
+from .symbols import FUNCTIONS, INT_LIMIT, LEDGER, Scope, Symbols, Typed
 from .units import ONE, SECOND, Unit
 
 __all__ = ["Checker", "Location", "Memory"]
@@ -101,9 +101,11 @@ class Checker:
             return None
         if typed.type != "bool":
             self.findings.error(
-                "HR301", f"{scope.place} is true or false, this is a number", self.span(loc),
+                "HR301",
+                f"{scope.place} is true or false, this is a number",
+                self.span(loc),
                 "write a comparison, e.g. `… > 0`",
-            )  # fmt: skip
+            )
             return None
         return typed.expr
 
@@ -115,7 +117,9 @@ class Checker:
         typed = _Expression(self, loc, scope).check(node)
         return None if typed is None else self.fit(typed, type, unit, self.span(loc), what, bare=_is_bare_literal(node))
 
-    def fit(self, typed: Typed, type: Type, unit: Unit | None, span: Span, what: str, bare: bool = False) -> Typed | None:
+    def fit(
+        self, typed: Typed, type: Type, unit: Unit | None, span: Span, what: str, bare: bool = False
+    ) -> Typed | None:
         """Return `typed` converted to `type` in `unit`, or report why it does not fit."""
         if typed.type == "int" and type == "real":
             typed = Typed(self.pool.make("real", (typed.expr,)), typed.unit)
@@ -124,11 +128,11 @@ class Checker:
             hint = _whole_hint(typed.expr) if type == "int" else f"write an expression that gives {found[type]}"
             self.findings.error("HR301", f"{what} is {found[type]}, this is {found[typed.type]}", span, hint)
             return None
-        if type != "bool" and unit is not None and typed.unit is not None and typed.unit != unit:
-            if not (bare and typed.unit == ONE):
-                message = f"{what} is in `{unit}`, this is in `{typed.unit}`"
-                if not self.findings.error("HR302", message, span, _unit_help(typed.unit, unit)):
-                    return None
+        fits = type == "bool" or unit is None or typed.unit in (None, unit) or (bare and typed.unit == ONE)
+        if not fits:
+            message = f"{what} is in `{unit}`, this is in `{typed.unit}`"
+            if not self.findings.error("HR302", message, span, _unit_help(typed.unit or ONE, unit or ONE)):
+                return None
         return Typed(typed.expr, unit if unit is not None else typed.unit, typed.low, typed.high)
 
     def span(self, loc: Location) -> Span:
@@ -151,9 +155,11 @@ class Checker:
         event, loc, resolve = symbols.observed[name]
         if name in self._typing:
             self.findings.error(
-                "HR203", f"the value of `{name}` needs itself", self.span(loc),
+                "HR203",
+                f"the value of `{name}` needs itself",
+                self.span(loc),
                 f"declare `{name}` under `state:` with a type and an initial value; it then reads its last value",
-            )  # fmt: skip
+            )
             return False
         self._typing.append(name)
         kept, self.memory = self.memory, Memory()
@@ -199,8 +205,12 @@ class _Expression:
     def check(self, node: syntax.Node) -> Typed | None:
         typed = self._node(node)
         if typed is not None and (typed.expr.depth > MAX_DEPTH or typed.expr.size > MAX_SIZE):
-            self.error("HR111", "the expression is too large once its lets are expanded", node,
-                       "compute parts of it once, in `observe` or in a `let` of the action")  # fmt: skip
+            self.error(
+                "HR111",
+                "the expression is too large once its lets are expanded",
+                node,
+                "compute parts of it once, in `observe` or in a `let` of the action",
+            )
             return None
         return typed
 
@@ -239,12 +249,21 @@ class _Expression:
     def _number(self, node: syntax.Number) -> Typed | None:
         value = node.value
         if abs(value) > _LARGEST:
-            self.error("HR304", f"`{node.text[:40]}` is larger than a float can hold", node, "use a number below 1.8e308")
+            self.error(
+                "HR304",
+                f"`{node.text[:40]}` is larger than a float can hold",
+                node,
+                "use a number below 1.8e308",
+            )
             return None
         if node.unit is not None:
             if node.unit != "s" and node.unit not in self.symbols.bases:
-                self.error("HR302", f"unknown unit `{node.unit}`", node,
-                           suggestion(node.unit, ("s", *self.symbols.bases), "declare it under `units:`"))  # fmt: skip
+                self.error(
+                    "HR302",
+                    f"unknown unit `{node.unit}`",
+                    node,
+                    suggestion(node.unit, ("s", *self.symbols.bases), "declare it under `units:`"),
+                )
                 return None
             unit = SECOND if node.unit == "s" else Unit(((node.unit, 1),))
             return Typed(self.pool.constant(value, "real"), unit)
@@ -267,7 +286,9 @@ class _Expression:
         left, right = self._node(node.left), self._node(node.right)
         if left is None or right is None:
             return None
-        if not self._number_like(left, node.left, f"`{node.op}`") or not self._number_like(right, node.right, f"`{node.op}`"):
+        if not self._number_like(left, node.left, f"`{node.op}`") or not self._number_like(
+            right, node.right, f"`{node.op}`"
+        ):
             return None
         if node.op in "+-":
             unit = self._same_unit(left, right, node, "adds" if node.op == "+" else "subtracts")
@@ -308,8 +329,14 @@ class _Expression:
             pair = syntax.Compare((first, second), (op,), first.start, second.end)
             if left.type == "bool" or right.type == "bool":
                 if left.type != right.type or op not in ("==", "!="):
-                    self.error("HR301", f"`{op}` compares a number with true or false" if left.type != right.type
-                               else f"`{op}` orders true and false", pair, "use `and`, `or`, `not`")  # fmt: skip
+                    self.error(
+                        "HR301",
+                        f"`{op}` compares a number with true or false"
+                        if left.type != right.type
+                        else f"`{op}` orders true and false",
+                        pair,
+                        "use `and`, `or`, `not`",
+                    )
                     return None
             elif self._same_unit(left, right, pair, "compares") is False:
                 return None
@@ -323,7 +350,9 @@ class _Expression:
 
     def _logic(self, node: syntax.Logic) -> Typed | None:
         operands = [(operand, self._node(operand)) for operand in node.operands]
-        good = [typed for operand, typed in operands if typed is not None and self._boolean(typed, operand, f"`{node.op}`")]
+        good = [
+            typed for operand, typed in operands if typed is not None and self._boolean(typed, operand, f"`{node.op}`")
+        ]
         if len(good) < len(operands):
             return None
         result = good[0].expr
@@ -332,13 +361,22 @@ class _Expression:
         return Typed(result, ONE)
 
     def _choice(self, node: syntax.Choice) -> Typed | None:
-        then, condition, otherwise = self._node(node.then), self._node(node.condition), self._node(node.otherwise)
+        then, condition, otherwise = (
+            self._node(node.then),
+            self._node(node.condition),
+            self._node(node.otherwise),
+        )
         if condition is not None and not self._boolean(condition, node.condition, "the condition of `if`"):
             condition = None
         if then is None or condition is None or otherwise is None:
             return None
         if (then.type == "bool") != (otherwise.type == "bool"):
-            self.error("HR301", "one branch is a number, the other is true or false", node, "give both branches one type")
+            self.error(
+                "HR301",
+                "one branch is a number, the other is true or false",
+                node,
+                "give both branches one type",
+            )
             return None
         unit = self._same_unit(then, otherwise, node, "chooses between") if then.type != "bool" else ONE
         if unit is False:
@@ -360,7 +398,12 @@ class _Expression:
                 return scope.temps[name]
             if name in symbols.parameters:
                 parameter = symbols.parameters[name]
-                return Typed(self.pool.make("param", (), parameter.type, name=name), parameter.unit, parameter.low, parameter.high)
+                return Typed(
+                    self.pool.make("param", (), parameter.type, name=name),
+                    parameter.unit,
+                    parameter.low,
+                    parameter.high,
+                )
             if name in symbols.lets:
                 return self._let(node, name)
             if name in LEDGER and symbols.legs:
@@ -403,7 +446,9 @@ class _Expression:
             help = f"`{name}` needs legs: declare `legs:` and `capital:`"
         elif name in FUNCTIONS:
             help = f"write `{name}(…)`"
-        elif len(path) == 1 and (qualified := sorted(f"{e}.{name}" for e, fields in symbols.events.items() if name in fields)):
+        elif len(path) == 1 and (
+            qualified := sorted(f"{e}.{name}" for e, fields in symbols.events.items() if name in fields)
+        ):
             help = f"a field is written with its event: `{qualified[0]}`"
         else:
             known = symbols.readable() | set(self.scope.temps)
@@ -412,7 +457,12 @@ class _Expression:
 
     def _machine(self, node: syntax.Node, name: str) -> bool:
         if not self.scope.machine:
-            self.error("HR210", f"`{name}` cannot be read in {self.scope.place}", node, "only params and constants can stand here")
+            self.error(
+                "HR210",
+                f"`{name}` cannot be read in {self.scope.place}",
+                node,
+                "only params and constants can stand here",
+            )
         return self.scope.machine
 
     def _let(self, node: syntax.Node, name: str) -> Typed | None:
@@ -420,8 +470,12 @@ class _Expression:
         if name in checker._expanding:
             cycle = " -> ".join((*checker._expanding[checker._expanding.index(name) :], name))
             loc = self.symbols.lets[name]
-            checker.findings.error("HR203", f"`{name}` is defined by itself: {cycle}"[:300], checker.span(loc),
-                                   "break the cycle; a value from the last event is a cell under `state:`")  # fmt: skip
+            checker.findings.error(
+                "HR203",
+                f"`{name}` is defined by itself: {cycle}"[:300],
+                checker.span(loc),
+                "break the cycle; a value from the last event is a cell under `state:`",
+            )
             return None
         if len(checker._expanding) > MAX_DEPTH:
             self.error("HR111", "lets are nested too deeply", node, "compute parts of it once, in `observe`")
@@ -430,8 +484,14 @@ class _Expression:
         try:
             loc = self.symbols.lets[name]
             # A let is a macro: it sees what its user sees, but for names bound inside an action.
-            scope = Scope(self.scope.place, self.scope.machine, self.scope.event, self.scope.observing, self.scope.history,
-                          later=self.scope.later)  # fmt: skip
+            scope = Scope(
+                self.scope.place,
+                self.scope.machine,
+                self.scope.event,
+                self.scope.observing,
+                self.scope.history,
+                later=self.scope.later,
+            )
             return checker.check(loc, scope)
         finally:
             checker._expanding.pop()
@@ -440,8 +500,12 @@ class _Expression:
         if not self._machine(node, name):
             return None
         if name in self.scope.later:
-            self.error("HR408", f"`{name}` is observed further down", node,
-                       f"move it above this line, or write `previous({name})` below it")  # fmt: skip
+            self.error(
+                "HR408",
+                f"`{name}` is observed further down",
+                node,
+                f"move it above this line, or write `previous({name})` below it",
+            )
             return None
         if not self.checker.observed(name):
             return None
@@ -451,8 +515,12 @@ class _Expression:
     def _field(self, node: syntax.Node, event: str, name: str) -> Typed | None:
         if self.scope.event not in (event, "*"):
             where = f"here it is `{self.scope.event}`" if self.scope.event else "no event's fields are in scope here"
-            self.error("HR204", f"`{event}.{name}` exists only while `{event}` is processed; {where}", node,
-                       "keep it in a cell on its event, or read a mark such as `NAME.price`")  # fmt: skip
+            self.error(
+                "HR204",
+                f"`{event}.{name}` exists only while `{event}` is processed; {where}",
+                node,
+                "keep it in a cell on its event, or read a mark such as `NAME.price`",
+            )
             return None
         field = self.symbols.events[event][name]
         self.checker.fields_read.add((event, name))
@@ -484,13 +552,20 @@ class _Expression:
             return Typed(self.pool.cell(name), money)
         value = self.pool.cell("cash")
         for leg, names in self.symbols.legs.items():
-            holding = self.pool.make("mul", (self.pool.cell(f"{leg}.quantity"), self.pool.cell(f"{names.instrument}.price")))
+            holding = self.pool.make(
+                "mul", (self.pool.cell(f"{leg}.quantity"), self.pool.cell(f"{names.instrument}.price"))
+            )
             value = self.pool.make("sub" if names.side == "short" else "add", (value, holding))
         return Typed(value, money)
 
     def _before(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
         if not self.scope.history:
-            self.error("HR210", f"`before` cannot be read in {self.scope.place}", node, "it is for invariants and helpers")
+            self.error(
+                "HR210",
+                f"`before` cannot be read in {self.scope.place}",
+                node,
+                "it is for invariants and helpers",
+            )
             return None
         if len(path) == 1:
             self.error("HR201", "`before` needs a name", node, "write e.g. `before.equity`")
@@ -507,15 +582,27 @@ class _Expression:
     def _call(self, node: syntax.Call) -> Typed | None:
         name = node.function
         if name not in FUNCTIONS:
-            self.error("HR212", f"unknown function `{name}`", syntax.Name((name,), node.start, node.name_end),
-                       suggestion(name, FUNCTIONS, "the language has " + ", ".join(sorted(FUNCTIONS))
-                                  + "; models are bound with `call:`"))  # fmt: skip
+            self.error(
+                "HR212",
+                f"unknown function `{name}`",
+                syntax.Name((name,), node.start, node.name_end),
+                suggestion(
+                    name,
+                    FUNCTIONS,
+                    "the language has " + ", ".join(sorted(FUNCTIONS)) + "; models are bound with `call:`",
+                ),
+            )
             return None
         counts, keywords = _SIGNATURES[name]
         if len(node.arguments) not in counts:
             wanted = f"{counts.start} or more" if len(counts) > 5 else " or ".join(map(str, counts))
             plural = "" if wanted == "1" else "s"
-            self.error("HR213", f"`{name}` takes {wanted} argument{plural}, {len(node.arguments)} given", node, _USAGE[name])
+            self.error(
+                "HR213",
+                f"`{name}` takes {wanted} argument{plural}, {len(node.arguments)} given",
+                node,
+                _USAGE[name],
+            )
             return None
         for keyword, value in node.keywords:
             if keyword not in keywords:
@@ -530,8 +617,11 @@ class _Expression:
 
     def _arguments(self, node: syntax.Call) -> list[Typed] | None:
         typed = [self._node(argument) for argument in node.arguments]
-        good = [t for t, argument in zip(typed, node.arguments, strict=True)
-                if t is not None and self._number_like(t, argument, f"`{node.function}`")]  # fmt: skip
+        good = [
+            t
+            for t, argument in zip(typed, node.arguments, strict=True)
+            if t is not None and self._number_like(t, argument, f"`{node.function}`")
+        ]
         return good if len(good) == len(typed) else None
 
     def _extreme(self, op: str, arguments: list[Typed], node: syntax.Call) -> Typed | None:
@@ -540,7 +630,9 @@ class _Expression:
             unit = self._same_unit(result, argument, node, "compares")
             if unit is False:
                 return None
-            left, right = (result, argument) if result.type == argument.type else (self._real(result), self._real(argument))
+            left, right = (
+                (result, argument) if result.type == argument.type else (self._real(result), self._real(argument))
+            )
             pick = min if op == "min" else max
             expr = self.pool.make(op, (left.expr, right.expr), left.type)
             result = Typed(expr, unit, pick(left.low, right.low), pick(left.high, right.high))
@@ -576,14 +668,22 @@ class _Expression:
         (x,) = arguments
         root = None if x.unit is None else x.unit.sqrt()
         if x.unit is not None and root is None:
-            self.error("HR303", f"the square root of `{x.unit}` is no unit", node, "square the unit first, e.g. `sqrt(x * x)`")
+            self.error(
+                "HR303",
+                f"the square root of `{x.unit}` is no unit",
+                node,
+                "square the unit first, e.g. `sqrt(x * x)`",
+            )
             return None
         return Typed(self.pool.make("sqrt", (self._real(x).expr,)), root)
 
     def _call_implies(self, node: syntax.Call) -> Typed | None:
         pair = [self._node(argument) for argument in node.arguments]
-        good = [t for t, argument in zip(pair, node.arguments, strict=True)
-                if t is not None and self._boolean(t, argument, "`implies`")]  # fmt: skip
+        good = [
+            t
+            for t, argument in zip(pair, node.arguments, strict=True)
+            if t is not None and self._boolean(t, argument, "`implies`")
+        ]
         if len(good) < 2:
             return None
         premise = self.pool.make("not", (good[0].expr,), "bool")
@@ -593,12 +693,16 @@ class _Expression:
         (argument,) = node.arguments
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
         if name not in self.symbols.states:
-            self.error("HR205", f"unknown state `{name}`" if name else f"`{node.function}` takes the name of a state",
-                       argument, suggestion(name, self.symbols.states, "write the name of a state under `machine:`"))  # fmt: skip
+            self.error(
+                "HR205",
+                f"unknown state `{name}`" if name else f"`{node.function}` takes the name of a state",
+                argument,
+                suggestion(name, self.symbols.states, "write the name of a state under `machine:`"),
+            )
             return None
         return self.symbols.states[name]
 
-    def _call_In(self, node: syntax.Call) -> Typed | None:
+    def _call_In(self, node: syntax.Call) -> Typed | None:  # noqa: N802  # spelt as in SCXML
         leaves = self._state_argument(node)
         if leaves is None or not self._machine(node, "In"):
             return None
@@ -606,7 +710,12 @@ class _Expression:
 
     def _history(self, node: syntax.Call) -> bool:
         if not self.scope.history:
-            self.error("HR210", f"`{node.function}` cannot be used in {self.scope.place}", node, "it is for invariants and helpers")
+            self.error(
+                "HR210",
+                f"`{node.function}` cannot be used in {self.scope.place}",
+                node,
+                "it is for invariants and helpers",
+            )
         return self.scope.history
 
     def _call_was(self, node: syntax.Call) -> Typed | None:
@@ -630,9 +739,16 @@ class _Expression:
         (argument,) = node.arguments
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
         if name not in self.symbols.rules:
-            self.error("HR209", f"unknown transition `{name}`" if name else "`since` takes the name of a transition", argument,
-                       suggestion(name, (rule for rule in self.symbols.rules if "." not in rule),
-                                  "give a transition a `name:` and write it here"))  # fmt: skip
+            self.error(
+                "HR209",
+                f"unknown transition `{name}`" if name else "`since` takes the name of a transition",
+                argument,
+                suggestion(
+                    name,
+                    (rule for rule in self.symbols.rules if "." not in rule),
+                    "give a transition a `name:` and write it here",
+                ),
+            )
             return None
         if not self._machine(node, "since"):
             return None
@@ -644,8 +760,12 @@ class _Expression:
         (argument,) = node.arguments
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
         if name not in self.symbols.events:
-            self.error("HR206", f"unknown event `{name}`" if name else "`elapsed` takes the name of an event", argument,
-                       suggestion(name, self.symbols.events, "declare it under `events:`"))  # fmt: skip
+            self.error(
+                "HR206",
+                f"unknown event `{name}`" if name else "`elapsed` takes the name of an event",
+                argument,
+                suggestion(name, self.symbols.events, "declare it under `events:`"),
+            )
             return None
         if not self._machine(node, "elapsed"):
             return None
@@ -656,8 +776,12 @@ class _Expression:
 
     def _remembers(self, node: syntax.Call) -> str | None:
         if self.scope.observing is None:
-            self.error("HR210", f"`{node.function}` remembers, and can stand in `observe` and `windows` only", node,
-                       "compute it under `observe:` and use its name here")  # fmt: skip
+            self.error(
+                "HR210",
+                f"`{node.function}` remembers, and can stand in `observe` and `windows` only",
+                node,
+                "compute it under `observe:` and use its name here",
+            )
         return self.scope.observing
 
     def _keyword(self, node: syntax.Call, keyword: str) -> Typed | None:
@@ -700,7 +824,12 @@ class _Expression:
         if self._same_unit(x, initial, node, "averages") is False:
             return None
         if decay.unit is not None and decay.unit != ONE:
-            self.error("HR302", f"`decay=` is a pure number, this is in `{decay.unit}`", node, "write e.g. `decay=0.97`")
+            self.error(
+                "HR302",
+                f"`decay=` is a pure number, this is in `{decay.unit}`",
+                node,
+                "write e.g. `decay=0.97`",
+            )
             return None
         if decay.type == "bool" or initial.type == "bool":
             self.error("HR301", "`decay=` and `initial=` are numbers", node, _USAGE["ewma"])
@@ -744,14 +873,22 @@ class _Expression:
         return Typed(pool.cell(key, x.type), x.unit, x.low, x.high)
 
     def _call_streak(self, node: syntax.Call) -> Typed | None:
-        event, condition, most = self._remembers(node), self._node(node.arguments[0]), self._keyword(node, "max")
+        event, condition, most = (
+            self._remembers(node),
+            self._node(node.arguments[0]),
+            self._keyword(node, "max"),
+        )
         if condition is not None and not self._boolean(condition, node.arguments[0], "`streak`"):
             condition = None
         if event is None or condition is None or most is None:
             return None
         if most.type != "int" or most.low < 1 or most.high >= INT_LIMIT:
-            self.error("HR301", "`max=` is a whole number from 1 to 2^53 − 1, or an int param with such a range", node,
-                       "write e.g. `max=1000`")  # fmt: skip
+            self.error(
+                "HR301",
+                "`max=` is a whole number from 1 to 2^53 − 1, or an int param with such a range",
+                node,
+                "write e.g. `max=1000`",
+            )
             return None
         pool, memory = self.pool, self.checker.memory
         key = f"streak({event}, {expression_text(condition.expr)}, {expression_text(most.expr)})"
@@ -783,20 +920,31 @@ class _Expression:
             corners = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
             low, high = min(corners), max(corners)
         if low < -INT_LIMIT or high > INT_LIMIT:
-            self.error("HR305", "this whole number can leave ±2^53", node,
-                       "give its parts a `range:`, or saturate it with `min(…, limit)`")  # fmt: skip
+            self.error(
+                "HR305",
+                "this whole number can leave ±2^53",
+                node,
+                "give its parts a `range:`, or saturate it with `min(…, limit)`",
+            )
             return None
         return Typed(self.pool.make(op, (left.expr, right.expr), "int"), unit, low, high)
 
-    def _same_unit(self, left: Typed, right: Typed, node: syntax.Node, verb: str) -> Unit | None | Literal[False]:
+    def _same_unit(self, left: Typed, right: Typed, node: syntax.Node, verb: str) -> Unit | Literal[False] | None:
         if left.unit is None or right.unit is None or left.unit == right.unit:
             return left.unit if left.unit is not None else right.unit
-        waived = self.error("HR302", f"this {verb} `{left.unit}` and `{right.unit}`", node, _unit_help(left.unit, right.unit))
+        waived = self.error(
+            "HR302", f"this {verb} `{left.unit}` and `{right.unit}`", node, _unit_help(left.unit, right.unit)
+        )
         return left.unit if waived else False
 
     def _boolean(self, typed: Typed, node: syntax.Node, what: str) -> bool:
         if typed.type != "bool":
-            self.error("HR301", f"{what} takes true or false, this is a number", node, "write a comparison, e.g. `… > 0`")
+            self.error(
+                "HR301",
+                f"{what} takes true or false, this is a number",
+                node,
+                "write a comparison, e.g. `… > 0`",
+            )
         return typed.type == "bool"
 
     def _number_like(self, typed: Typed, node: syntax.Node, what: str) -> bool:
@@ -821,7 +969,7 @@ _SIGNATURES: dict[str, tuple[range, frozenset[str]]] = {
     "In": (range(1, 2), frozenset()),
     "was": (range(1, 2), frozenset()),
     "changed": (range(1, 2), frozenset()),
-    "ordered": (range(0, 1), frozenset()),
+    "ordered": (range(1), frozenset()),
     "since": (range(1, 2), frozenset()),
     "elapsed": (range(1, 2), frozenset()),
     "previous": (range(1, 2), frozenset()),

@@ -9,11 +9,10 @@ from .bind import bind_call
 from .check import Checker, Location
 from .diagnostics import suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
-from .ir import Field, Parameter, Type, Value
+from .ir import Exact, Field, Parameter, Type
 from .model import FieldShape, ObservedCall, ParameterShape, Spec, StateShape
-from .registry import Registry
-from .source import Document
-from .symbols import FUNCTIONS, INT_LIMIT, KEYWORDS, LEDGER, CellType, LegNames, Scope
+from .registry import BindingError, Registry
+from .symbols import FUNCTIONS, INT_LIMIT, KEYWORDS, LEDGER, CellType, LegNames, Resolve, Scope
 from .units import ONE, Unit, UnitSyntaxError, parse_unit
 
 __all__ = ["Bounds", "constant", "declare", "field_of", "parameter_of"]
@@ -27,15 +26,23 @@ def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
     symbols, findings, document = checker.symbols, checker.findings, checker.document
     for index, base in enumerate(spec.units):
         if base in symbols.bases or base == "s":
-            findings.error("HR202", f"the unit `{base}` exists already", document.at(("units", index)).span,
-                           "remove it" + ("; `s` is always there" if base == "s" else ""))  # fmt: skip
+            findings.error(
+                "HR202",
+                f"the unit `{base}` exists already",
+                document.at(("units", index)).span,
+                "remove it" + ("; `s` is always there" if base == "s" else ""),
+            )
     symbols.bases = tuple(dict.fromkeys(base for base in spec.units if base != "s"))
     _names_are_unique(spec, checker)
     if spec.capital is not None:
         (money,) = spec.capital
         if money not in symbols.bases:
-            findings.error("HR302", f"unknown unit `{money}`", document.key(("capital", money)).span,
-                           suggestion(money, symbols.bases, "declare it under `units:`"))  # fmt: skip
+            findings.error(
+                "HR302",
+                f"unknown unit `{money}`",
+                document.key(("capital", money)).span,
+                suggestion(money, symbols.bases, "declare it under `units:`"),
+            )
         symbols.money = Unit.base(money)
     elif spec.instruments:
         symbols.money = _likely_money(spec)
@@ -53,12 +60,20 @@ def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
         quantity = _unit(checker, instrument.unit, ("instruments", name, "unit"))
         symbols.instruments[name] = (quantity, (symbols.money or ONE) / quantity)
     if spec.instruments and spec.capital is None and not document.has("capital"):
-        findings.error("HR402", "`capital` is missing", document.key(("instruments",)).span,
-                       f"prices and legs need money: add e.g. `capital: {{{symbols.money or 'USD'}: 1000000}}`")  # fmt: skip
+        findings.error(
+            "HR402",
+            "`capital` is missing",
+            document.key(("instruments",)).span,
+            f"prices and legs need money: add e.g. `capital: {{{symbols.money or 'USD'}: 1000000}}`",
+        )
     for name, leg in spec.legs.items():
         if leg.instrument not in spec.instruments:
-            findings.error("HR208", f"unknown instrument `{leg.instrument}`", document.at(("legs", name, "instrument")).span,
-                           _known("the instruments are", spec.instruments) or "declare it under `instruments:`")  # fmt: skip
+            findings.error(
+                "HR208",
+                f"unknown instrument `{leg.instrument}`",
+                document.at(("legs", name, "instrument")).span,
+                _known("the instruments are", spec.instruments) or "declare it under `instruments:`",
+            )
             continue
         symbols.legs[name] = LegNames(leg.instrument, leg.side)
     for name, cell in spec.state.items():
@@ -85,7 +100,7 @@ def _known(text: str, names: Iterable[str]) -> str:
     return f"{text} {', '.join(shown)}" if shown else ""
 
 
-def _expression_type(checker: Checker, name: str):  # type: ignore[no-untyped-def]  # Resolve, spelled once in symbols
+def _expression_type(checker: Checker, name: str) -> Resolve:
     def resolve(loc: Location, scope: Scope) -> dict[str, CellType]:
         typed = checker.check(loc, scope)
         return {} if typed is None else {name: CellType(typed.type, typed.unit or ONE, typed.low, typed.high)}
@@ -108,7 +123,7 @@ def _declare_call(checker: Checker, registry: Registry, event: str, name: str, l
     loc = ("observe", event, name)
     try:
         results = registry[line.call].signature().results if line.call in registry else ()
-    except Exception:  # told where the call is bound
+    except BindingError:  # told where the call is bound
         results = ()
     names = [f"{name}.{result.name}" if result.name else name for result in results] or [name]
     for result_name in names:
@@ -118,9 +133,14 @@ def _declare_call(checker: Checker, registry: Registry, event: str, name: str, l
 def _names_are_unique(spec: Spec, checker: Checker) -> None:
     taken: dict[str, Location] = {}
     groups: list[tuple[str, Iterable[str]]] = [
-        ("params", spec.params), ("events", spec.events), ("instruments", spec.instruments), ("legs", spec.legs),
-        ("state", spec.state), ("let", spec.let), ("windows", spec.windows),
-    ]  # fmt: skip
+        ("params", spec.params),
+        ("events", spec.events),
+        ("instruments", spec.instruments),
+        ("legs", spec.legs),
+        ("state", spec.state),
+        ("let", spec.let),
+        ("windows", spec.windows),
+    ]
     places: list[tuple[str, Location]] = [(name, (section, name)) for section, names in groups for name in names]
     for event, lines in spec.observe.items():
         places += [(name, ("observe", event, name)) for name in lines if name not in spec.state]
@@ -135,8 +155,12 @@ def _names_are_unique(spec: Spec, checker: Checker) -> None:
         taken.setdefault(name, loc)
     for event in spec.observe:
         if event not in spec.events:
-            checker.findings.error("HR206", f"unknown event `{event}`", checker.document.key(("observe", event)).span,
-                                   _known("the events are", spec.events) or "declare it under `events:`")  # fmt: skip
+            checker.findings.error(
+                "HR206",
+                f"unknown event `{event}`",
+                checker.document.key(("observe", event)).span,
+                _known("the events are", spec.events) or "declare it under `events:`",
+            )
 
 
 def _unit(checker: Checker, text: str | None, loc: Location) -> Unit:
@@ -151,7 +175,7 @@ def _unit(checker: Checker, text: str | None, loc: Location) -> Unit:
         return ONE
 
 
-def constant(checker: Checker, loc: Location, type: Type, unit: Unit, what: str) -> Value | None:
+def constant(checker: Checker, loc: Location, type: Type, unit: Unit, what: str) -> Exact | None:
     """Return the exact value of an expression over literals only."""
     typed = checker.value(loc, Scope(what, machine=False), type, unit, what)
     if typed is None:
@@ -160,10 +184,11 @@ def constant(checker: Checker, loc: Location, type: Type, unit: Unit, what: str)
         checker.findings.error("HR210", f"{what} cannot read params", checker.span(loc), "write a constant")
         return None
     try:
-        return evaluate(typed.expr, Environment({}, EXACT))
+        value: Exact = evaluate(typed.expr, Environment({}, EXACT))
     except Failure as failure:
         checker.findings.error("HR304", f"{what} has no value: {failure}", checker.span(loc), "write a constant")
         return None
+    return value
 
 
 def bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, loc: Location, unit: Unit) -> Bounds:
@@ -173,8 +198,12 @@ def bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, lo
     low = constant(checker, (*loc, "range", 0), shape.type, unit, "a bound")
     high = constant(checker, (*loc, "range", 1), shape.type, unit, "a bound")
     if low is not None and high is not None and low > high:
-        checker.findings.error("HR304", "the range is empty: its first bound is above its second",
-                               checker.document.at((*loc, "range")).span, "write the smaller bound first")  # fmt: skip
+        checker.findings.error(
+            "HR304",
+            "the range is empty: its first bound is above its second",
+            checker.document.at((*loc, "range")).span,
+            "write the smaller bound first",
+        )
         return None, None
     return None if low is None else Fraction(low), None if high is None else Fraction(high)
 
@@ -182,12 +211,18 @@ def bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, lo
 def _int_bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, loc: Location) -> tuple[int, int]:
     """Return the interval of an int, which must be declared; for other types the widest one."""
     if shape.type == "bool" and shape.range is not None:
-        checker.findings.error("HR304", "true and false have no range", checker.document.key((*loc, "range")).span, "remove it")
+        checker.findings.error(
+            "HR304", "true and false have no range", checker.document.key((*loc, "range")).span, "remove it"
+        )
     if shape.type != "int":
         return -INT_LIMIT, INT_LIMIT
     if shape.range is None:
-        checker.findings.error("HR306", f"the whole number `{loc[-1]}` has no range", checker.document.key(loc).span,
-                               "add e.g. `range: [0, 1000000]`, so that its arithmetic can be checked")  # fmt: skip
+        checker.findings.error(
+            "HR306",
+            f"the whole number `{loc[-1]}` has no range",
+            checker.document.key(loc).span,
+            "add e.g. `range: [0, 1000000]`, so that its arithmetic can be checked",
+        )
         return 0, 0
     low, high = bounds(checker, shape, loc, ONE if shape.unit is None else _unit(checker, shape.unit, (*loc, "unit")))
     if low is None or high is None:
@@ -204,13 +239,18 @@ def parameter_of(checker: Checker, name: str, shape: ParameterShape) -> Paramete
     if default is None:
         return None
     if (low is not None and default < low) or (high is not None and default > high):
-        checker.findings.error("HR304", f"the default of `{name}` is outside its range", checker.span((*loc, "default")),
-                               "widen the range or change the default")  # fmt: skip
+        checker.findings.error(
+            "HR304",
+            f"the default of `{name}` is outside its range",
+            checker.span((*loc, "default")),
+            "widen the range or change the default",
+        )
         return None
     if shape.type == "real":
         default = Fraction(default)
-    return Parameter(name, shape.type, str(declared.unit), default, low, high, shape.about or "",
-                     checker.document.key(loc).span)  # fmt: skip
+    return Parameter(
+        name, shape.type, str(declared.unit), default, low, high, shape.about or "", checker.document.key(loc).span
+    )
 
 
 def field_of(checker: Checker, event: str, name: str, shape: FieldShape) -> Field:
@@ -218,5 +258,3 @@ def field_of(checker: Checker, event: str, name: str, shape: FieldShape) -> Fiel
     unit = checker.symbols.events[event][name].unit
     low, high = bounds(checker, shape, ("events", event, name), unit)
     return Field(name, shape.type, str(unit), low, high)
-
-

@@ -64,7 +64,9 @@ class Findings:
     def __init__(self, permitted: Iterable[str] = ()) -> None:
         self._permitted = frozenset(permitted)
         if refused := sorted(self._permitted - WAIVABLE):
-            raise ValueError(f"`{refused[0]}` cannot be waived: only {', '.join(sorted(WAIVABLE))} leave a program that can run")
+            raise ValueError(
+                f"`{refused[0]}` cannot be waived: only {', '.join(sorted(WAIVABLE))} leave a program that can run"
+            )
         self._found: dict[tuple[str, Span, str], Diagnostic] = {}
 
     def error(self, code: str, message: str, span: Span, help: str) -> bool:

@@ -144,9 +144,7 @@ class Document:
                     if name.text == component:
                         key, node = name, child
                         break
-            elif (
-                isinstance(node, Sequence) and isinstance(component, int) and 0 <= component < len(node.items)
-            ):
+            elif isinstance(node, Sequence) and isinstance(component, int) and 0 <= component < len(node.items):
                 key, node = None, node.items[component]
         return key, node
 
@@ -175,12 +173,8 @@ class Document:
         if [raw[offset] for offset in written] != [scalar.text[offset] for offset in meant] or not meant:
             return span
         # An end is placed after the last character before it, so that no place reaches into the next line.
-        from_ = next(
-            (there for there, here in zip(written, meant, strict=True) if here >= start), written[-1] + 1
-        )
-        to = next(
-            (there + 1 for there, here in zip(written[::-1], meant[::-1], strict=True) if here < end), from_
-        )
+        from_ = next((there for there, here in zip(written, meant, strict=True) if here >= start), written[-1] + 1)
+        to = next((there + 1 for there, here in zip(written[::-1], meant[::-1], strict=True) if here < end), from_)
         return self.places.span(first + from_, first + to)
 
 

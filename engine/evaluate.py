@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 from .ir import Expr, Value
 
@@ -101,7 +101,7 @@ class Environment:
     ordered: bool = False
 
 
-def evaluate(expr: Expr, env: Environment) -> Value:
+def evaluate(expr: Expr, env: Environment) -> Any:
     """Return the value of `expr`.
 
     Raises:
@@ -117,13 +117,13 @@ def evaluate(expr: Expr, env: Environment) -> Value:
         raise Failure("the square root of a negative number, or a number that is none") from None
 
 
-def _value(expr: Expr, env: Environment, known: dict[int, Value]) -> Value:
+def _value(expr: Expr, env: Environment, known: dict[int, Value]) -> Any:
     if id(expr) not in known:
         known[id(expr)] = _compute(expr, env, known)
     return known[id(expr)]
 
 
-def _compute(expr: Expr, env: Environment, known: dict[int, Value]) -> Value:
+def _compute(expr: Expr, env: Environment, known: dict[int, Value]) -> Any:
     match expr.op:
         case "const":
             assert expr.value is not None

@@ -63,9 +63,7 @@ MAX_DEPTH = 64
 MAX_NODES = 2_000
 _MAX_POWER = 8
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-_POWER_HELP = (
-    f"write a literal power from 1 to {_MAX_POWER}, or `sqrt(x)`; other powers are for bound functions"
-)
+_POWER_HELP = f"write a literal power from 1 to {_MAX_POWER}, or `sqrt(x)`; other powers are for bound functions"
 _SPLIT_HELP = "name parts of it with `let`"
 
 

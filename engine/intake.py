@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
 
 from .diagnostics import suggestion
 from .evaluate import Arithmetic
@@ -35,7 +37,9 @@ def in_order(program: Program, event: str, fields: Mapping[str, object]) -> tupl
     names = [field.name for field in declared.fields]
     for name in fields:
         if name not in names:
-            raise Refusal(f"`{event}` has no field `{name}`: {suggestion(name, names, 'it has ' + (', '.join(names) or 'none'))}")
+            raise Refusal(
+                f"`{event}` has no field `{name}`: {suggestion(name, names, 'it has ' + (', '.join(names) or 'none'))}"
+            )
     for name in names:
         if name not in fields:
             raise Refusal(f"`{event}` came without its field `{name}`")
@@ -48,7 +52,7 @@ def accept_time(time_ns: object, clock: int | None) -> int:
     Raises:
         Refusal: it is no such number, or lies before the clock.
     """
-    if not isinstance(time_ns, numbers.Integral) or isinstance(time_ns, bool):
+    if isinstance(time_ns, bool) or not isinstance(time_ns, numbers.Integral):
         raise Refusal(f"the time {time_ns!r:.40} is not a whole number of nanoseconds")
     time = int(time_ns)
     if not -_INT64 <= time < _INT64:
@@ -70,7 +74,7 @@ def accept_fields(event: Event, values: Sequence[object], arithmetic: Arithmetic
     return {f"{event.name}.{field.name}": _accept(field, value, arithmetic) for field, value in pairs}
 
 
-def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Value:
+def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Any:
     shown = f"`{field.name}` = {value!r:.40}"
     if field.type == "bool":
         if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
@@ -81,7 +85,7 @@ def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Value:
     if field.type == "int":
         if not isinstance(value, numbers.Integral):
             raise Refusal(f"{shown} is not a whole number")
-        number: Value = int(value)
+        number: Any = int(value)
     else:
         try:
             as_float = float(value)
@@ -89,17 +93,17 @@ def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Value:
             raise Refusal(f"{shown} is too large for a float") from None
         if as_float != as_float or as_float in (float("inf"), float("-inf")):
             raise Refusal(f"{shown} is not a finite number")
-        number = arithmetic.real(as_float if not arithmetic.exact or not hasattr(value, "numerator") else value)  # type: ignore[arg-type]  # a Rational
-    if field.low is not None and number < arithmetic_bound(field.low, field, arithmetic):
+        number = arithmetic.real(value if isinstance(value, Fraction) else as_float)
+    if field.low is not None and number < _bound(field.low, field, arithmetic):
         raise Refusal(f"{shown} is below {_shown(field.low)}")
-    if field.high is not None and number > arithmetic_bound(field.high, field, arithmetic):
+    if field.high is not None and number > _bound(field.high, field, arithmetic):
         raise Refusal(f"{shown} is above {_shown(field.high)}")
     return number
 
 
-def arithmetic_bound(bound: Value, field: Field, arithmetic: Arithmetic) -> Value:
+def _bound(bound: Fraction, field: Field, arithmetic: Arithmetic) -> Any:
     return int(bound) if field.type == "int" else arithmetic.real(bound)
 
 
-def _shown(bound: Value) -> str:
+def _shown(bound: Fraction) -> str:
     return f"{float(bound):g}"

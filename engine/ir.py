@@ -21,13 +21,42 @@ from typing import Literal
 from .diagnostics import Span
 
 __all__ = [
-    "Assign", "Block", "Call", "Cell", "Event", "Expr", "Field", "Instruction", "Instrument", "Leg", "Let", "Parameter",
-    "Pool", "Program", "Propose", "Push", "Raise", "Ranking", "Region", "Report", "Require", "Rule", "Source", "State",
-    "Type", "Value", "Window",
-]  # fmt: skip
+    "ZERO",
+    "Assign",
+    "Block",
+    "Call",
+    "Cell",
+    "Event",
+    "Exact",
+    "Expr",
+    "Field",
+    "Instruction",
+    "Instrument",
+    "Leg",
+    "Let",
+    "Parameter",
+    "Pool",
+    "Program",
+    "Propose",
+    "Push",
+    "Raise",
+    "Ranking",
+    "Region",
+    "Report",
+    "Require",
+    "Rule",
+    "Source",
+    "State",
+    "Type",
+    "Value",
+    "Window",
+]
 
 Type = Literal["real", "int", "bool"]
 Value = float | int | bool | Fraction
+Exact = Fraction | int | bool
+ZERO: Mapping[Type, Exact] = {"real": Fraction(0), "int": 0, "bool": False}
+"""What a cell holds before the start."""
 
 # Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(states) was(states) ordered
 # Operators, all over already converted arguments (no mixed arithmetic):
@@ -112,7 +141,12 @@ class Pool:
         for node in expr.walk():
             args = tuple(made[id(argument)] for argument in node.args)
             made[id(node)] = self.make(
-                replace.get(node.op, node.op), args, node.type, name=node.name, value=node.value, states=node.states
+                replace.get(node.op, node.op),
+                args,
+                node.type,
+                name=node.name,
+                value=node.value,
+                states=node.states,
             )
         return made[id(expr)]
 
@@ -211,7 +245,7 @@ class Parameter:
     name: str
     type: Type
     unit: str
-    default: Fraction | int | bool
+    default: Exact
     low: Fraction | None
     high: Fraction | None
     about: str
@@ -250,7 +284,7 @@ class Cell:
     unit: str
     low: Fraction | None
     high: Fraction | None
-    initial: Fraction | int | bool
+    initial: Exact
     kind: Literal["state", "observed", "memory", "ledger", "measure"]
 
 
@@ -266,6 +300,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
+    """Something that can be held."""
+
     name: str
     unit: str
     price: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from json.decoder import JSONDecodeError, scanstring
+from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]  # missing in the stubs
 from typing import NoReturn
 
 from .document import Part, ReadingError
@@ -81,9 +81,7 @@ def json_parts(text: str) -> Iterator[Part]:
     if opened:
         bracket, start = opened[-1]
         closing = "}" if bracket == "{" else "]"
-        raise ReadingError(
-            "HR005", f"`{bracket}` is never closed", start, start + 1, f"write the `{closing}`"
-        )
+        raise ReadingError("HR005", f"`{bracket}` is never closed", start, start + 1, f"write the `{closing}`")
 
 
 def _closes(opened: list[tuple[str, int]], bracket: str, expected: str, first: str) -> bool:
@@ -92,7 +90,8 @@ def _closes(opened: list[tuple[str, int]], bracket: str, expected: str, first: s
 
 def _string(text: str, start: int) -> tuple[str, int]:
     try:
-        return scanstring(text, start + 1, True)
+        value, end = scanstring(text, start + 1, True)
+        return str(value), int(end)
     except JSONDecodeError as error:
         if error.msg.startswith("Unterminated"):
             raise ReadingError(
@@ -100,9 +99,7 @@ def _string(text: str, start: int) -> tuple[str, int]:
             ) from None
         if error.msg.startswith("Invalid control character"):
             help = r"close the quote on its line; write `\n` for a line break and `\t` for a tab"
-            raise ReadingError(
-                "HR005", "a text in double quotes ends on its line", start, error.pos, help
-            ) from None
+            raise ReadingError("HR005", "a text in double quotes ends on its line", start, error.pos, help) from None
         help = r"escapes are `\" \\ \/ \b \f \n \r \t` and `\u` with four hexadecimal digits"
         raise ReadingError("HR005", "unknown escape", error.pos, error.pos + 2, help) from None
 

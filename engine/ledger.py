@@ -9,7 +9,8 @@ An accepted order that takes a leg to the quantity `after` becomes
 
 so that, after every event (DESIGN rule 14),
 
-    Δequity = Σ position · Δmark − fees − slippage + flows          equity − capital = Σ realised + Σ profit − fees − slippage + flows.
+    Δequity          = Σ position · Δmark − fees − slippage + flows
+    equity − capital = Σ realised + Σ profit − fees − slippage + flows.
 
 With `fill="next"` the slippage to the next mark is booked when that mark comes: `unsettled` is the signed quantity that
 was filled since the last one.
@@ -21,10 +22,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from .ir import Assign, Block, Cell, Expr, Instruction, Let, Pool, Propose, Require
 from .diagnostics import Span
+from .ir import Assign, Block, Cell, Expr, Instruction, Let, Pool, Propose, Require
 
-__all__ = ["InstrumentTerms", "LegTerms", "accrual", "cells", "endowment", "fill", "funding", "mark", "propose"]
+__all__ = [
+    "InstrumentTerms",
+    "LegTerms",
+    "accrual",
+    "cells",
+    "endowment",
+    "fill",
+    "funding",
+    "mark",
+    "propose",
+]
 
 Verb = Literal["increase", "reduce", "target", "close"]
 
@@ -52,6 +63,8 @@ class InstrumentTerms:
 
 @dataclass(frozen=True, slots=True)
 class LegTerms:
+    """A position as its spec declares it."""
+
     name: str
     instrument: InstrumentTerms
     side: Literal["long", "short", "both"]
@@ -71,9 +84,12 @@ class LegTerms:
 
 
 def cells(
-    instruments: tuple[InstrumentTerms, ...], legs: tuple[LegTerms, ...], units: dict[str, tuple[str, str]], money: str,
+    instruments: tuple[InstrumentTerms, ...],
+    legs: tuple[LegTerms, ...],
+    units: dict[str, tuple[str, str]],
+    money: str,
     fill: Literal["same", "next"],
-) -> tuple[Cell, ...]:  # fmt: skip
+) -> tuple[Cell, ...]:
     """Return the ledger's cells; `units` gives (quantity, price) units by instrument."""
 
     def ledger(name: str, unit: str, low: Fraction | None = None) -> Cell:
@@ -109,8 +125,13 @@ def _position(pool: Pool, instrument: InstrumentTerms, legs: tuple[LegTerms, ...
 
 
 def mark(
-    pool: Pool, instrument: InstrumentTerms, price: Expr, span: Span, fill: Literal["same", "next"], legs: tuple[LegTerms, ...]
-) -> Block:  # fmt: skip
+    pool: Pool,
+    instrument: InstrumentTerms,
+    price: Expr,
+    span: Span,
+    fill: Literal["same", "next"],
+    legs: tuple[LegTerms, ...],
+) -> Block:
     """Return the block that moves a mark to `price`, settling what was filled since the last one."""
     if fill == "same" or not legs:
         return (Assign(((instrument.price, price),), span),)
@@ -134,7 +155,10 @@ def mark(
 def _flow(pool: Pool, amount: Expr, span: Span | None) -> Assign:
     """Return the payment of `amount` out of the cash."""
     return Assign(
-        (("cash", pool.make("sub", (pool.cell("cash"), amount))), ("flows", pool.make("sub", (pool.cell("flows"), amount)))),
+        (
+            ("cash", pool.make("sub", (pool.cell("cash"), amount))),
+            ("flows", pool.make("sub", (pool.cell("flows"), amount))),
+        ),
         span,
     )
 
@@ -202,7 +226,13 @@ def propose(pool: Pool, leg: LegTerms, verb: Verb, amount: Expr | None, span: Sp
     else:
         size = pool.temp(f"{leg.name} amount")
         block.append(Let(size.name, amount, span))
-        block.append(Require(pool.make("ge", (size, zero), "bool"), f"the amount to {verb} `{leg.name}` by is below 0", span))
+        block.append(
+            Require(
+                pool.make("ge", (size, zero), "bool"),
+                f"the amount to {verb} `{leg.name}` by is below 0",
+                span,
+            )
+        )
         grown, shrunk = pool.make("add", (quantity, size)), pool.make("sub", (quantity, size))
         up, down = (grown, shrunk) if verb == "increase" else (shrunk, grown)
         if leg.side == "both":
@@ -227,7 +257,10 @@ def _in_lots(pool: Pool, leg: LegTerms, wanted: Expr) -> Expr:
     if instrument.lot is not None:
         change = pool.make("sub", (wanted, quantity))
         slack = pool.constant(_LOT_SLACK, "real")
-        lots = pool.make("floor", (pool.make("add", (pool.make("div", (pool.make("abs", (change,)), instrument.lot)), slack)),))
+        lots = pool.make(
+            "floor",
+            (pool.make("add", (pool.make("div", (pool.make("abs", (change,)), instrument.lot)), slack)),),
+        )
         size = pool.make("mul", (lots, instrument.lot))
         zero = pool.constant(Fraction(0), "real")
         falls = pool.make("lt", (change, zero), "bool")

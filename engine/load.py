@@ -43,7 +43,13 @@ class Capability:
 class Spec:
     """A checked spec: compile it with parameters, as often as wanted."""
 
-    def __init__(self, document: Document, programs: Mapping[str, Program], diagnostics: tuple[Diagnostic, ...], registry: Registry) -> None:
+    def __init__(
+        self,
+        document: Document,
+        programs: Mapping[str, Program],
+        diagnostics: tuple[Diagnostic, ...],
+        registry: Registry,
+    ) -> None:
         self._document = document
         self._programs = programs
         self._registry = registry
@@ -105,7 +111,9 @@ class Spec:
         program = self.program("same")
         found = [Capability("reference", True, ""), Capability("live", True, "")]
         nested = any(isinstance(instruction, Call) for event in program.events for instruction in event.observe)
-        reason = "not in this version" + ("; it binds Python functions, which a native sweep cannot call" if nested else "")
+        reason = "not in this version" + (
+            "; it binds Python functions, which a native sweep cannot call" if nested else ""
+        )
         return (*found, Capability("sweep", False, reason), Capability("prove", False, "not in this version"))
 
 
@@ -163,7 +171,9 @@ def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> F
         raise ParameterError(f"`{name}`: {error.diagnostics[0].message}") from None
     if value is None or findings.errors:
         first = findings.errors[0]
-        raise ParameterError(f"{first.message}: {first.help}" if name in first.message else f"`{name}`: {first.message}: {first.help}")
+        raise ParameterError(
+            f"{first.message}: {first.help}" if name in first.message else f"`{name}`: {first.message}: {first.help}"
+        )
     if (parameter.low is not None and value < parameter.low) or (parameter.high is not None and value > parameter.high):
         low = "-" if parameter.low is None else f"{float(parameter.low):g}"
         high = "-" if parameter.high is None else f"{float(parameter.high):g}"
@@ -208,5 +218,5 @@ def _check(document: Document, permit: Iterable[str], registry: Registry | None)
     build = None if shape is None else lower(shape, document, registry, findings, left_out)
     if findings.errors or build is None:
         raise SpecError(findings, {document.file: document.text})
-    programs = {fill: build(fill) for fill in ("same", "next")}  # type: ignore[arg-type]  # the two literals of Fill
+    programs = {"same": build("same"), "next": build("next")}
     return Spec(document, programs, tuple(findings), registry)

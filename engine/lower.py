@@ -18,9 +18,26 @@ from .check import Checker, Location, Memory
 from .declare import bounds, declare, field_of, parameter_of
 from .diagnostics import Findings, Span, suggestion
 from .ir import (
-    Assign, Block, Call, Cell, Event, Expr, Instruction, Instrument, Leg, Pool, Program, Push, Ranking,
-    Region, Report, Rule, State, Type, Window,
-)  # fmt: skip
+    ZERO,
+    Assign,
+    Block,
+    Call,
+    Cell,
+    Event,
+    Expr,
+    Instruction,
+    Instrument,
+    Leg,
+    Pool,
+    Program,
+    Push,
+    Ranking,
+    Region,
+    Report,
+    Rule,
+    State,
+    Window,
+)
 from .model import ObservedCall, Spec
 from .registry import Registry
 from .source import Document
@@ -34,7 +51,7 @@ Fill = Literal["same", "next"]
 
 def lower(
     spec: Spec, document: Document, registry: Registry, findings: Findings, left_out: frozenset[str] = frozenset()
-) -> Callable[[Fill], Program] | None:  # fmt: skip
+) -> Callable[[Fill], Program] | None:
     """Check everything a shape cannot say; return a function from the fill mode to the program, or None after errors."""
     symbols = Symbols(left_out=left_out)
     checker = Checker(document, symbols, Pool(), findings)
@@ -44,8 +61,16 @@ def lower(
 
 
 class _Lowering:
-    def __init__(self, spec: Spec, document: Document, registry: Registry, findings: Findings, checker: Checker) -> None:
-        self.spec, self.document, self.registry, self.findings, self.checker = spec, document, registry, findings, checker
+    def __init__(
+        self, spec: Spec, document: Document, registry: Registry, findings: Findings, checker: Checker
+    ) -> None:
+        self.spec, self.document, self.registry, self.findings, self.checker = (
+            spec,
+            document,
+            registry,
+            findings,
+            checker,
+        )
         self.pool, self.symbols = checker.pool, checker.symbols
         self.zero = self.pool.constant(Fraction(0), "real")
         self.begin: list[Instruction] = []
@@ -67,8 +92,10 @@ class _Lowering:
         self.symbols.states = {name: self.chart.leaves(name) for name in self.chart.nodes}
         self.symbols.rules = frozenset(edge.name for edge in self.chart.edges)
         self.parameters = [p for name, shape in spec.params.items() if (p := parameter_of(self.checker, name, shape))]
-        self.fields = {event: tuple(field_of(self.checker, event, name, shape) for name, shape in fields.items())
-                       for event, fields in spec.events.items()}  # fmt: skip
+        self.fields = {
+            event: tuple(field_of(self.checker, event, name, shape) for name, shape in fields.items())
+            for event, fields in spec.events.items()
+        }
         self._terms()
         self._windows_declared()
         self._price_marks()
@@ -96,27 +123,45 @@ class _Lowering:
             quantity, price = self.symbols.instruments[name]
             money = self.symbols.money or ONE
 
-            def term(key: str, unit: Unit, name: str = name, given: frozenset[str] = frozenset(shape.model_fields_set)) -> Expr:
-                return self._over_parameters(("instruments", name, key), unit, f"`{key}` of `{name}`") if key in given else self.zero
+            def term(
+                key: str,
+                unit: Unit,
+                name: str = name,
+                given: frozenset[str] = frozenset(shape.model_fields_set),
+            ) -> Expr:
+                return (
+                    self._over_parameters(("instruments", name, key), unit, f"`{key}` of `{name}`")
+                    if key in given
+                    else self.zero
+                )
 
             has = shape.model_fields_set
             self.instruments[name] = ledger.InstrumentTerms(
-                name, term("fee", ONE), term("slippage", ONE), term("half_spread", price),
+                name,
+                term("fee", ONE),
+                term("slippage", ONE),
+                term("half_spread", price),
                 term("borrow", ONE / SECOND) if "borrow" in has else None,
                 term("lot", quantity) if shape.lot is not None else None,
                 term("minimum_notional", money) if shape.minimum_notional is not None else None,
-            )  # fmt: skip
+            )
             lot = self.instruments[name].lot
             if lot is not None and lot.op == "const" and lot.value is not None and lot.value <= 0:
-                self.findings.error("HR304", f"`lot` of `{name}` is not above 0", self.checker.span(("instruments", name, "lot")),
-                                    "write the smallest quantity that trades, or remove it")  # fmt: skip
+                self.findings.error(
+                    "HR304",
+                    f"`lot` of `{name}` is not above 0",
+                    self.checker.span(("instruments", name, "lot")),
+                    "write the smallest quantity that trades, or remove it",
+                )
         self.legs: dict[str, ledger.LegTerms] = {}
         for name, names in self.symbols.legs.items():
             loc: Location = ("legs", name, "quantity")
             opening = self.zero
             if "quantity" in spec.legs[name].model_fields_set:
                 unit = self.symbols.instruments[names.instrument][0]
-                typed = self.checker.value(loc, Scope("an opening quantity", event="*"), "real", unit, f"the quantity of `{name}`")
+                typed = self.checker.value(
+                    loc, Scope("an opening quantity", event="*"), "real", unit, f"the quantity of `{name}`"
+                )
                 opening = self.zero if typed is None else typed.expr
             self.legs[name] = ledger.LegTerms(name, self.instruments[names.instrument], names.side, opening)
         self.start_fields = {event for event, _ in self.checker.fields_read}
@@ -138,16 +183,24 @@ class _Lowering:
                     continue
                 read = {read_event for read_event, _ in self.checker.fields_read}
                 if event is None and len(read) != 1:
-                    self.findings.error("HR404", f"the price of `{name}` reads the fields of {_count(read)}",
-                                        self.checker.span(loc), "say which event sets it: `price: {EVENT: …}`")  # fmt: skip
+                    self.findings.error(
+                        "HR404",
+                        f"the price of `{name}` reads the fields of {_count(read)}",
+                        self.checker.span(loc),
+                        "say which event sets it: `price: {EVENT: …}`",
+                    )
                     continue
                 reads_state = any(node.op == "cell" and not node.name.endswith(".price") for node in typed.expr.walk())
                 table = self.late if reads_state else self.marks
                 table.setdefault(event or read.pop(), []).append((name, typed.expr, self.checker.span(loc)))
 
     def _unknown_event(self, event: str, loc: Location) -> None:
-        self.findings.error("HR206", f"unknown event `{event}`", self.document.key(loc).span,
-                            suggestion(event, self.spec.events, "declare it under `events:`"))  # fmt: skip
+        self.findings.error(
+            "HR206",
+            f"unknown event `{event}`",
+            self.document.key(loc).span,
+            suggestion(event, self.spec.events, "declare it under `events:`"),
+        )
 
     def _marks(self, event: str, fill: Fill) -> Block:
         block: list[Instruction] = []
@@ -167,8 +220,12 @@ class _Lowering:
     def _windows_declared(self) -> None:
         for name, shape in self.spec.windows.items():
             if shape.on not in self.spec.events:
-                self.findings.error("HR206", f"unknown event `{shape.on}`", self.document.at(("windows", name, "on")).span,
-                                    suggestion(shape.on, self.spec.events, "declare it under `events:`"))  # fmt: skip
+                self.findings.error(
+                    "HR206",
+                    f"unknown event `{shape.on}`",
+                    self.document.at(("windows", name, "on")).span,
+                    suggestion(shape.on, self.spec.events, "declare it under `events:`"),
+                )
                 continue
             kept, self.checker.memory = self.checker.memory, Memory()
             typed = self.checker.check(("windows", name, "of"), Scope("a window", event=shape.on, observing=shape.on))
@@ -186,7 +243,10 @@ class _Lowering:
         names = list(lines)
 
         def results(name: str) -> set[str]:
-            return {name, *(observed for observed in self.symbols.observed if observed.startswith(f"{name}."))}
+            return {
+                name,
+                *(observed for observed in self.symbols.observed if observed.startswith(f"{name}.")),
+            }
 
         remaining = [results(name) for name in names]
 
@@ -195,13 +255,15 @@ class _Lowering:
             for window in [window for window in unfed if self._ready(window, event, later)]:
                 unfed.remove(window)
                 loc: Location = ("windows", window, "of")
-                typed = checker.value(loc, Scope("a window", event=event, observing=event), "real", None, "a window's value")
+                typed = checker.value(
+                    loc, Scope("a window", event=event, observing=event), "real", None, "a window's value"
+                )
                 block.extend(checker.memory.drain())
                 if typed is not None:
                     block.append(Push(window, typed.expr, checker.span(loc)))
 
         push_ready()
-        for index, (name, line) in enumerate(lines.items()):
+        for name, line in lines.items():
             own = remaining[0]
             below = frozenset().union(*remaining[1:])
             later = below if name in spec.state else below | own
@@ -236,13 +298,11 @@ class _Lowering:
         if name not in checker.memory.kept:
             block.append(Assign(((name, typed.expr),), checker.span(loc)))
         if name not in self.spec.state:
-            cell = self.symbols.cells.get(name)
-            if cell is None and not checker.observed(name):
+            if not checker.observed(name):
                 return
             cell = self.symbols.cells[name]
             low, high = (Fraction(cell.low), Fraction(cell.high)) if cell.type == "int" else (None, None)
-            start: Fraction | int | bool = {"real": Fraction(0), "int": 0, "bool": False}[cell.type]
-            self.cells[name] = Cell(name, cell.type, str(cell.unit), low, high, start, "observed")
+            self.cells[name] = Cell(name, cell.type, str(cell.unit), low, high, ZERO[cell.type], "observed")
             self._needs_initial(name, typed.expr, event, loc)
 
     def _needs_initial(self, name: str, expr: Expr, event: str, loc: Location) -> None:
@@ -253,7 +313,7 @@ class _Lowering:
 
     def _observed_call(
         self, name: str, line: ObservedCall, loc: Location, scope: Scope, event: str, block: list[Instruction]
-    ) -> None:  # fmt: skip
+    ) -> None:
         checker = self.checker
         bound = bind_call(checker, self.registry, loc, line.with_, scope)
         block.extend(checker.memory.drain())
@@ -264,27 +324,39 @@ class _Lowering:
             cell = f"{name}.{result.name}" if result.name else name
             into.append((result.name, cell))
             checker.observed(cell)
-            start: Fraction | int | bool = {"real": Fraction(0), "int": 0, "bool": False}[result.type]
-            self.cells[cell] = Cell(cell, result.type, str(unit), None, None, start, "observed")
+            self.cells[cell] = Cell(cell, result.type, str(unit), None, None, ZERO[result.type], "observed")
             initial_loc: Location = (*loc, "initial", result.name) if result.name else (*loc, "initial")
-            given = isinstance(line.initial, dict) and result.name in line.initial if result.name else (
-                line.initial is not None and not isinstance(line.initial, dict))  # fmt: skip
+            given = (
+                isinstance(line.initial, dict) and result.name in line.initial
+                if result.name
+                else (line.initial is not None and not isinstance(line.initial, dict))
+            )
             if given:
-                typed = checker.value(initial_loc, Scope("an initial value", machine=False), result.type, unit, f"`{cell}`")
+                typed = checker.value(
+                    initial_loc, Scope("an initial value", machine=False), result.type, unit, f"`{cell}`"
+                )
                 if typed is not None:
                     self.begin.append(Assign(((cell, typed.expr),), checker.span(initial_loc)))
             elif waiting(self.spec, bound.windows):
                 field = f"initial: {{{result.name}: …}}" if result.name else "initial: …"
-                self.findings.error("HR407", f"`{cell}` has no value until the window is full", self.document.at((*loc, "call")).span,
-                                    f"add `{field}` to this call, on the safe side")  # fmt: skip
+                self.findings.error(
+                    "HR407",
+                    f"`{cell}` has no value until the window is full",
+                    self.document.at((*loc, "call")).span,
+                    f"add `{field}` to this call, on the safe side",
+                )
             else:
                 self._unset.append((cell, event, (*loc, "call")))
         if isinstance(line.initial, dict):
             known = {result.name for result in bound.results}
             for field in line.initial:
                 if field not in known:
-                    self.findings.error("HR505", f"`{line.call}` has no result `{field}`", self.document.key((*loc, "initial", field)).span,
-                                        suggestion(field, known, "it returns one value: write `initial: VALUE`"))  # fmt: skip
+                    self.findings.error(
+                        "HR505",
+                        f"`{line.call}` has no result `{field}`",
+                        self.document.key((*loc, "initial", field)).span,
+                        suggestion(field, known, "it returns one value: write `initial: VALUE`"),
+                    )
         waits = waiting(self.spec, bound.windows)
         block.append(bound.instruction(tuple(into), waits, self.document.at((*loc, "call")).span))
 
@@ -296,30 +368,37 @@ class _Lowering:
         for name, shape in spec.state.items():
             declared = self.symbols.cells[name]
             low, high = bounds(checker, shape, ("state", name), declared.unit)
-            start: Fraction | int | bool = {"real": Fraction(0), "int": 0, "bool": False}[shape.type]
-            self.cells[name] = Cell(name, shape.type, str(declared.unit), low, high, start, "state")
+            self.cells[name] = Cell(name, shape.type, str(declared.unit), low, high, ZERO[shape.type], "state")
             loc: Location = ("state", name, "initial")
             typed = checker.value(loc, Scope("an initial value", event="*"), shape.type, declared.unit, f"`{name}`")
             if typed is None:
                 continue
             for node in typed.expr.walk():
                 late = {f"{late_name}.price" for prices in self.late.values() for late_name, _, _ in prices}
-                if node.op in ("active", "now") or (node.op == "cell" and (node.name in late or not node.name.endswith(".price"))):
-                    self.findings.error("HR210", f"the initial value of `{name}` reads `{node.name or 'the machine'}`, which has none yet",
-                                        checker.span(loc), "only params, constants, prices and the first event's fields can stand here")  # fmt: skip
+                if node.op in ("active", "now") or (
+                    node.op == "cell" and (node.name in late or not node.name.endswith(".price"))
+                ):
+                    self.findings.error(
+                        "HR210",
+                        f"the initial value of `{name}` reads `{node.name or 'the machine'}`, which has none yet",
+                        checker.span(loc),
+                        "only params, constants, prices and the first event's fields can stand here",
+                    )
                     break
             self.begin.append(Assign(((name, typed.expr),), checker.span(loc)))
         self.start_fields |= {event for event, _ in checker.fields_read}
 
     def _memory_cells(self) -> list[Cell]:
         memory = self.checker.memory
-        start: dict[Type, Fraction | int | bool] = {"real": Fraction(0), "int": 0, "bool": False}
-        found = [Cell(name, type, "1", None, None, start[type], "memory") for name, type in memory.cells.items()]
+        found = [Cell(name, type, "1", None, None, ZERO[type], "memory") for name, type in memory.cells.items()]
         found += [Cell(f"since({name})", "int", "ns", None, None, 0, "memory") for name in sorted(memory.since)]
         for event in sorted(memory.elapsed):
             found.append(Cell(f"elapsed({event})", "real", "s", None, None, Fraction(0), "memory"))
             found.append(Cell(f"last({event})", "int", "ns", None, None, 0, "memory"))
-        found += [Cell(f"observed({event})", "bool", "1", None, None, False, "memory") for event in sorted(memory.seen | memory.elapsed)]
+        found += [
+            Cell(f"observed({event})", "bool", "1", None, None, False, "memory")
+            for event in sorted(memory.seen | memory.elapsed)
+        ]
         return found
 
     def _observe_block(self, event: str, fill: Fill) -> Block:
@@ -328,7 +407,10 @@ class _Lowering:
         block: list[Instruction] = []
         if event in memory.elapsed:
             now, last = pool.make("now", (), "int"), pool.cell(f"last({event})", "int")
-            gap = pool.make("select", (pool.cell(f"observed({event})", "bool"), pool.make("seconds", (now, last)), self.zero))
+            gap = pool.make(
+                "select",
+                (pool.cell(f"observed({event})", "bool"), pool.make("seconds", (now, last)), self.zero),
+            )
             block.append(Assign(((f"elapsed({event})", gap), (f"last({event})", now))))
         block += self.observe[event]
         for name, price, span in self.late.get(event, ()):
@@ -350,17 +432,29 @@ class _Lowering:
         for node in self.chart.nodes.values():
             shape = node.shape
             scope = Scope("an entry action")
-            self.entry[node.name] = () if shape.entry is None else blocks.block(shape.entry, (*node.loc, "entry"), scope)
+            self.entry[node.name] = (
+                () if shape.entry is None else blocks.block(shape.entry, (*node.loc, "entry"), scope)
+            )
             scope = Scope("an exit action")
             self.exit[node.name] = () if shape.exit is None else blocks.block(shape.exit, (*node.loc, "exit"), scope)
 
     def _state(self, node: Node) -> State:
         own = [edge.name for edge in self.chart.edges if edge.source == node.name]
-        kind: Literal["atomic", "compound", "final"] = "final" if node.shape.final else "compound" if node.shape.states else "atomic"
+        kind: Literal["atomic", "compound", "final"] = (
+            "final" if node.shape.final else "compound" if node.shape.states else "atomic"
+        )
         return State(
-            node.name, node.parent, 0, kind, self.chart.initial_of(node.name), self._stamp(own) + self.entry[node.name],
-            self.exit[node.name], tuple(node.shape.tags), node.shape.about or "", self.document.key(node.loc).span,
-        )  # fmt: skip
+            node.name,
+            node.parent,
+            0,
+            kind,
+            self.chart.initial_of(node.name),
+            self._stamp(own) + self.entry[node.name],
+            self.exit[node.name],
+            tuple(node.shape.tags),
+            node.shape.about or "",
+            self.document.key(node.loc).span,
+        )
 
     def _measures(self) -> None:
         spec = self.spec
@@ -370,17 +464,25 @@ class _Lowering:
                 loc: Location = ("report", measure, rule)
                 edge = next((edge for edge in self.chart.edges if edge.name == rule), None)
                 if edge is None:
-                    self.findings.error("HR209", f"unknown transition `{rule}`", self.document.key(loc).span,
-                                        suggestion(rule, self.symbols.rules, "give a transition a `name:` and write it here"))  # fmt: skip
+                    self.findings.error(
+                        "HR209",
+                        f"unknown transition `{rule}`",
+                        self.document.key(loc).span,
+                        suggestion(rule, self.symbols.rules, "give a transition a `name:` and write it here"),
+                    )
                     continue
                 event = edge.event if edge.event in spec.events else None
-                typed = self.checker.value(loc, Scope("a measure", event=event), "real", unit, f"the {measure} of `{rule}`")
+                typed = self.checker.value(
+                    loc, Scope("a measure", event=event), "real", unit, f"the {measure} of `{rule}`"
+                )
                 if typed is not None:
                     self.measures.setdefault(measure, {})[rule] = typed.expr
         limits = []
         for limit in spec.report.limits:
             at: Location = ("report", "limits", limit)
-            limit_typed = self.checker.value(at, Scope("a limit", machine=False), "real", money, f"the limit on {limit}")
+            limit_typed = self.checker.value(
+                at, Scope("a limit", machine=False), "real", money, f"the limit on {limit}"
+            )
             if limit_typed is not None:
                 limits.append((str(limit), limit_typed.expr))
         self.limits = tuple(limits)
@@ -411,9 +513,12 @@ class _Lowering:
         for block in parts:
             for order in ordered_legs(block):
                 if order.leg in seen:
-                    self.findings.error("HR403", f"`{edge.name}` orders `{order.leg}` twice: here and at {seen[order.leg]}",
-                                        order.span or self.document.key(edge.loc).span,
-                                        "exit, action and entry make one step: order a leg in one of them")  # fmt: skip
+                    self.findings.error(
+                        "HR403",
+                        f"`{edge.name}` orders `{order.leg}` twice: here and at {seen[order.leg]}",
+                        order.span or self.document.key(edge.loc).span,
+                        "exit, action and entry make one step: order a leg in one of them",
+                    )
                 seen.setdefault(order.leg, order.span)
 
     def _rule(self, edge: Edge) -> Rule:
@@ -427,8 +532,17 @@ class _Lowering:
                 block.append(Assign(((cell, self.pool.make("add", (self.pool.cell(cell), rules[edge.name]))),)))
         # Stamped last: in its own actions `since` still speaks of the firing before.
         block += self.actions[edge.name] + self._stamp((edge.name,))
-        return Rule(edge.name, edge.source, edge.event, self.guards[edge.name], target, domain, entered, tuple(block),
-                    self.document.key(edge.loc).span)  # fmt: skip
+        return Rule(
+            edge.name,
+            edge.source,
+            edge.event,
+            self.guards[edge.name],
+            target,
+            domain,
+            entered,
+            tuple(block),
+            self.document.key(edge.loc).span,
+        )
 
     # ---------------------------------------------------------------------------------------------------------- claims
 
@@ -444,19 +558,37 @@ class _Lowering:
         for name, shape in self.spec.decreases.items():
             loc: Location = ("decreases", name)
             if shape.while_ not in self.chart.nodes:
-                self.findings.error("HR205", f"unknown state `{shape.while_}`", self.document.at((*loc, "while")).span,
-                                    suggestion(shape.while_, self.chart.nodes, "name a state under `machine:`"))  # fmt: skip
+                self.findings.error(
+                    "HR205",
+                    f"unknown state `{shape.while_}`",
+                    self.document.at((*loc, "while")).span,
+                    suggestion(shape.while_, self.chart.nodes, "name a state under `machine:`"),
+                )
             if shape.by not in self.symbols.rules:
-                self.findings.error("HR209", f"unknown transition `{shape.by}`", self.document.at((*loc, "by")).span,
-                                    suggestion(shape.by, self.symbols.rules, "give a transition a `name:` and write it here"))  # fmt: skip
+                self.findings.error(
+                    "HR209",
+                    f"unknown transition `{shape.by}`",
+                    self.document.at((*loc, "by")).span,
+                    suggestion(shape.by, self.symbols.rules, "give a transition a `name:` and write it here"),
+                )
             measure = self.checker.value((*loc, "measure"), Scope("a measure"), "real", None, "the measure")
             unit = measure.unit if measure is not None else None
             factor = self.checker.value((*loc, "factor"), Scope("a factor", machine=False), "real", ONE, "the factor")
             until = self.checker.value((*loc, "until"), Scope("a bound", machine=False), "real", unit, "the bound")
             within = self.checker.value((*loc, "within"), Scope("a time", machine=False), "real", SECOND, "the time")
             if measure and factor and until and within:
-                self.rankings.append(Ranking(name, shape.while_, shape.by, measure.expr, factor.expr, until.expr, within.expr,
-                                             self.document.key(loc).span))  # fmt: skip
+                self.rankings.append(
+                    Ranking(
+                        name,
+                        shape.while_,
+                        shape.by,
+                        measure.expr,
+                        factor.expr,
+                        until.expr,
+                        within.expr,
+                        self.document.key(loc).span,
+                    )
+                )
 
     def _unused(self) -> None:
         """Check lets and actions that nothing uses: a mistake in them is a mistake all the same."""
@@ -476,41 +608,64 @@ class _Lowering:
         wanted = self.start_fields
         if spec.instruments and not self.findings.errors:
             sets = [
-                {event for table in (self.marks, self.late) for event, prices in table.items() if any(n == name for n, _, _ in prices)}
+                {
+                    event
+                    for table in (self.marks, self.late)
+                    for event, prices in table.items()
+                    if any(n == name for n, _, _ in prices)
+                }
                 for name in spec.instruments
             ]
             common = [event for event in spec.events if all(event in events for events in sets)]
             if not common:
-                self.findings.error("HR404", "no event sets every price, so the books cannot be opened",
-                                    self.document.key(("instruments",)).span,
-                                    "let one event carry all prices, or give each instrument a price on it")  # fmt: skip
+                self.findings.error(
+                    "HR404",
+                    "no event sets every price, so the books cannot be opened",
+                    self.document.key(("instruments",)).span,
+                    "let one event carry all prices, or give each instrument a price on it",
+                )
                 return
             wanted = wanted or {common[0]}
             if not wanted <= set(common):
-                self.findings.error("HR404", f"initial values read `{sorted(wanted - set(common))[0]}`, which does not set every price",
-                                    self.document.key(("instruments",)).span, f"read the fields of `{common[0]}`")  # fmt: skip
+                self.findings.error(
+                    "HR404",
+                    f"initial values read `{sorted(wanted - set(common))[0]}`, which does not set every price",
+                    self.document.key(("instruments",)).span,
+                    f"read the fields of `{common[0]}`",
+                )
                 return
         if not wanted and self._unset and len(spec.events) == 1:
             # Nothing but this event could come first.
             wanted = set(spec.events)
         if len(wanted) > 1:
-            self.findings.error("HR404", f"initial values read the fields of {_count(wanted)}",
-                                self.document.key(("state",) if spec.state else ("machine",)).span,
-                                "read one event's fields, and set the other cells when their events come")  # fmt: skip
+            self.findings.error(
+                "HR404",
+                f"initial values read the fields of {_count(wanted)}",
+                self.document.key(("state",) if spec.state else ("machine",)).span,
+                "read one event's fields, and set the other cells when their events come",
+            )
             return
         self.start_event = next(iter(wanted), None)
         for name, event, loc in self._unset:
             if event != self.start_event:
-                self.findings.error("HR407", f"`{name}` has no value before its first `{event}`", self.document.at(loc).span,
-                                    f"declare `{name}` under `state:` with an initial value")  # fmt: skip
+                self.findings.error(
+                    "HR407",
+                    f"`{name}` has no value before its first `{event}`",
+                    self.document.at(loc).span,
+                    f"declare `{name}` under `state:` with an initial value",
+                )
 
     def _fail_safe(self) -> None:
         spec = self.spec
         blocks = (*self.observe.values(), *self.entry.values(), *self.exit.values(), *self.actions.values())
         binds = any(isinstance(instruction, Call) for block in blocks for instruction in block)
         if spec.machine.fail_safe is None and (spec.legs or binds) and not self.document.has("machine", "fail_safe"):
-            self.findings.error("HR401", "`fail_safe` is missing", self.document.key(("machine",)).span,
-                                "name the state that an unhandled error leads to: `fail_safe: halted`")  # fmt: skip
+            self.findings.error(
+                "HR401",
+                "`fail_safe` is missing",
+                self.document.key(("machine",)).span,
+                "name the state that an unhandled error leads to: `fail_safe: halted`",
+            )
 
     # ------------------------------------------------------------------------------------------------------ the program
 
@@ -521,9 +676,16 @@ class _Lowering:
         terms = tuple(self.instruments.values())
         units = {name: (str(quantity), str(price)) for name, (quantity, price) in self.symbols.instruments.items()}
         money = str(self.symbols.money or ONE)
-        measures = [Cell(f"report.{name}", "real", money if name == "harvest" else "1", None, None, Fraction(0), "measure")
-                    for name in self.measures]  # fmt: skip
-        cells = (*ledger.cells(terms, legs, units, money, fill), *self.cells.values(), *self._memory_cells(), *measures)
+        measures = [
+            Cell(f"report.{name}", "real", money if name == "harvest" else "1", None, None, Fraction(0), "measure")
+            for name in self.measures
+        ]
+        cells = (
+            *ledger.cells(terms, legs, units, money, fill),
+            *self.cells.values(),
+            *self._memory_cells(),
+            *measures,
+        )
         endow: Block = ()
         if legs and spec.capital is not None:
             (unit,) = spec.capital
@@ -532,30 +694,50 @@ class _Lowering:
             endow = ledger.endowment(pool, legs, capital, self.checker.span(loc))
         memory = self.checker.memory
         # A machine has been in its first state since it started: its observations may ask since when.
-        begin = (*self._stamp(self.symbols.rules), *self.begin, *(Assign(((name, value),)) for name, value in memory.initial.items()))
+        begin = (
+            *self._stamp(self.symbols.rules),
+            *self.begin,
+            *(Assign(((name, value),)) for name, value in memory.initial.items()),
+        )
         events = []
         for name in spec.events:
             span = self.document.key(("events", name)).span
-            events.append(Event(name, self.fields[name], self._marks(name, fill), self._observe_block(name, fill), span))
+            events.append(
+                Event(name, self.fields[name], self._marks(name, fill), self._observe_block(name, fill), span)
+            )
         outer = [node.name for node in self.chart.nodes.values() if node.parent is None]
         leaves = tuple(leaf for name in outer for leaf in self.chart.leaves(name))
         initial = (self.chart.initial, *self.chart.descend(self.chart.initial))[-1]
         return Program(
-            name=spec.name, about=spec.about or "", fill=fill, money=money, parameters=tuple(self.parameters),
-            events=tuple(events), cells=cells,
-            windows=tuple(Window(name, shape.length, shape.until_full == "skip") for name, shape in spec.windows.items()),
+            name=spec.name,
+            about=spec.about or "",
+            fill=fill,
+            money=money,
+            parameters=tuple(self.parameters),
+            events=tuple(events),
+            cells=cells,
+            windows=tuple(
+                Window(name, shape.length, shape.until_full == "skip") for name, shape in spec.windows.items()
+            ),
             instruments=tuple(Instrument(t.name, units[t.name][0], t.price) for t in terms),
-            legs=tuple(Leg(leg.name, leg.instrument.name, leg.side, leg.quantity, ledger.fill(pool, leg, fill)) for leg in legs),
+            legs=tuple(
+                Leg(leg.name, leg.instrument.name, leg.side, leg.quantity, ledger.fill(pool, leg, fill)) for leg in legs
+            ),
             regions=(Region("machine", initial, leaves),),
             states=tuple(self._state(node) for node in self.chart.nodes.values()),
             rules=tuple(self._rule(edge) for edge in self.chart.edges),
-            start_event=self.start_event, begin=begin, endow=endow, accrue=ledger.accrual(pool, terms, legs),
-            fail_safe=spec.machine.fail_safe, invariants=self.invariants, helpers=self.helpers, rankings=tuple(self.rankings),
+            start_event=self.start_event,
+            begin=begin,
+            endow=endow,
+            accrue=ledger.accrual(pool, terms, legs),
+            fail_safe=spec.machine.fail_safe,
+            invariants=self.invariants,
+            helpers=self.helpers,
+            rankings=tuple(self.rankings),
             report=Report(tuple((name, tuple(rules)) for name, rules in self.measures.items()), self.limits),
-        )  # fmt: skip
+        )
 
 
 def _count(events: Iterable[str]) -> str:
     names = sorted(events)
     return "no event" if not names else f"{len(names)} events (" + ", ".join(f"`{name}`" for name in names) + ")"
-

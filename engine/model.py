@@ -84,15 +84,15 @@ class InstrumentShape(_Shape):
     price: Annotated[
         Annotated[Expression, Tag("one")] | Annotated[dict[Name, Expression], Tag("mapping")],
         Discriminator(_mapping_or_one),
-    ] = Field(
-        description="its mark, or one mark for each event that sets it", examples=["tick.price"]
-    )
+    ] = Field(description="its mark, or one mark for each event that sets it", examples=["tick.price"])
     fee: Expression = Field(0, description="share of the notional paid on each order", examples=["0.0005"])
     slippage: Expression = Field(0, description="share of the notional lost on each fill", examples=["0.0001"])
     half_spread: Expression = Field(0, description="price lost on each unit filled", examples=["0.25 USD"])
     borrow: Expression = Field(0, description="rate paid on a short position, per second", examples=["0.02 / 365d"])
     funding: dict[Name, Expression] = Field(
-        {}, description="share of the position's value paid by longs on an event", examples=[{"funding": "funding.rate"}]
+        {},
+        description="share of the position's value paid by longs on an event",
+        examples=[{"funding": "funding.rate"}],
     )
     lot: Expression | None = Field(None, description="orders are cut to multiples of it", examples=["0.001"])
     minimum_notional: Expression | None = Field(None, description="smaller orders are not sent", examples=["10"])
@@ -106,7 +106,9 @@ class LegShape(_Shape):
     side: Literal["long", "short", "both"] = Field(
         description="long and short quantities are at least 0; `both` is signed", examples=["long"]
     )
-    quantity: Expression = Field(0, description="opening quantity, endowed at the first mark", examples=["stake / price"])
+    quantity: Expression = Field(
+        0, description="opening quantity, endowed at the first mark", examples=["stake / price"]
+    )
     about: About | None = Field(None, description="what it is for", examples=["the hedge"])
 
 
@@ -148,26 +150,29 @@ class ObservedCall(_Shape):
             Discriminator(_mapping_or_one),
         ]
         | None
-    ) = Field(
-        None, description="results before the first call", examples=[{"ok": True, "value": 0}]
-    )
+    ) = Field(None, description="results before the first call", examples=[{"ok": True, "value": 0}])
 
 
 Observed = Annotated[
-    Annotated[Expression, Tag("one")] | Annotated[ObservedCall, Tag("mapping")], Discriminator(_mapping_or_one)
+    Annotated[Expression, Tag("one")] | Annotated[ObservedCall, Tag("mapping")],
+    Discriminator(_mapping_or_one),
 ]
 
 
 class SetStep(_Shape):
     """Set cells, all from the values before."""
 
-    set: dict[Name, Expression] = Field(min_length=1, description="cells and their new values", examples=[{"anchor": "price"}])
+    set: dict[Name, Expression] = Field(
+        min_length=1, description="cells and their new values", examples=[{"anchor": "price"}]
+    )
 
 
 class LetStep(_Shape):
     """Bind names for the rest of the list, once."""
 
-    let: dict[Name, Expression] = Field(min_length=1, description="names and values", examples=[{"bite": "beta * step"}])
+    let: dict[Name, Expression] = Field(
+        min_length=1, description="names and values", examples=[{"bite": "beta * step"}]
+    )
 
 
 class IncreaseStep(_Shape):
@@ -191,9 +196,9 @@ class TargetStep(_Shape):
 class CloseStep(_Shape):
     """Order what takes legs to exactly 0."""
 
-    close: Annotated[
-        Annotated[Name, Tag("one")] | Annotated[list[Name], Tag("list")], Discriminator(_one_or_list)
-    ] = Field(description="a leg, or several", examples=[["long", "short"]])
+    close: Annotated[Annotated[Name, Tag("one")] | Annotated[list[Name], Tag("list")], Discriminator(_one_or_list)] = (
+        Field(description="a leg, or several", examples=[["long", "short"]])
+    )
 
 
 class RaiseStep(_Shape):
@@ -202,9 +207,7 @@ class RaiseStep(_Shape):
     raise_: Annotated[
         Annotated[Name, Tag("one")] | Annotated[dict[Name, dict[Name, Expression]], Tag("mapping")],
         Discriminator(_mapping_or_one),
-    ] = Field(
-        alias="raise", description="an event, or an event with its fields", examples=["alarm"]
-    )
+    ] = Field(alias="raise", description="an event, or an event with its fields", examples=["alarm"])
 
 
 class CallStep(_Shape):
@@ -215,16 +218,21 @@ class CallStep(_Shape):
     )
     with_: dict[Name, Expression] = Field({}, alias="with", description="its arguments", examples=[{"score": "score"}])
     into: Annotated[
-        Annotated[Name, Tag("one")] | Annotated[dict[Name, Name], Tag("mapping")], Discriminator(_mapping_or_one)
-    ] = Field(
-        description="the cell for the result, or a cell for each field of it", examples=[{"hedge": "ratio"}]
-    )
+        Annotated[Name, Tag("one")] | Annotated[dict[Name, Name], Tag("mapping")],
+        Discriminator(_mapping_or_one),
+    ] = Field(description="the cell for the result, or a cell for each field of it", examples=[{"hedge": "ratio"}])
 
 
 STEPS: dict[str, type[_Shape]] = {
-    "set": SetStep, "let": LetStep, "increase": IncreaseStep, "reduce": ReduceStep, "target": TargetStep,
-    "close": CloseStep, "raise": RaiseStep, "call": CallStep,
-}  # fmt: skip
+    "set": SetStep,
+    "let": LetStep,
+    "increase": IncreaseStep,
+    "reduce": ReduceStep,
+    "target": TargetStep,
+    "close": CloseStep,
+    "raise": RaiseStep,
+    "call": CallStep,
+}
 
 
 def _step_tag(value: Any) -> str | None:
@@ -307,9 +315,10 @@ class MachineShape(_Shape):
     initial: Name = Field(description="the state entered first", examples=["active"])
     states: dict[Name, NodeShape] = Field(min_length=1, description="the modes", examples=[{"active": {}}])
     fail_safe: Name | None = Field(
-        None, description="where an error that nothing else handles leads; mandatory with legs or bound functions",
+        None,
+        description="where an error that nothing else handles leads; mandatory with legs or bound functions",
         examples=["halted"],
-    )  # fmt: skip
+    )
 
 
 class RankingShape(_Shape):
@@ -327,10 +336,14 @@ class ReportShape(_Shape):
     """What the report of a run shows of this spec."""
 
     harvest: dict[Name, Expression] = Field(
-        {}, description="money earned by a transition, evaluated before its actions", examples=[{"up": "step * distance"}]
+        {},
+        description="money earned by a transition, evaluated before its actions",
+        examples=[{"up": "step * distance"}],
     )
     overshoot: dict[Name, Expression] = Field(
-        {}, description="share by which a trigger was overshot when it fired", examples=[{"up": "distance / band - 1"}]
+        {},
+        description="share by which a trigger was overshot when it fired",
+        examples=[{"up": "distance / band - 1"}],
     )
     limits: dict[Literal["net", "gross"], Expression] = Field(
         {}, description="limits on net and gross notional, over the parameters", examples=[{"net": "net_max"}]
@@ -340,48 +353,85 @@ class ReportShape(_Shape):
 class Spec(_Shape):
     """A hedging strategy, its modes and its claims."""
 
-    hedgerow: Annotated[Literal[1], BeforeValidator(_version)] = Field(description="the version of the language", examples=[1])
+    hedgerow: Annotated[Literal[1], BeforeValidator(_version)] = Field(
+        description="the version of the language", examples=[1]
+    )
     name: Name = Field(description="its name", examples=["band_limited_hedge"])
-    about: About | None = Field(None, description="what it does and how it can lose money", examples=["Holds two legs."])
+    about: About | None = Field(
+        None, description="what it does and how it can lose money", examples=["Holds two legs."]
+    )
     units: list[Name] = Field([], description="base units, besides s for seconds", examples=[["USD", "IDX"]])
     capital: dict[Name, Expression] | None = Field(
-        None, min_length=1, max_length=1, description="cash at the start, in one unit; mandatory with legs",
+        None,
+        min_length=1,
+        max_length=1,
+        description="cash at the start, in one unit; mandatory with legs",
         examples=[{"USD": 1000000}],
-    )  # fmt: skip
+    )
     events: dict[Name, dict[Name, FieldShape]] = Field(
-        {}, description="what can happen, with its fields; each event also carries its time",
+        {},
+        description="what can happen, with its fields; each event also carries its time",
         examples=[{"tick": {"price": {"unit": "USD/IDX"}}}],
-    )  # fmt: skip
+    )
     params: dict[Name, ParameterShape] = Field({}, description="constants of one run", examples=[{"k": {"default": 8}}])
     instruments: dict[Name, InstrumentShape] = Field(
         {}, description="what can be held", examples=[{"index": {"unit": "IDX", "price": "tick.price"}}]
     )
     legs: dict[Name, LegShape] = Field(
-        {}, description="positions; the ledger keeps them", examples=[{"long": {"instrument": "index", "side": "long"}}]
+        {},
+        description="positions; the ledger keeps them",
+        examples=[{"long": {"instrument": "index", "side": "long"}}],
     )
-    state: dict[Name, StateShape] = Field({}, description="cells that actions set", examples=[{"anchor": {"initial": "price"}}])
-    let: dict[Name, Expression] = Field({}, description="named expressions, expanded where used", examples=[{"band": "k * fee"}])
+    state: dict[Name, StateShape] = Field(
+        {}, description="cells that actions set", examples=[{"anchor": {"initial": "price"}}]
+    )
+    let: dict[Name, Expression] = Field(
+        {}, description="named expressions, expanded where used", examples=[{"band": "k * fee"}]
+    )
     windows: dict[Name, WindowShape] = Field(
-        {}, description="histories for bound functions",
-        examples=[{"returns": {"of": "price / previous(price) - 1", "on": "tick", "length": 250, "until_full": "skip"}}],
-    )  # fmt: skip
+        {},
+        description="histories for bound functions",
+        examples=[
+            {"returns": {"of": "price / previous(price) - 1", "on": "tick", "length": 250, "until_full": "skip"}}
+        ],
+    )
     observe: dict[Name, dict[Name, Observed]] = Field(
-        {}, description="values computed once on each event, before any guard, from the top",
+        {},
+        description="values computed once on each event, before any guard, from the top",
         examples=[{"tick": {"calm": "streak(distance < band, max=100)"}}],
-    )  # fmt: skip
-    machine: MachineShape = Field(description="the modes and their transitions", examples=[{"initial": "on", "states": {"on": {}}}])
-    actions: dict[Name, Steps] = Field({}, description="named actions", examples=[{"re_anchor": [{"set": {"anchor": "price"}}]}])
+    )
+    machine: MachineShape = Field(
+        description="the modes and their transitions", examples=[{"initial": "on", "states": {"on": {}}}]
+    )
+    actions: dict[Name, Steps] = Field(
+        {}, description="named actions", examples=[{"re_anchor": [{"set": {"anchor": "price"}}]}]
+    )
     invariants: dict[Name, Expression] = Field(
-        {}, description="claims that hold after every event; `before` is the state when it came",
+        {},
+        description="claims that hold after every event; `before` is the state when it came",
         examples=[{"gross_never_grows": "gross <= before.gross"}],
-    )  # fmt: skip
-    helpers: dict[Name, Expression] = Field({}, description="what a proof needs to know besides", examples=[{"sane": "anchor > 0"}])
+    )
+    helpers: dict[Name, Expression] = Field(
+        {}, description="what a proof needs to know besides", examples=[{"sane": "anchor > 0"}]
+    )
     decreases: dict[Name, RankingShape] = Field(
-        {}, description="claims that something ends",
-        examples=[{"exit_ends": {"while": "winding_down", "by": "exit_step", "measure": "gross", "factor": "1 - eta",
-                                 "until": "residue", "within": "exit_every"}}],
-    )  # fmt: skip
+        {},
+        description="claims that something ends",
+        examples=[
+            {
+                "exit_ends": {
+                    "while": "winding_down",
+                    "by": "exit_step",
+                    "measure": "gross",
+                    "factor": "1 - eta",
+                    "until": "residue",
+                    "within": "exit_every",
+                }
+            }
+        ],
+    )
     report: ReportShape = Field(
-        default_factory=lambda: ReportShape.model_validate({}), description="what the report of a run shows",
+        default_factory=lambda: ReportShape.model_validate({}),
+        description="what the report of a run shows",
         examples=[{"limits": {"gross": "gross_max"}}],
-    )  # fmt: skip
+    )

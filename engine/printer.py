@@ -16,8 +16,20 @@ from .ir import Assign, Block, Call, Expr, Let, Program, Propose, Push, Raise, R
 
 __all__ = ["digest", "expression_text", "program_text"]
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==",
-          "ne": "!=", "and": "and", "or": "or"}  # fmt: skip
+_INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "ne": "!=",
+    "and": "and",
+    "or": "or",
+}
 _LONGEST = 160
 
 
@@ -69,13 +81,16 @@ def _constant(value: Fraction | int | bool | None) -> str:
 def program_text(program: Program) -> str:
     """Return the whole program, one declaration or instruction a line."""
     lines = [f"program {program.name} fill={program.fill} money={program.money} start={program.start_event or 'any'}"]
-    for p in program.parameters:
-        lines.append(f"param {p.name}: {p.type} [{p.unit}] = {_constant(p.default)} in {_range(p.low, p.high)}")
+    lines += [
+        f"param {p.name}: {p.type} [{p.unit}] = {_constant(p.default)} in {_range(p.low, p.high)}"
+        for p in program.parameters
+    ]
     for cell in program.cells:
         low_high = _range(cell.low, cell.high)
-        lines.append(f"cell {cell.name}: {cell.type} [{cell.unit}] {cell.kind} = {_constant(cell.initial)} in {low_high}")
-    for window in program.windows:
-        lines.append(f"window {window.name}: {window.length} {'waits' if window.waits else 'partial'}")
+        lines.append(
+            f"cell {cell.name}: {cell.type} [{cell.unit}] {cell.kind} = {_constant(cell.initial)} in {low_high}"
+        )
+    lines += [f"window {w.name}: {w.length} {'waits' if w.waits else 'partial'}" for w in program.windows]
     for title, block in (("begin", program.begin), ("endow", program.endow), ("accrue", program.accrue)):
         lines += _block(title, block)
     for leg in program.legs:
@@ -159,6 +174,13 @@ def _canonical(value: Any, memo: dict[int, str]) -> Any:
 def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:
     for node in expr.walk():
         if id(node) not in memo:
-            parts = (node.op, node.type, node.name, _constant(node.value), node.states, *(memo[id(a)] for a in node.args))
+            parts = (
+                node.op,
+                node.type,
+                node.name,
+                _constant(node.value),
+                node.states,
+                *(memo[id(a)] for a in node.args),
+            )
             memo[id(node)] = hashlib.sha256(repr(parts).encode()).hexdigest()
     return memo[id(expr)]

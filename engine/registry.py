@@ -36,7 +36,7 @@ class BindingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A parameter of a bound function. `unit` is a monomial text over unit variables; `words` are the literals allowed."""
+    """A parameter of a bound function: `unit` is a monomial over unit variables, `words` are the literals allowed."""
 
     name: str
     kind: Literal["real", "int", "bool", "window", "word"]
@@ -57,6 +57,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
+    """The arguments and results of a bound function, in their order."""
+
     arguments: tuple[Argument, ...]
     results: tuple[Result, ...]
 
@@ -78,7 +80,10 @@ class Binding:
         module, _, attribute = self.target.partition(":")
         try:
             found = getattr(import_module(module), attribute)
-        except (Exception, SystemExit) as error:  # an import runs other people's code: whatever it raises is the finding
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # an import runs other people's code: whatever it raises is the finding
             raise BindingError(f"`{self.name}` cannot be imported from `{self.target}`: {error}") from error
         if not callable(found):
             raise BindingError(f"`{self.target}` is not a function")
@@ -129,14 +134,19 @@ def builtin_registry() -> Registry:
     from ..guards import GUARDS
 
     bindings: dict[str, Binding] = {}
-    kinds: tuple[tuple[Literal["guard", "action"], Mapping[str, str]], ...] = (("guard", GUARDS), ("action", ACTIONS))
+    kinds: tuple[tuple[Literal["guard", "action"], Mapping[str, str]], ...] = (
+        ("guard", GUARDS),
+        ("action", ACTIONS),
+    )
     for kind, table in kinds:
         for name, target in table.items():
             bindings[name] = Binding(name, kind, target)
         for entry in entry_points(group=f"hedgerow.{kind}s"):
             binding = Binding(entry.name, kind, entry.value)
             if bindings.setdefault(entry.name, binding) != binding:
-                raise BindingError(f"`{entry.name}` is offered by `{entry.value}` and by `{bindings[entry.name].target}`")
+                raise BindingError(
+                    f"`{entry.name}` is offered by `{entry.value}` and by `{bindings[entry.name].target}`"
+                )
     return Registry(bindings)
 
 
@@ -190,7 +200,7 @@ def _result(field: str, hint: Any, name: str) -> Result:
     kind, unit, _ = _kind(hint, f"the result of `{name}`")
     if kind not in ("real", "int", "bool"):
         raise BindingError(f"the result of `{name}` is neither a number nor true or false")
-    return Result(field, typing.cast(Type, kind), unit)
+    return Result(field, kind, unit)
 
 
 def checked_results(binding_name: str, results: tuple[Result, ...], returned: object) -> dict[str, float | int | bool]:
@@ -201,15 +211,22 @@ def checked_results(binding_name: str, results: tuple[Result, ...], returned: ob
     """
     found: dict[str, float | int | bool] = {}
     for result in results:
-        value = getattr(returned, result.name, None) if result.name else returned
+        value: Any = getattr(returned, result.name, None) if result.name else returned
         label = f"`{binding_name}`" + (f" ({result.name})" if result.name else "")
         if hasattr(value, "item") and not isinstance(value, (bool, int, float)):
-            value = typing.cast(Any, value).item()
-        if result.type == "bool" and isinstance(value, bool):
+            value = value.item()
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        exact = (
+            isinstance(value, bool) if result.type == "bool" else result.type == "int" and whole and abs(value) <= 2**53
+        )
+        if exact:
             found[result.name] = value
-        elif result.type == "int" and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**53:
-            found[result.name] = value
-        elif result.type == "real" and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        elif (
+            result.type == "real"
+            and isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and math.isfinite(value)
+        ):
             found[result.name] = float(value)
         else:
             kinds = {"real": "a finite number", "int": "a whole number", "bool": "true or false"}

@@ -33,7 +33,10 @@ def json_schema() -> Schema:
     for name in definitions:
         definitions[name] = _hoisted(definitions[name], step)
     body = definitions.pop("")
-    definitions |= {"Step": step, "Steps": {"description": _STEPS, "oneOf": [_STEP, {"type": "array", "items": _STEP}]}}
+    definitions |= {
+        "Step": step,
+        "Steps": {"description": _STEPS, "oneOf": [_STEP, {"type": "array", "items": _STEP}]},
+    }
     return {
         "$schema": DIALECT,
         "$id": ID,
@@ -88,7 +91,7 @@ def _alternatives(options: list[Schema]) -> Schema:
     """Return alternatives as one schema: flat, and without the null that stands for a key left out."""
     flat: list[Schema] = []
     for option in options:
-        flat += option["oneOf"] if "oneOf" in option else [option]
+        flat += option.get("oneOf", [option])
     kept = [option for option in flat if option != {"type": "null"}]
     return kept[0] if len(kept) == 1 else {"oneOf": kept}
 

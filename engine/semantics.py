@@ -18,8 +18,24 @@ from .chart import matches
 from .evaluate import FLOAT, Arithmetic, Environment, Failure, evaluate
 from .intake import Refusal, accept_fields, accept_time
 from .ir import (
-    Assign, Block, Call, Cell, Event, Expr, Let, Pool, Program, Propose, Push, Raise, Require, Rule, Source, State, Value,
-)  # fmt: skip
+    Assign,
+    Block,
+    Call,
+    Cell,
+    Event,
+    Expr,
+    Let,
+    Pool,
+    Program,
+    Propose,
+    Push,
+    Raise,
+    Require,
+    Rule,
+    Source,
+    State,
+    Value,
+)
 from .monitors import monitor
 from .printer import digest
 from .registry import Registry, checked_results
@@ -42,13 +58,15 @@ class Reference:
 
     def __init__(
         self, program: Program, parameters: Mapping[str, Value], registry: Registry, arithmetic: Arithmetic = FLOAT
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.program = program
         self.digest = digest(program)
         self.given = dict(parameters)
         self.arithmetic = arithmetic
-        self.parameters = {p.name: arithmetic.real(parameters[p.name]) if p.type == "real" else parameters[p.name]
-                           for p in program.parameters}  # fmt: skip
+        self.parameters = {
+            p.name: arithmetic.real(parameters[p.name]) if p.type == "real" else parameters[p.name]
+            for p in program.parameters
+        }
         self.registry = registry
         self.cells = {cell.name: cell for cell in program.cells}
         self.states = {state.name: state for state in program.states}
@@ -69,8 +87,13 @@ class Reference:
         return Snapshot(self.digest, self.given, None, (), start, {window.name: () for window in self.program.windows})
 
     def step(
-        self, snapshot: Snapshot, event: str, time_ns: object, values: Sequence[object] = (), results: Results | None = None
-    ) -> tuple[Snapshot, Step]:  # fmt: skip
+        self,
+        snapshot: Snapshot,
+        event: str,
+        time_ns: object,
+        values: Sequence[object] = (),
+        results: Results | None = None,
+    ) -> tuple[Snapshot, Step]:
         """Return what an event makes of a snapshot, and what it did.
 
         `results` holds what bound functions have returned within this event already, and collects what they return now.
@@ -87,14 +110,14 @@ class Reference:
             return snapshot, Step((), snapshot.configuration, snapshot.configuration, rejected=reason)
         return _Run(self, snapshot, {}).refuse(reason)
 
-    def _typed(self, cell: Cell, value: Any) -> Value:
-        return self.arithmetic.real(value) if cell.type == "real" else value  # type: ignore[no-any-return]  # typed by the cell
+    def _typed(self, cell: Cell, value: Any) -> Any:
+        return self.arithmetic.real(value) if cell.type == "real" else value
 
 
 @dataclass(slots=True)
 class _Proposal:
     leg: str
-    after: Value
+    after: Any
     rule: str
 
 
@@ -102,7 +125,7 @@ class _Proposal:
 class _Work:
     """The state that one transition may change, so that it can be dropped whole."""
 
-    cells: dict[str, Value]
+    cells: dict[str, Any]
     windows: dict[str, tuple[float, ...]]
     configuration: tuple[str, ...]
     written: set[str] = field(default_factory=set)
@@ -197,7 +220,7 @@ class _Run:
             self._commit(work)
         except Failure as failure:
             self.state = opened
-            self._fail(str(failure))
+            self._fail(f"entering `{region.initial}`: {failure}")
         return True
 
     def _move(self, event: Event, time: int, fields: dict[str, Value]) -> bool:
@@ -296,7 +319,10 @@ class _Run:
         (leaf,) = self.state.configuration
         if target is None or leaf == target:
             return
-        domain = next((name for name in self.reference.ancestors[leaf] if name in self.reference.ancestors[target]), None)
+        domain = next(
+            (name for name in self.reference.ancestors[leaf] if name in self.reference.ancestors[target]),
+            None,
+        )
         above = self.reference.ancestors[target]
         between = above if domain is None else above[: above.index(domain)]
         place = self.reference.states[target].span
@@ -312,7 +338,8 @@ class _Run:
         except Failure as failure:
             assert queued == (len(self.queue), len(self.raised))
             if rule.name == FAIL_SAFE:
-                # Entering fail_safe cannot fail: what failed on the way is left out.
+                # Entering fail_safe cannot fail: where a step on the way does, none of them takes effect.
+                self.pending = []
                 self.errors.append(f"entering `{rule.target}`: {failure}")
                 self.state.configuration = (str(rule.target),)
                 self.fired.append(rule.name)
@@ -344,7 +371,9 @@ class _Run:
 
     def _settle_orders(self, work: _Work) -> None:
         """Judge the proposals of a microstep together and book them, in the order of the legs."""
-        for proposal in sorted(work.proposals, key=lambda each: [leg.name for leg in self.program.legs].index(each.leg)):
+        for proposal in sorted(
+            work.proposals, key=lambda each: [leg.name for leg in self.program.legs].index(each.leg)
+        ):
             leg = self.program.leg(proposal.leg)
             held = work.cells[leg.quantity]
             if proposal.after == held:
@@ -356,7 +385,16 @@ class _Run:
             self._run_block(leg.fill, work, proposal.rule)
             temps = work.temps
             costs = temps["notional"], temps["fee"], temps["slip"]
-            made = orders_of(leg.name, leg.instrument, proposal.rule, leg.side == "short", held, temps["delta"], price, costs)
+            made = orders_of(
+                leg.name,
+                leg.instrument,
+                proposal.rule,
+                leg.side == "short",
+                held,
+                temps["delta"],
+                price,
+                costs,
+            )
             self.pending.extend(made)
 
     def _check(self, work: _Work) -> None:
@@ -391,9 +429,25 @@ class _Run:
 
     def _finish(self, before: tuple[str, ...], rejected: str | None) -> tuple[Snapshot, Step]:
         work = self.state
-        snapshot = Snapshot(self.reference.digest, self.reference.given, self.clock, work.configuration, work.cells, work.windows, self.ended)
-        step = Step(tuple(self.fired), before, work.configuration, tuple(self.orders), tuple(self.raised), rejected,
-                    tuple(self.errors), self._broken())  # fmt: skip
+        snapshot = Snapshot(
+            self.reference.digest,
+            self.reference.given,
+            self.clock,
+            work.configuration,
+            work.cells,
+            work.windows,
+            self.ended,
+        )
+        step = Step(
+            tuple(self.fired),
+            before,
+            work.configuration,
+            tuple(self.orders),
+            tuple(self.raised),
+            rejected,
+            tuple(self.errors),
+            self._broken(),
+        )
         return snapshot, step
 
     def _broken(self) -> tuple[str, ...]:
@@ -411,8 +465,16 @@ class _Run:
     # ----------------------------------------------------------------------------------------------------- instructions
 
     def _environment(self, work: _Work) -> Environment:
-        return Environment(self.reference.parameters, self.arithmetic, work.cells, {}, self.fields, work.temps,
-                           self.clock or 0, work.configuration)  # fmt: skip
+        return Environment(
+            self.reference.parameters,
+            self.arithmetic,
+            work.cells,
+            {},
+            self.fields,
+            work.temps,
+            self.clock or 0,
+            work.configuration,
+        )
 
     def _run_block(self, block: Block, work: _Work, rule: str) -> None:
         for instruction in block:
@@ -437,7 +499,7 @@ class _Run:
                 case Call():
                     self._call(instruction, work)
 
-    def _value(self, expr: Expr, work: _Work) -> Value:
+    def _value(self, expr: Expr, work: _Work) -> Any:
         return evaluate(expr, self._environment(work))
 
     def _queue_event(self, instruction: Raise, work: _Work) -> None:
@@ -483,5 +545,5 @@ def call(registry: Registry, instruction: Call, arguments: Mapping[str, object],
     function: Callable[..., Any] = binding.function()
     try:
         results[id(instruction)] = checked_results(name, binding.signature().results, function(**arguments))
-    except Exception as error:  # a model is other people's code: whatever it raises is an error of the action
+    except Exception as error:  # noqa: BLE001  # a model is other people's code: whatever it raises is the finding
         results[id(instruction)] = Failure(f"`{name}`: {error}")

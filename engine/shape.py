@@ -112,52 +112,87 @@ def _report(document: Document, findings: Findings, detail: Any, path: tuple[str
     last = loc[-1] if loc else ""
     span = document.at(path).span
     if kind == "extra_forbidden" and len(loc) > 1 and last in STEPS and loc[-2] in STEPS:
-        findings.error("HR101", f"a step does one thing, and this one has `{loc[-2]}` and `{last}`", document.key(path).span,
-                       f"write a list of two steps: `{loc[-2]}: …` and `{last}: …`, each after a `-`")  # fmt: skip
+        findings.error(
+            "HR101",
+            f"a step does one thing, and this one has `{loc[-2]}` and `{last}`",
+            document.key(path).span,
+            f"write a list of two steps: `{loc[-2]}: …` and `{last}: …`, each after a `-`",
+        )
     elif kind == "extra_forbidden":
-        findings.error("HR101", f"unknown key `{last}`", document.key(path).span,
-                       suggestion(str(last), _keys(loc[:-1]), _list_of(_keys(loc[:-1]))))  # fmt: skip
+        findings.error(
+            "HR101",
+            f"unknown key `{last}`",
+            document.key(path).span,
+            suggestion(str(last), _keys(loc[:-1]), _list_of(_keys(loc[:-1]))),
+        )
     elif kind == "missing":
         where = document.key(path).span if path else document.root.span
         findings.error("HR102", f"`{last}` is missing", where, f"add `{last}: {_example(loc)}`")
     elif last == "[key]":
-        findings.error("HR104", f"`{loc[-2]}` is not a name", document.key(path).span,
-                       "a name starts with a letter and has letters, digits and single underscores")  # fmt: skip
+        findings.error(
+            "HR104",
+            f"`{loc[-2]}` is not a name",
+            document.key(path).span,
+            "a name starts with a letter and has letters, digits and single underscores",
+        )
     elif kind == "string_pattern_mismatch":
-        findings.error("HR104", f"`{str(detail['input'])[:60]}` is not a name", span,
-                       "a name starts with a letter and has letters, digits and single underscores")  # fmt: skip
+        findings.error(
+            "HR104",
+            f"`{str(detail['input'])[:60]}` is not a name",
+            span,
+            "a name starts with a letter and has letters, digits and single underscores",
+        )
     elif kind in _TYPES:
         given = _given(detail["input"])
-        findings.error("HR103", f"{_TYPES[kind]} is expected here, this is {given}", span, _help(loc, kind))
+        findings.error("HR103", f"{_TYPES[kind]} is expected here, this is {given}", span, _help(loc))
     elif kind == "step":
         given = next(iter(detail["input"]), "") if isinstance(detail["input"], dict) else ""
-        findings.error("HR103", detail["msg"], span, suggestion(str(given), STEPS, "write e.g. `{set: {anchor: price}}`"))
+        findings.error(
+            "HR103", detail["msg"], span, suggestion(str(given), STEPS, "write e.g. `{set: {anchor: price}}`")
+        )
     elif kind == "expression":
-        findings.error("HR103", detail["msg"], span, _help(loc, kind))
+        findings.error("HR103", detail["msg"], span, _help(loc))
     elif kind == "literal_error":
         wanted = detail["ctx"]["expected"].replace("'", "`")
-        findings.error("HR104", f"{wanted} is expected here", span,
-                       suggestion(str(detail["input"]), wanted.replace("`", "").split(" or "), f"write {wanted}"))  # fmt: skip
+        findings.error(
+            "HR104",
+            f"{wanted} is expected here",
+            span,
+            suggestion(str(detail["input"]), wanted.replace("`", "").split(" or "), f"write {wanted}"),
+        )
     else:
         message = detail["msg"][:1].lower() + detail["msg"][1:]
-        findings.error("HR104", message.replace("'", "`"), span, _help(loc, kind))
+        findings.error("HR104", message.replace("'", "`"), span, _help(loc))
 
 
 _TYPES = {
-    "dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping", "list_type": "a list",
-    "string_type": "text", "bool_type": "true or false", "int_type": "a whole number", "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "tuple_type": "a list",
     "int_from_float": "a whole number",
-}  # fmt: skip
+}
 
 
 def _given(value: object) -> str:
     if value is None:
         return "empty"
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        str: "text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), "something else")
 
 
-def _help(loc: tuple[Any, ...], kind: str) -> str:
+def _help(loc: tuple[Any, ...]) -> str:
     example = _example(loc)
     return f"write e.g. `{example}`" if example != "…" else "see docs/language.md for its shape"
 

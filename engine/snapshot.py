@@ -40,10 +40,16 @@ class Snapshot:
         from hedgerow import __version__
 
         body = {
-            "format": FORMAT, "engine": __version__, "program": self.program, "parameters": dict(self.parameters),
-            "time_ns": self.time_ns, "configuration": list(self.configuration), "cells": dict(self.cells),
-            "windows": {name: list(values) for name, values in self.windows.items()}, "ended": self.ended,
-        }  # fmt: skip
+            "format": FORMAT,
+            "engine": __version__,
+            "program": self.program,
+            "parameters": dict(self.parameters),
+            "time_ns": self.time_ns,
+            "configuration": list(self.configuration),
+            "cells": dict(self.cells),
+            "windows": {name: list(values) for name, values in self.windows.items()},
+            "ended": self.ended,
+        }
         return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @staticmethod
@@ -58,20 +64,29 @@ class Snapshot:
             if body["format"] != FORMAT:
                 raise SnapshotError(f"snapshot format {body['format']!r} is not {FORMAT}")
             return Snapshot(
-                body["program"], body["parameters"], body["time_ns"], tuple(body["configuration"]), body["cells"],
-                {name: tuple(values) for name, values in body["windows"].items()}, body["ended"],
-            )  # fmt: skip
+                body["program"],
+                body["parameters"],
+                body["time_ns"],
+                tuple(body["configuration"]),
+                body["cells"],
+                {name: tuple(values) for name, values in body["windows"].items()},
+                body["ended"],
+            )
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
             raise SnapshotError(f"this is no snapshot: {error}") from None
 
-    def must_fit(self, program: str, parameters: Mapping[str, Value], cells: Collection[str], leaves: Collection[str]) -> None:
+    def must_fit(
+        self, program: str, parameters: Mapping[str, Value], cells: Collection[str], leaves: Collection[str]
+    ) -> None:
         """Check that the snapshot was taken from this program with these parameters.
 
         Raises:
             SnapshotError: it was not.
         """
         if self.program != program:
-            raise SnapshotError("the snapshot belongs to another program: the spec, its fill mode or the engine changed")
+            raise SnapshotError(
+                "the snapshot belongs to another program: the spec, its fill mode or the engine changed"
+            )
         if dict(self.parameters) != dict(parameters):
             raise SnapshotError("the snapshot was taken with other parameters")
         if set(self.cells) != set(cells) or not set(self.configuration) <= set(leaves):

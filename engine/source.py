@@ -110,9 +110,7 @@ def _unreadable(file: str, what: str, help: str) -> SpecError:
     return _refusal(file, None, "HR001", f"`{file}` {what}", 0, 0, help)
 
 
-def _refusal(
-    file: str, text: str | None, code: str, message: str, start: int, end: int, help: str
-) -> SpecError:
+def _refusal(file: str, text: str | None, code: str, message: str, start: int, end: int, help: str) -> SpecError:
     span = Places(file, text or "").span(start, end)
     return SpecError([Diagnostic(code, message, span, help)], {} if text is None else {file: text})
 
@@ -205,9 +203,7 @@ class _Builder:
                 self._put(self._scalar(part), part.start, part.end)
             elif len(self._open) == MAX_DEPTH:
                 help = "a spec nests far less; look for a bracket or an indentation too many"
-                raise ReadingError(
-                    "HR006", f"nested deeper than {MAX_DEPTH}", part.start, part.start + 1, help
-                )
+                raise ReadingError("HR006", f"nested deeper than {MAX_DEPTH}", part.start, part.start + 1, help)
             else:
                 self._open.append(_Frame(part.kind == "mapping", part.start, part.flow, part.end))
 
@@ -248,9 +244,7 @@ class _Builder:
 
     def _key(self, frame: _Frame, node: Node, start: int) -> Scalar:
         if not isinstance(node, Scalar):
-            self.add(
-                Diagnostic("HR105", "a key must be a name", node.span, "write one name before the colon")
-            )
+            self.add(Diagnostic("HR105", "a key must be a name", node.span, "write one name before the colon"))
             return Scalar("", "", False, node.span, False)
         if node.text == "<<" and node.plain:
             help = "write the entries out; specs have no merge keys"

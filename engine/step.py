@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .ir import Value
 
@@ -51,8 +51,8 @@ class Step(NamedTuple):
 
 
 def orders_of(
-    leg: str, instrument: str, rule: str, short: bool, held: Value, delta: Value, price: Value, costs: tuple[Value, Value, Value]
-) -> tuple[Order, ...]:  # fmt: skip
+    leg: str, instrument: str, rule: str, short: bool, held: Any, delta: Any, price: Value, costs: tuple[Any, Any, Any]
+) -> tuple[Order, ...]:
     """Return the order for a signed change of a leg's quantity, or the two of one that crosses zero.
 
     `costs` are notional, fee and slippage of the whole change; two orders share them by quantity.

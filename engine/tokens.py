@@ -185,9 +185,7 @@ def _number_error(match: re.Match[str]) -> ExpressionError | None:
     if mantissa == "0" and suffix[0] in "xXoObB":
         return ExpressionError("numbers are decimal", start, end, "write the number with the digits 0 to 9")
     help = "a time is joined, as in `30d` (ns us ms s m h d w); a unit stands after a blank, as in `5 USD`"
-    return ExpressionError(
-        f"unknown suffix `{clipped(suffix)}`", place, end, FOREIGN_HELP.get(suffix[0], help)
-    )
+    return ExpressionError(f"unknown suffix `{clipped(suffix)}`", place, end, FOREIGN_HELP.get(suffix[0], help))
 
 
 def _foreign_error(text: str, shown: str, start: int) -> ExpressionError:

@@ -111,9 +111,7 @@ def parse_unit(text: str, bases: Collection[str]) -> Unit:
     """
     example = f"write base units joined by `*` and `/`, such as `{_example(bases)}`, or `1` for a pure number"
     if len(text) > _MAX_LENGTH:
-        raise UnitSyntaxError(
-            "unit is too long", 0, len(text), f"a unit has at most {_MAX_LENGTH} characters"
-        )
+        raise UnitSyntaxError("unit is too long", 0, len(text), f"a unit has at most {_MAX_LENGTH} characters")
     known = {*bases, "s"}
     unit = ONE
     position = 0

@@ -65,8 +65,8 @@ def yaml_parts(text: str, report: Report) -> Iterator[Part]:
                 start = end = colon + 1
             yield _scalar(text, event.value, start, end, event.style)
         elif isinstance(event, events.CollectionStartEvent):
-            kind = "mapping" if isinstance(event, events.MappingStartEvent) else "sequence"
-            yield Part(kind, start, end, bool(event.flow_style))
+            mapping = isinstance(event, events.MappingStartEvent)
+            yield Part("mapping" if mapping else "sequence", start, end, bool(event.flow_style))
         elif isinstance(event, events.CollectionEndEvent):
             yield Part("end", start, end)
 
@@ -145,9 +145,7 @@ def _mistake(text: str, error: MarkedYAMLError) -> ReadingError:
     def here(message: str, help: str, start: int = at, end: int = at + 1) -> ReadingError:
         return ReadingError("HR005", message, start, end, help)
 
-    if char == "\t" and (
-        "cannot start any token" in problem or not text[text.rfind("\n", 0, at) + 1 : at].strip()
-    ):
+    if char == "\t" and ("cannot start any token" in problem or not text[text.rfind("\n", 0, at) + 1 : at].strip()):
         return here("a tab cannot stand here", "indent with blanks, two a level")
     if "cannot start any token" in problem:
         return here(f"a value cannot begin with `{char}`", "quote this", at, _line_end(text, at))
@@ -223,9 +221,7 @@ def _colon(text: str, at: int, opening: int, context: str) -> ReadingError:
         start += len(text[start:at]) - len(text[start:at].lstrip())
         match = re.compile(r"[^,\]}\n]*").match(text, at)
         help = "quote this: a colon and a blank begin a mapping"
-        return ReadingError(
-            "HR005", "a second `: ` in one entry", start, match.end() if match else at + 1, help
-        )
+        return ReadingError("HR005", "a second `: ` in one entry", start, match.end() if match else at + 1, help)
     previous = text.rfind("\n", 0, max(0, line - 1)) + 1
     if missing := _missing_blank(text, previous, at):
         return missing

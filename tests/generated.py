@@ -32,7 +32,17 @@ class Sketch:
 
 STATES = ("calm", "busy", "inner_a", "inner_b", "deep", "done", "safe")
 REALS = ("a", "b", "u", "v", "x", "y", "0", "1", "2", "0.5", "-1", "0.1", "3", "steady")
-BOOLS = ("flag", "In(calm)", "In(outer)", "In(inner_a)", "n > 2", "n == 0", "since(leave) > 5s", "elapsed(tick) >= 2s", "true")
+BOOLS = (
+    "flag",
+    "In(calm)",
+    "In(outer)",
+    "In(inner_a)",
+    "n > 2",
+    "n == 0",
+    "since(leave) > 5s",
+    "elapsed(tick) >= 2s",
+    "true",
+)
 
 
 def reals(depth: int = 2, extra: tuple[str, ...] = ()) -> st.SearchStrategy[str]:
@@ -66,7 +76,9 @@ def conditions(depth: int = 2, extra: tuple[str, ...] = ()) -> st.SearchStrategy
     pair = st.tuples(below, below)
     return st.one_of(
         atoms,
-        st.tuples(numbers, st.sampled_from(("<", "<=", ">", ">=", "==", "!=")), numbers).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
+        st.tuples(numbers, st.sampled_from(("<", "<=", ">", ">=", "==", "!=")), numbers).map(
+            lambda p: f"({p[0]} {p[1]} {p[2]})"
+        ),
         st.tuples(numbers, numbers, numbers).map(lambda p: f"({p[0]} < {p[1]} <= {p[2]})"),
         pair.map(lambda p: f"({p[0]} and {p[1]})"),
         pair.map(lambda p: f"({p[0]} or {p[1]})"),
@@ -90,7 +102,13 @@ def _steps(draw: st.DrawFn, legs: tuple[str, ...], event: str | None) -> str:
         amount = draw(reals(1, extra))
         steps.append("{close: " + leg + "}" if verb == "close" else f"{{{verb}: {{{leg}: '({amount}) * 1 IDX'}}}}")
     if draw(st.integers(0, 3)) == 0:
-        steps.append(draw(st.sampled_from(("{set: {n: 'n + 1'}}", "{set: {n: 'min(n + 1, 4)'}}", "{set: {n: 0, flag: 'not flag'}}"))))
+        steps.append(
+            draw(
+                st.sampled_from(
+                    ("{set: {n: 'n + 1'}}", "{set: {n: 'min(n + 1, 4)'}}", "{set: {n: 0, flag: 'not flag'}}")
+                )
+            )
+        )
     if draw(st.integers(0, 5)) == 0:
         steps.append("{raise: {note: {size: 'n', sure: 'flag'}}}")
     return "[" + ", ".join(steps) + "]"
@@ -133,11 +151,29 @@ def sketches(draw: st.DrawFn, with_legs: bool | None = None) -> Sketch:
     if has_legs:
         lines.append("instruments:")
         for instrument in instruments:
-            terms = ["unit: IDX", "price: tick.price" if instrument == "index" else "price: {tick: 'tick.price * 2', note: 'index.price'}"]
-            terms += draw(st.lists(st.sampled_from((
-                "fee: 0.01", "slippage: 0.002", "half_spread: '0.05 USD / 1 IDX'", "borrow: 0.01 / 1d",
-                "funding: {funding: funding.rate}", "lot: 0.25", "minimum_notional: 2",
-            )), unique=True, max_size=5))  # fmt: skip
+            terms = [
+                "unit: IDX",
+                "price: tick.price"
+                if instrument == "index"
+                else "price: {tick: 'tick.price * 2', note: 'index.price'}",
+            ]
+            terms += draw(
+                st.lists(
+                    st.sampled_from(
+                        (
+                            "fee: 0.01",
+                            "slippage: 0.002",
+                            "half_spread: '0.05 USD / 1 IDX'",
+                            "borrow: 0.01 / 1d",
+                            "funding: {funding: funding.rate}",
+                            "lot: 0.25",
+                            "minimum_notional: 2",
+                        )
+                    ),
+                    unique=True,
+                    max_size=5,
+                )
+            )
             lines.append(f"  {instrument}: {{{', '.join(terms)}}}")
         lines.append("legs:")
         for name, instrument, side in legs:
@@ -159,8 +195,17 @@ def sketches(draw: st.DrawFn, with_legs: bool | None = None) -> Sketch:
         "    run: streak(level > 1, max=3)",
     ]
     if draw(st.booleans()):
-        lines.append("    v: '" + draw(st.sampled_from(("previous(steady) / (1 + run)", "1 / (steady - u)", "v * 2", "previous(v)"))) + "'")
-    lines += ["machine:", "  initial: " + draw(st.sampled_from(("calm", "outer"))), "  fail_safe: safe", "  states:"]
+        lines.append(
+            "    v: '"
+            + draw(st.sampled_from(("previous(steady) / (1 + run)", "1 / (steady - u)", "v * 2", "previous(v)")))
+            + "'"
+        )
+    lines += [
+        "machine:",
+        "  initial: " + draw(st.sampled_from(("calm", "outer"))),
+        "  fail_safe: safe",
+        "  states:",
+    ]
 
     def state(name: str, indent: int, final: bool = False) -> None:
         pad = " " * indent
@@ -177,8 +222,14 @@ def sketches(draw: st.DrawFn, with_legs: bool | None = None) -> Sketch:
             condition = draw(conditions(1))
             lines.append(f"{pad}  always: {{if: '{condition}', to: {draw(st.sampled_from(STATES))}}}")
         lines.append(f"{pad}  on:")
-        for event in draw(st.lists(st.sampled_from(("tick", "note", "stop", "input.rejected", "error.execution", "done.state.outer", "*")),
-                                   unique=True, min_size=1, max_size=3)):  # fmt: skip
+        for event in draw(
+            st.lists(
+                st.sampled_from(("tick", "note", "stop", "input.rejected", "error.execution", "done.state.outer", "*")),
+                unique=True,
+                min_size=1,
+                max_size=3,
+            )
+        ):
             source = "tick" if event == "tick" else None
             lines.append(f"{pad}    '{event}': {draw(_transitions(name, names[:2], source))}")
 
@@ -196,7 +247,11 @@ def sketches(draw: st.DrawFn, with_legs: bool | None = None) -> Sketch:
     state("deep", 12)
     state("done", 4, final=draw(st.booleans()))
     state("safe", 4)
-    lines += ["invariants:", "  claim: '" + draw(conditions(2)) + "'", "  kept: implies(was(calm) and not ordered(), u == before.u or changed(v))"]
+    lines += [
+        "invariants:",
+        "  claim: '" + draw(conditions(2)) + "'",
+        "  kept: implies(was(calm) and not ordered(), u == before.u or changed(v))",
+    ]
     return Sketch("\n".join(lines) + "\n", legs, instruments)
 
 
@@ -219,10 +274,20 @@ def events(draw: st.DrawFn, most: int = 25) -> list[Event]:
             case "funding":
                 found.append(Event("funding", time, (draw(st.floats(-0.1, 0.1)),)))
             case _:
-                bad = draw(st.sampled_from((
-                    Event("tick", time, (float("nan"),)), Event("tick", time, (-1.0,)), Event("tick", time - 10, (5.0,)),
-                    Event("tick", time, ("12",)), Event("tick", time, (None,)), Event("note", time, (9, True)),
-                    Event("note", time, (1.5, True)), Event("note", time, (1, 1)), Event("tick", time, (float("inf"),)),
-                )))  # fmt: skip
+                bad = draw(
+                    st.sampled_from(
+                        (
+                            Event("tick", time, (float("nan"),)),
+                            Event("tick", time, (-1.0,)),
+                            Event("tick", time - 10, (5.0,)),
+                            Event("tick", time, ("12",)),
+                            Event("tick", time, (None,)),
+                            Event("note", time, (9, True)),
+                            Event("note", time, (1.5, True)),
+                            Event("note", time, (1, 1)),
+                            Event("tick", time, (float("inf"),)),
+                        )
+                    )
+                )
                 found.append(bad)
     return found

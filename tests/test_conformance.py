@@ -21,7 +21,9 @@ SPECS = Path(__file__).parent.parent / "specs"
 SHIPPED = sorted(path.name for path in SPECS.iterdir() if path.suffix in (".yaml", ".json"))
 PHASES = (Phase.explicit, Phase.generate, Phase.target)
 # No shrinking: a machine is a large example, and minutes of shrinking help less than its own text.
-MANY = settings(max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+MANY = settings(
+    max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def agree(compiled: Compiled, happened: Iterable[Event]) -> list[hedgerow.Step]:
@@ -71,7 +73,14 @@ def test_backends_agree_on_a_shipped_spec(name: str, fill: str) -> None:
 def test_backends_agree_on_a_shipped_spec_under_bad_input(name: str) -> None:
     spec = hedgerow.load(SPECS / name, permit=("HR302",) if "as_written" in name else ())
     happened = [Event("manual_exit", 0, ()), *walk(2, 30, 0.05)]
-    bad = [("nan", float("nan")), ("text", "12"), ("none", None), ("negative", -3.0), ("huge", 1e300), ("truth", True)]
+    bad = [
+        ("nan", float("nan")),
+        ("text", "12"),
+        ("none", None),
+        ("negative", -3.0),
+        ("huge", 1e300),
+        ("truth", True),
+    ]
     happened += [Event("tick", 10**18, (value,)) for _, value in bad]
     happened += [Event("tick", 5, (1000.0,)), Event("manual_exit", 10**18, ()), *walk(3, 3, 0.01)]
     steps = agree(spec.compile(), happened)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hedgerow.engine.dryrun.arrow import array_of, valid_of, values_of
 from hedgerow.engine.dryrun.data import Data, Window, open_data, parse_bound
 from hedgerow.engine.dryrun.problem import CODES, RunError
 from hedgerow.engine.dryrun.times import Stamps, iso, parse_time
@@ -208,6 +209,17 @@ def test_nulls_of_a_parquet_file_are_missing_values(tmp_path: Path) -> None:
     parquet.write_table(table, tmp_path / "t.parquet")
     data = open_data(str(tmp_path / "t.parquet"), ["price"])
     assert faults(data) == {2: "`price` is missing", 3: "`time` is missing"}
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e9, 1e9)), min_size=1, max_size=40), st.data())
+def test_a_slice_of_an_arrow_array_is_read_like_the_whole(values: list[float | None], drawn: st.DataObject) -> None:
+    start = drawn.draw(st.integers(0, len(values)))
+    part = pa.array(values, pa.float64())[start:]
+    there = valid_of(part)
+    assert there.tolist() == [value is not None for value in values[start:]]
+    assert values_of(part, np.float64)[there].tolist() == [value for value in values[start:] if value is not None]
+    back = array_of(values_of(part, np.float64), pa.float64(), there)
+    assert back.to_pylist() == values[start:]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])

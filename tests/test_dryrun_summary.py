@@ -162,7 +162,7 @@ def test_a_broken_invariant_and_bad_rows_are_told_with_their_rows(folder: Path) 
     assert summary["rows"]["rejected"] == 1
     told = {one.heading: one for one in narrate(summary)}
     assert told["Invariants: 1 of 1 broken"].tone == "warn"
-    assert told["Bad rows"].text == "1 bad rows were refused, the first at row 2: `price` is -1.0."
+    assert told["Bad rows"].text == "1 bad row was refused, the first at row 2: `price` is -1.0."
 
 
 def trace_of(prices: list[float], quantities: list[float], fills: list[Fill]) -> Trace:

@@ -147,3 +147,14 @@ def test_progress_grows_to_one(tmp_path: Path) -> None:
     assert shares == sorted(shares)
     assert len(shares) > 1
     assert shares[-1] == 1.0
+
+
+def test_what_a_refused_row_fires_stands_at_the_line_before_it(tmp_path: Path) -> None:
+    class Breaking(BandMachine):
+        def _tick(self, time_ns: int, price: float) -> Step:
+            step = super()._tick(time_ns, price)
+            return step._replace(fired=("breaker",)) if step.rejected else step
+
+    trace = recorded(tmp_path, [100, 100.1, "?", 100.2], machine=Breaking(), skip_bad=True)
+    assert trace.fired == [(1, ("breaker",))]
+    assert len(trace) == 3

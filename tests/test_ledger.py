@@ -16,12 +16,17 @@ from hedgerow.engine.snapshot import Snapshot
 
 PHASES = (Phase.explicit, Phase.generate, Phase.target)
 # No shrinking: a machine is a large example, and minutes of shrinking help less than its own text.
-MANY = settings(max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+MANY = settings(
+    max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def position(snapshot: Snapshot, sketch: Sketch, instrument: str) -> Value:
-    signed = [-snapshot.cells[f"{leg}.quantity"] if side == "short" else snapshot.cells[f"{leg}.quantity"]
-              for leg, held, side in sketch.legs if held == instrument]  # fmt: skip
+    signed = [
+        -snapshot.cells[f"{leg}.quantity"] if side == "short" else snapshot.cells[f"{leg}.quantity"]
+        for leg, held, side in sketch.legs
+        if held == instrument
+    ]
     return sum(signed, start=Fraction(0))
 
 
@@ -35,7 +40,9 @@ def profit(snapshot: Snapshot, sketch: Sketch) -> Value:
     total: Value = Fraction(0)
     for leg, instrument, side in sketch.legs:
         gain = snapshot.cells[f"{instrument}.price"] - snapshot.cells[f"{leg}.average"]
-        total += snapshot.cells[f"{leg}.realised"] + (-gain if side == "short" else gain) * snapshot.cells[f"{leg}.quantity"]
+        total += (
+            snapshot.cells[f"{leg}.realised"] + (-gain if side == "short" else gain) * snapshot.cells[f"{leg}.quantity"]
+        )
     return total
 
 
@@ -61,7 +68,13 @@ def check(sketch: Sketch, happened: list[Event], fill: str, arithmetic: Arithmet
             for name in sketch.instruments:
                 expected += position(before, sketch, name) * moved(f"{name}.price")
         expected += moved("flows") - moved("fees") - moved("slippage")
-        booked = 1000 + profit(snapshot, sketch) - snapshot.cells["fees"] - snapshot.cells["slippage"] + snapshot.cells["flows"]
+        booked = (
+            1000
+            + profit(snapshot, sketch)
+            - snapshot.cells["fees"]
+            - snapshot.cells["slippage"]
+            + snapshot.cells["flows"]
+        )
         if arithmetic.exact:
             assert equity(snapshot, sketch) == expected
             assert equity(snapshot, sketch) == booked
@@ -72,11 +85,15 @@ def check(sketch: Sketch, happened: list[Event], fill: str, arithmetic: Arithmet
 
 @MANY
 @given(sketch=sketches(with_legs=True), happened=events(), fill=st.sampled_from(("same", "next")))
-def test_equity_moves_by_marks_costs_and_flows_exactly_in_fractions(sketch: Sketch, happened: list[Event], fill: str) -> None:
+def test_equity_moves_by_marks_costs_and_flows_exactly_in_fractions(
+    sketch: Sketch, happened: list[Event], fill: str
+) -> None:
     check(sketch, happened, fill, EXACT)
 
 
 @MANY
 @given(sketch=sketches(with_legs=True), happened=events(), fill=st.sampled_from(("same", "next")))
-def test_equity_moves_by_marks_costs_and_flows_to_rounding_in_floats(sketch: Sketch, happened: list[Event], fill: str) -> None:
+def test_equity_moves_by_marks_costs_and_flows_to_rounding_in_floats(
+    sketch: Sketch, happened: list[Event], fill: str
+) -> None:
     check(sketch, happened, fill, FLOAT)

@@ -156,14 +156,14 @@ class Machine:
 
 def whole(value: object) -> int:
     """Return a time as a plain int."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
         return int(value)
     raise Refusal
 
 
 def number(value: object) -> float:
     """Return a field as a plain float."""
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, numbers.Real):
         return float(value)
     raise Refusal
 
@@ -189,15 +189,27 @@ def generate(compiled: Compiled) -> type[Machine]:
         return tuple(found[result] for result, _ in instruction.into)
 
     scope: dict[str, Any] = {
-        "Machine_": Machine, "Step_": Step, "orders_of_": orders_of, "invoke_": invoke, "whole_": whole,
-        "number_": number, "Failures_": (ArithmeticError, ValueError, Failure, Refusal),
-        "sqrt_": math.sqrt, "floor_": math.floor, "fail_": fail, "abs_": abs, "type_": type, "int_": int, "float_": float, "bool_": bool,
-    }  # fmt: skip
+        "Machine_": Machine,
+        "Step_": Step,
+        "orders_of_": orders_of,
+        "invoke_": invoke,
+        "whole_": whole,
+        "number_": number,
+        "Failures_": (ArithmeticError, ValueError, Failure, Refusal),
+        "sqrt_": math.sqrt,
+        "floor_": math.floor,
+        "fail_": fail,
+        "abs_": abs,
+        "type_": type,
+        "int_": int,
+        "float_": float,
+        "bool_": bool,
+    }
     if program.windows:
         from ..window import Ring
 
         scope["Ring_"] = Ring
-    exec(source.code, scope)
+    exec(source.code, scope)  # noqa: S102  # our own generated code: names of a spec only as literals and checked names
     made: type[Machine] = scope["make_"](compiled.parameters)
     made._source = source
     made._reference = reference

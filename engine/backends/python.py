@@ -15,7 +15,23 @@ from types import CodeType
 
 from ..chart import matches
 from ..evaluate import LARGEST
-from ..ir import Assign, Block, Call, Cell, Event, Expr, Let, Pool, Program, Propose, Push, Raise, Require, Rule, Value
+from ..ir import (
+    Assign,
+    Block,
+    Call,
+    Cell,
+    Event,
+    Expr,
+    Let,
+    Pool,
+    Program,
+    Propose,
+    Push,
+    Raise,
+    Require,
+    Rule,
+    Value,
+)
 from ..ir import Source as CallSource
 from ..monitors import monitor
 
@@ -24,8 +40,20 @@ __all__ = ["BEFORE_START", "Source", "source_of"]
 BEFORE_START = 2**63
 """The clock of a machine that has not started: later than any time, so that every event takes the slow way."""
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==",
-          "ne": "!=", "and": "and", "or": "or"}  # fmt: skip
+_INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "ne": "!=",
+    "and": "and",
+    "or": "or",
+}
 _PARTIAL = frozenset(("div", "sqrt", "floor", "given"))
 
 
@@ -115,8 +143,11 @@ class _Generator:
         self.leaves = program.regions[0].leaves
         self.states = {state.name: state for state in program.states}
         self.ancestors = {name: program.ancestors(name) for name in self.states}
-        self.final = frozenset(i for i, leaf in enumerate(self.leaves)
-                               if self.states[leaf].kind == "final" and self.states[leaf].parent is None)  # fmt: skip
+        self.final = frozenset(
+            i
+            for i, leaf in enumerate(self.leaves)
+            if self.states[leaf].kind == "final" and self.states[leaf].parent is None
+        )
         self.rules: dict[str, list[Rule]] = {name: [] for name in self.states}
         for rule in program.rules:
             self.rules[rule.source].append(rule)
@@ -172,8 +203,20 @@ class _Generator:
                 code.lines += body.lines
             code.add("return Generated")
         text = "\n".join(code.lines) + "\n"
-        return Source(text, compile(text, f"<hedgerow {program.name}>", "exec"), "r_", "t_", self.leaves, self.final, self.slots,
-                      self.windows, methods, frozenset(by_name), columns, tuple(self.calls))  # fmt: skip
+        return Source(
+            text,
+            compile(text, f"<hedgerow {program.name}>", "exec"),
+            "r_",
+            "t_",
+            self.leaves,
+            self.final,
+            self.slots,
+            self.windows,
+            methods,
+            frozenset(by_name),
+            columns,
+            tuple(self.calls),
+        )
 
     def _observation(self, body: _Code) -> tuple[str, ...]:
         program = self.program
@@ -432,8 +475,11 @@ class _Generator:
                     text = self._expression(code, inner, value)
                 arguments.append(text)
             targets = ", ".join(locals_.values())
-            code.add(f"{targets}, = invoke_({index}, ({', '.join(arguments)},), {self.results})" if arguments
-                     else f"{targets}, = invoke_({index}, (), {self.results})")  # fmt: skip
+            code.add(
+                f"{targets}, = invoke_({index}, ({', '.join(arguments)},), {self.results})"
+                if arguments
+                else f"{targets}, = invoke_({index}, (), {self.results})"
+            )
         for cell, local in locals_.items():
             values.cells[cell] = local
             values.written[cell] = None
@@ -447,7 +493,9 @@ class _Generator:
             leg = self.program.leg(name)
             held = self._cell(code, values, leg.quantity)
             price = self._cell(code, values, f"{leg.instrument}.price")
-            changed = [cell for instruction in leg.fill if isinstance(instruction, Assign) for cell, _ in instruction.targets]
+            changed = [
+                cell for instruction in leg.fill if isinstance(instruction, Assign) for cell, _ in instruction.targets
+            ]
             joined = {cell: self._local() for cell in changed}
             orders = self._local()
             for cell in changed:
@@ -455,7 +503,11 @@ class _Generator:
             with code.block(f"if {after} != {held}:"):
                 inner = values.copy()
                 inner.temps = {"after": after}
-                inner.known = {key: local for key, local in inner.known.items() if not any(r.startswith("temp ") for r in self.reads[key])}
+                inner.known = {
+                    key: local
+                    for key, local in inner.known.items()
+                    if not any(r.startswith("temp ") for r in self.reads[key])
+                }
                 self._block(code, inner, leg.fill, [])
                 for cell in changed:
                     code.add(f"{joined[cell]} = {inner.cells[cell]}")
@@ -737,7 +789,9 @@ class _Generator:
             blocks += [state.entry, state.exit]
         blocks += [rule.action for rule in program.rules] + [leg.fill for leg in program.legs]
         roots = [expr for block in blocks for instruction in block for expr in _expressions(instruction)]
-        roots += [rule.guard for rule in program.rules if rule.guard is not None] + [claim for _, claim in self.monitors]
+        roots += [rule.guard for rule in program.rules if rule.guard is not None] + [
+            claim for _, claim in self.monitors
+        ]
         for root in roots:
             self.uses[id(root)] = self.uses.get(id(root), 0) + 1
             for node in root.walk():

@@ -44,9 +44,7 @@ def array_of(values: npt.NDArray[Any], kind: Any, there: npt.NDArray[np.bool_] |
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
 
 
-def names_of(
-    codes: npt.NDArray[np.int32], names: tuple[str, ...], there: npt.NDArray[np.bool_] | None = None
-) -> Any:
+def names_of(codes: npt.NDArray[np.int32], names: tuple[str, ...], there: npt.NDArray[np.bool_] | None = None) -> Any:
     """Return an Arrow array of text: (n,) indices into `names`, null where they are not `there`."""
     import pyarrow as pa
 

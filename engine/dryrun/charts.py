@@ -100,9 +100,7 @@ class _Board:
         for instrument in self.subject.instruments:
             price = self.trace.column(f"{instrument}.price")
             first = not self.figures
-            figure = self._figure(
-                f"{instrument} price", 320 if first else 180, "0,0.[0000]", log=_spans_decades(price)
-            )
+            figure = self._figure(f"{instrument} price", 320 if first else 180, "0,0.[0000]", log=_spans_decades(price))
             self._bands(figure)
             self._lines(figure, {"mark": (price, INK)}, width=1.1)
             self._trades(figure, instrument, price)
@@ -249,13 +247,9 @@ class _Board:
         data |= {f"y{index}": values[kept] for index, (values, _) in enumerate(lines.values())}
         source = ColumnDataSource(data)
         if fill and len(lines) == 2:
-            figure.varea(
-                "time", "y0", "y1", source=source, fill_color=ORANGE, fill_alpha=0.25, legend_label="costs"
-            )
+            figure.varea("time", "y0", "y1", source=source, fill_color=ORANGE, fill_alpha=0.25, legend_label="costs")
         shown = [
-            figure.line(
-                "time", f"y{index}", source=source, line_color=colour, line_width=width, legend_label=name
-            )
+            figure.line("time", f"y{index}", source=source, line_color=colour, line_width=width, legend_label=name)
             for index, (name, (_, colour)) in enumerate(lines.items())
         ]
         tips = [("", "@time{%F %T}"), *((name, f"@y{index}{{{number}}}") for index, name in enumerate(lines))]

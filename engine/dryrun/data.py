@@ -131,15 +131,11 @@ class Data:
                 self.rows_missing += int((missing & inside).sum())
                 inside &= ~missing
             for index in np.flatnonzero(~timed & ~blank).tolist():
-                faults[int(raw.rows[index])] = _unread(
-                    self.time_column, raw.columns[0][index].as_py(), "a time"
-                )
+                faults[int(raw.rows[index])] = _unread(self.time_column, raw.columns[0][index].as_py(), "a time")
             for name, (values, reasons), column in zip(names, columns, raw.columns[1:], strict=True):
                 for index in np.flatnonzero(inside & ~np.isfinite(values)).tolist():
                     shown = reasons.get(index, column[index].as_py())
-                    faults.setdefault(
-                        int(raw.rows[index]), _unread(self.mapping[name], shown, "a finite number")
-                    )
+                    faults.setdefault(int(raw.rows[index]), _unread(self.mapping[name], shown, "a finite number"))
             self.rows_in_window += int(inside.sum())
             if inside.all():
                 yield Batch(raw.rows, times, tuple(values for values, _ in columns), faults)
@@ -182,9 +178,7 @@ def parse_bound(text: str | None, option: str) -> int | None:
         return None
     stamp = parse_time(text)
     if stamp is None:
-        raise RunError(
-            "HR807", f"{_short(text)} is no date or time", option, "write 2008-09-15 or 2008-09-15T14:30Z"
-        )
+        raise RunError("HR807", f"{_short(text)} is no date or time", option, "write 2008-09-15 or 2008-09-15T14:30Z")
     return stamp
 
 
@@ -245,9 +239,7 @@ def _column_of(reader: Reader, name: str, given: str | None, alone: bool, notes:
 
 def _once(reader: Reader, column: str) -> str:
     if reader.columns.count(column) > 1:
-        raise RunError(
-            "HR803", f"column `{column}` stands in the header twice", reader.name, "rename one of them"
-        )
+        raise RunError("HR803", f"column `{column}` stands in the header twice", reader.name, "rename one of them")
     return column
 
 

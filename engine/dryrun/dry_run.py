@@ -54,9 +54,7 @@ def event_of(spec: Spec, name: str | None) -> Event:
             return next(iter(events.values()))
         known = ", ".join(f"`{each}`" for each in events)
         message = "the spec has several events with fields" if events else "the spec has no event with fields"
-        help = (
-            f"write --event with one of {known}" if events else "a dry run needs an event that data can feed"
-        )
+        help = f"write --event with one of {known}" if events else "a dry run needs an event that data can feed"
         raise RunError("HR807", message, "--event", help)
     if name not in events:
         help = suggestion(
@@ -150,9 +148,7 @@ def dry_run(
         "parameters": subject.parameters,
         "versions": _versions(data),
     }
-    return DryRun(
-        subject, trace, summarise(subject, trace, data, fingerprint=fingerprint, notes=notes, seed=seed)
-    )
+    return DryRun(subject, trace, summarise(subject, trace, data, fingerprint=fingerprint, notes=notes, seed=seed))
 
 
 def _nothing(trace: Trace, data: Data) -> RunError:
@@ -161,9 +157,7 @@ def _nothing(trace: Trace, data: Data) -> RunError:
         return data.nothing()
     if trace.stopped is None:
         message = f"all {trace.rejected:,} rows are bad; row {bad.row} is the first: {bad.reason}"
-        return RunError(
-            "HR806", message, data.name, "is this the right column? see --map and --time", bad.line
-        )
+        return RunError("HR806", message, data.name, "is this the right column? see --map and --time", bad.line)
     return bad_row(trace, data.name, "nothing was run; mend the row, or pass over bad rows with --skip-bad")
 
 

@@ -58,9 +58,7 @@ def check_folder(folder: Path, *, force: bool = False) -> None:
     if not folder.exists():
         parent = folder.absolute().parent
         if not parent.is_dir():
-            raise RunError(
-                "HR808", "there is no folder to make it in", str(folder), f"make `{parent.name}` first"
-            )
+            raise RunError("HR808", "there is no folder to make it in", str(folder), f"make `{parent.name}` first")
         return
     if not folder.is_dir():
         raise RunError("HR808", "this is a file, not a folder", str(folder), "name another folder with --out")
@@ -69,9 +67,7 @@ def check_folder(folder: Path, *, force: bool = False) -> None:
         raise RunError("HR808", "the folder holds files that are no run's", str(folder), help)
 
 
-def write_folder(
-    folder: Path, subject: Subject, trace: Trace, summary: dict[str, Any], *, report: bool = True
-) -> None:
+def write_folder(folder: Path, subject: Subject, trace: Trace, summary: dict[str, Any], *, report: bool = True) -> None:
     """Write the files of a run; files of an earlier run in the same folder are replaced.
 
     Raises:
@@ -118,9 +114,7 @@ def read_summary(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         summary = None
     if not isinstance(summary, dict) or summary.get("format") != FORMAT:
-        raise RunError(
-            "HR802", f"this is no summary in the format `{FORMAT}`", str(path), "run the spec again"
-        )
+        raise RunError("HR802", f"this is no summary in the format `{FORMAT}`", str(path), "run the spec again")
     return summary
 
 
@@ -193,6 +187,4 @@ def _is_run(path: Path) -> bool:
 
 def _unwritable(folder: Path, error: OSError) -> RunError:
     reason = (error.strerror or "unknown reason").lower()
-    return RunError(
-        "HR808", f"the folder cannot be written: {reason}", str(folder), "name another folder with --out"
-    )
+    return RunError("HR808", f"the folder cannot be written: {reason}", str(folder), "name another folder with --out")

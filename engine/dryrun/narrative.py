@@ -73,11 +73,7 @@ def headline(summary: Json) -> str:
     if account is None:
         return f"{summary['rows']['accepted']:,} events, {sum(summary['triggers'].values()):,} transitions"
     word = "profit" if account["profit"] >= 0 else "loss"
-    share = (
-        f" ({percent(abs(account['profit']) / account['capital'])} of capital)"
-        if account["capital"] > 0
-        else ""
-    )
+    share = f" ({percent(abs(account['profit']) / account['capital'])} of capital)" if account["capital"] > 0 else ""
     return f"{word} {money(abs(account['profit']), account['unit'])}{share}"
 
 
@@ -151,9 +147,7 @@ def _fill(summary: Json) -> Paragraph:
             "and a rule that trades against the last move gets each reversal for free. Try `--fill next`."
         )
         return Paragraph("Fills: same mark", text, "warn")
-    return Paragraph(
-        "Fills: same mark", text + "On ticks this leaves out the delay between seeing and trading."
-    )
+    return Paragraph("Fills: same mark", text + "On ticks this leaves out the delay between seeing and trading.")
 
 
 def _verdict(summary: Json) -> Paragraph:
@@ -237,9 +231,7 @@ def _overshoot(summary: Json) -> Paragraph:
 
 def _behaviour(summary: Json) -> Paragraph:
     shares = [(name, state["share"]) for name, state in summary["states"].items() if state["share"]]
-    text = (
-        "Time in " + ", ".join(f"`{name}` {percent(share)}" for name, share in shares) + "." if shares else ""
-    )
+    text = "Time in " + ", ".join(f"`{name}` {percent(share)}" for name, share in shares) + "." if shares else ""
     fired = [f"`{rule}` {count:,}" for rule, count in summary["triggers"].items() if count]
     text += f" Fired: {', '.join(fired)}." if fired else " No rule fired."
     never = summary["never"]
@@ -279,7 +271,8 @@ def _rows(summary: Json) -> Paragraph | None:
         return Paragraph("Stopped on a bad row", text, "warn")
     if rejected:
         first = summary["rejections"][0]
-        text = f"{rejected:,} bad rows were refused, the first at row {first['row']}: {first['reason']}."
+        many = "1 bad row was" if rejected == 1 else f"{rejected:,} bad rows were"
+        text = f"{many} refused, the first at row {first['row']}: {first['reason']}."
         return Paragraph("Bad rows", text, "warn")
     return None
 

@@ -125,9 +125,7 @@ def _cards(summary: Json) -> str:
     found = summary["invariants"].values()
     if found:
         cards.append((f"{sum(one['held'] for one in found)} of {len(found)}", "invariants held"))
-    shown = [
-        f'<div class="card"><b>{html.escape(a)}</b><span>{html.escape(b)}</span></div>' for a, b in cards
-    ]
+    shown = [f'<div class="card"><b>{html.escape(a)}</b><span>{html.escape(b)}</span></div>' for a, b in cards]
     return f'<div class="cards">{"".join(shown)}</div>'
 
 

@@ -80,9 +80,7 @@ def _position(leg: LegShape, trace: Trace, fills: list[Fill]) -> Position:
     # The trace is what the machine holds; the sum of fills differs from it by rounding only.
     quantity = leg.sign * float(quantities[-1])
     unrealised = quantity * (float(marks[-1]) - average) if quantity else 0.0
-    return Position(
-        leg.name, quantity, average if quantity else None, math.fsum(gains), unrealised, len(fills)
-    )
+    return Position(leg.name, quantity, average if quantity else None, math.fsum(gains), unrealised, len(fills))
 
 
 def _signed(fill: Fill) -> float:

@@ -72,14 +72,10 @@ def open_reader(source: str) -> Reader:
     if source in BUILT_IN and not path.exists():
         return BuiltIn(source)
     if path.is_dir():
-        raise RunError(
-            "HR801", "this is a directory, not a file of data", source, "name one CSV or Parquet file in it"
-        )
+        raise RunError("HR801", "this is a directory, not a file of data", source, "name one CSV or Parquet file in it")
     if not path.is_file():
         names = ", ".join(f"`{name}`" for name in BUILT_IN)
-        raise RunError(
-            "HR801", "there is no such file", source, f"give a CSV or Parquet file, or one of {names}"
-        )
+        raise RunError("HR801", "there is no such file", source, f"give a CSV or Parquet file, or one of {names}")
     try:
         if path.stat().st_size == 0:
             raise RunError("HR805", "the file is empty", source, "a header line and rows are expected")
@@ -89,9 +85,7 @@ def open_reader(source: str) -> Reader:
         return CsvFile(source)
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
-        raise RunError(
-            "HR802", f"the file cannot be read: {reason.lower()}", source, "check its rights"
-        ) from None
+        raise RunError("HR802", f"the file cannot be read: {reason.lower()}", source, "check its rights") from None
 
 
 def _arrow() -> Any:
@@ -130,9 +124,7 @@ class BuiltIn:
     def batches(self, columns: Sequence[str]) -> Iterator[RawBatch]:
         import pyarrow as pa
 
-        table = pa.Table.from_pandas(
-            self._frame.reset_index()[list(columns)], preserve_index=False
-        ).combine_chunks()
+        table = pa.Table.from_pandas(self._frame.reset_index()[list(columns)], preserve_index=False).combine_chunks()
         rows = np.arange(1, table.num_rows + 1)
         self._done = True
         yield RawBatch(rows, tuple(table.column(i).combine_chunks() for i in range(table.num_columns)))
@@ -175,9 +167,7 @@ class ParquetFile(_File):
         try:
             self._file = parquet.ParquetFile(source)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
-            raise RunError(
-                "HR802", "this is no readable Parquet file", source, "is it whole? write it again"
-            ) from None
+            raise RunError("HR802", "this is no readable Parquet file", source, "is it whole? write it again") from None
         self._read = 0
 
     @property
@@ -239,9 +229,7 @@ class CsvFile(_File):
         self._skip = header
         self._delimiter = max(",;\t", key=lines[header].count)
         self._columns = tuple(_cells(lines[header], self._delimiter))
-        self._first = _cells(
-            next((line for line in lines[header + 1 :] if line.strip()), ""), self._delimiter
-        )
+        self._first = _cells(next((line for line in lines[header + 1 :] if line.strip()), ""), self._delimiter)
         self.first_line = header + 2
         self._size = Path(source).stat().st_size
         self._position = 0
@@ -276,9 +264,7 @@ class CsvFile(_File):
             reader = arrow_csv.open_csv(
                 stream,
                 # One thread: only then does Arrow know the number of a ragged row.
-                read_options=arrow_csv.ReadOptions(
-                    use_threads=False, block_size=BLOCK_BYTES, skip_rows=self._skip
-                ),
+                read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, skip_rows=self._skip),
                 parse_options=arrow_csv.ParseOptions(
                     delimiter=self._delimiter, invalid_row_handler=keep, ignore_empty_lines=False
                 ),
@@ -294,14 +280,10 @@ class CsvFile(_File):
                 yield RawBatch(rows, tuple(batch.column(column) for column in columns), gone)
             if bad:
                 empty = pa.array([], pa.string())
-                yield RawBatch(
-                    np.zeros(0, np.int64), tuple(empty for _ in columns), dict(sorted(bad.items()))
-                )
+                yield RawBatch(np.zeros(0, np.int64), tuple(empty for _ in columns), dict(sorted(bad.items())))
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
             reason = str(error).splitlines()[0].lower()[:200]
-            raise RunError(
-                "HR802", f"the file cannot be read as CSV: {reason}", self._source, "mend it"
-            ) from None
+            raise RunError("HR802", f"the file cannot be read as CSV: {reason}", self._source, "mend it") from None
 
     def progress(self) -> float:
         return min(1.0, self._position / self._size)
@@ -319,7 +301,4 @@ def _numbered(first: int, size: int, gone: dict[int, str]) -> tuple[npt.NDArray[
     rows = np.arange(first, first + size + len(missing))
     if missing:
         rows = np.setdiff1d(rows, missing, assume_unique=True)[:size]
-    following = int(rows[-1]) + 1 if size else first
-    while following in gone:
-        following += 1
-    return rows, following
+    return rows, int(rows[-1]) + 1 if size else first

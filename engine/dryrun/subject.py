@@ -71,9 +71,7 @@ def subject_of(compiled: Compiled) -> Subject:
 
     # INVARIANT: the block that opens the books begins with the capital (ledger.endowment).
     opening = next((step for step in program.endow if isinstance(step, Assign)), None)
-    capital = (
-        next((constant(value) for cell, value in opening.targets if cell == "cash"), 0.0) if opening else 0.0
-    )
+    capital = next((constant(value) for cell, value in opening.targets if cell == "cash"), 0.0) if opening else 0.0
     cells = {} if program.legs else {cell.name: cell.unit for cell in program.cells if cell.kind == "state"}
     return Subject(
         name=program.name,
@@ -85,9 +83,7 @@ def subject_of(compiled: Compiled) -> Subject:
         capital=capital,
         parameters={name: _plain(value) for name, value in compiled.parameters.items()},
         instruments=tuple(instrument.name for instrument in program.instruments),
-        legs=tuple(
-            LegShape(leg.name, leg.instrument, -1 if leg.side == "short" else 1) for leg in program.legs
-        ),
+        legs=tuple(LegShape(leg.name, leg.instrument, -1 if leg.side == "short" else 1) for leg in program.legs),
         # INVARIANT: an observation begins with one register a region.
         regions=tuple(
             RegionShape(column, region.leaves)

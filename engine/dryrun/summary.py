@@ -130,9 +130,7 @@ def summarise(
 def _money(subject: Subject, trace: Trace, account: Books) -> Json:
     final, profit = float(account.equity[-1]), float(account.equity[-1]) - subject.capital
     fees, slippage, flows = float(account.fees[-1]), float(account.slippage[-1]), float(account.flows[-1])
-    measured = {
-        name: float(trace.column(f"report.{name}")[-1]) for name, money in subject.measures.items() if money
-    }
+    measured = {name: float(trace.column(f"report.{name}")[-1]) for name, money in subject.measures.items() if money}
     # INVARIANT: the parts add up to the P&L; the rest after costs, carry and measures is the net position's
     # own.
     rest = profit + fees + slippage - flows - math.fsum(measured.values())

@@ -129,11 +129,7 @@ class Stamps:
             return _whole(cast)
         # Mixed or broken text: value by value, so that the good ones are kept and the bad ones named.
         texts: list[str | None] = column.to_pylist()
-        if (
-            self._unit is None
-            and texts
-            and not any(text is not None and looks_like_time(text) for text in texts)
-        ):
+        if self._unit is None and texts and not any(text is not None and looks_like_time(text) for text in texts):
             self._choose(next((number for text in texts if (number := _number(text)) is not None), None))
         times = np.zeros(len(texts), np.int64)
         valid = np.zeros(len(texts), np.bool_)
@@ -211,17 +207,9 @@ def _dates(
     digits = numbers.astype(np.int64)
     years, months, days = digits // 10_000, digits // 100 % 100, digits % 100
     valid = (
-        valid
-        & (digits == numbers)
-        & (years >= 1678)
-        & (years < 2262)
-        & (months >= 1)
-        & (months <= 12)
-        & (days >= 1)
+        valid & (digits == numbers) & (years >= 1678) & (years < 2262) & (months >= 1) & (months <= 12) & (days >= 1)
     )
-    first = ((np.where(valid, years, 1970) - 1970) * 12 + np.where(valid, months, 1) - 1).astype(
-        "datetime64[M]"
-    )
+    first = ((np.where(valid, years, 1970) - 1970) * 12 + np.where(valid, months, 1) - 1).astype("datetime64[M]")
     moments = first.astype("datetime64[D]") + (np.where(valid, days, 1) - 1)
     valid = valid & (moments.astype("datetime64[M]") == first)
     return np.where(valid, moments.astype(np.int64) * DAY_NS, 0), valid

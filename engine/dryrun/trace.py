@@ -170,9 +170,7 @@ class _Recording:
             row = min(batch.faults)
             stop = Rejection(row, self.data.line(row), batch.faults[row])
             size = int(np.searchsorted(batch.rows, row))
-            batch = Batch(
-                batch.rows[:size], batch.times[:size], tuple(values[:size] for values in batch.fields)
-            )
+            batch = Batch(batch.rows[:size], batch.times[:size], tuple(values[:size] for values in batch.fields))
         for row in sorted(set(batch.faults) - set(batch.rows.tolist())) if batch.faults else ():
             self._reject(row, batch.faults[row])
         self._send(batch)
@@ -251,10 +249,7 @@ class _Recording:
             if first is None:
                 first = Broken(int(batch.rows[index]), int(batch.times[index]), step.fired, 0)
             trace.broken[name] = first._replace(events=first.events + 1)
-        return (
-            not (step.fired or step.orders or step.errors or step.raised or step.broken)
-            and step.rejected is None
-        )
+        return not (step.fired or step.orders or step.errors or step.raised or step.broken) and step.rejected is None
 
     def _reject(self, row: int, reason: str) -> None:
         self.trace.rejected += 1

@@ -1,0 +1,59 @@
+"""`python -m benchmarks`: measure, show each target, and write the page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from . import commands, events, population, recorded
+from .page import Section, Size, page
+
+MEASUREMENTS: dict[str, Callable[[Size, Callable[[str], None]], Section]] = {
+    "events": events.measure,
+    "machines": population.measure,
+    "commands": commands.measure,
+    "run": recorded.measure,
+}
+SIZES = {
+    "tiny": Size("tiny", 1, 2_000, 200, 50, 5, 1, 2_000, 1),
+    "small": Size("small", 5, 50_000, 5_000, 2_000, 200, 5, 200_000, 1),
+    "full": Size("full", 9, 200_000, 10_000, 10_000, 1_000, 9, 1_000_000, 3),
+}
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+
+@click.command("benchmarks", context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--only", multiple=True, type=click.Choice(list(MEASUREMENTS)), help="Measure this; repeatable.")
+@click.option("--size", "chosen", type=click.Choice(list(SIZES)), default="full", help="How much to measure.")
+@click.option("--page", "path", type=click.Path(path_type=Path), default=PAGE, help="The file to write.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a target is missed.")
+def main(only: tuple[str, ...], chosen: str, path: Path, check: bool) -> None:
+    """Measure Hedgerow beside its peers and write the page; a part of it (--only) is shown and not written."""
+    size = SIZES[chosen]
+    sections = []
+    for name, measure in MEASUREMENTS.items():
+        if not only or name in only:
+            sections.append(measure(size, _progress))
+    text = page(sections, size)
+    if check or only:
+        click.echo(text, nl=False)
+    else:
+        path.write_text(text, encoding="utf-8")
+        click.echo(f"written to {path}")
+    missed = [target for section in sections for target in section.targets if not target.met]
+    for target in missed:
+        click.echo(f"missed: {target.claim}: {' '.join(target.row()[1:3])}", err=True)
+    sys.exit(1 if check and missed else 0)
+
+
+def _progress(what: str) -> None:
+    """Say on a terminal what is being measured, over what was said before."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{what}", nl=False, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The page that the benchmarks write: a section a measurement, with its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import fill
+
+from .host import describe
+
+__all__ = ["Section", "Size", "Target", "page"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a measurement does; counts, each > 0."""
+
+    name: str
+    rounds: int
+    events: int
+    slow_events: int
+    machines: int
+    peer_machines: int
+    command_rounds: int
+    rows: int
+    row_rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure that was promised: `found` must be at least, or at most, `bound`; `shown` formats both."""
+
+    claim: str
+    found: float
+    bound: float
+    at_least: bool
+    shown: str = "{:.3g}"
+
+    @property
+    def met(self) -> bool:
+        return self.found >= self.bound if self.at_least else self.found <= self.bound
+
+    def row(self) -> tuple[str, ...]:
+        bound = ("≥ " if self.at_least else "≤ ") + self.shown.format(self.bound)
+        return self.claim, bound, self.shown.format(self.found), "yes" if self.met else "**no**"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One measurement: what was measured in words, the figures, and the targets."""
+
+    title: str
+    words: tuple[str, ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    targets: tuple[Target, ...]
+
+    def lines(self) -> list[str]:
+        """Return the section as Markdown."""
+        lines = [f"## {self.title}", ""]
+        for paragraph in self.words:
+            lines += [fill(paragraph, 118, break_long_words=False, break_on_hyphens=False), ""]
+        lines += [*_table(self.head, self.rows), ""]
+        lines += [*_table(("target", "bound", "found", "met"), [target.row() for target in self.targets]), ""]
+        return lines
+
+
+def page(sections: Sequence[Section], size: Size) -> str:
+    """Return the page as Markdown."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "<!-- Written by `python -m benchmarks`; do not edit. -->",
+        "",
+        *[f"- {line}" for line in describe()],
+        f"- size `{size.name}`; the peers come from the extra `bench`",
+        "",
+        "A figure is the median of several rounds. A round measures every contender once, and every second round in",
+        "the opposite order; a ratio is the median of the ratios within the rounds. Absolute figures are this",
+        "machine's; the ratios are what to compare.",
+        "",
+    ]
+    for section in sections:
+        lines += section.lines()
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table; the columns after the first are aligned to the right."""
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
