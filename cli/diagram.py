@@ -62,7 +62,9 @@ def _svg(graph: str) -> str:
             f"Graphviz did not finish in {DRAWING_SECONDS} seconds: write Mermaid with --out NAME.mmd"
         ) from None
     except OSError as error:
-        raise click.ClickException(f"Graphviz's `dot` cannot be run: {(error.strerror or str(error)).lower()}") from None
+        raise click.ClickException(
+            f"Graphviz's `dot` cannot be run: {(error.strerror or str(error)).lower()}"
+        ) from None
     if drawn.returncode:
         raise click.ClickException(f"Graphviz failed: {drawn.stderr.strip()[:300]}")
     return drawn.stdout

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import click
 
-from ..engine.diagnostics import Diagnostic, render
+from ..engine.diagnostics import Diagnostic, render_all
 
 __all__ = ["show"]
 
@@ -25,7 +25,8 @@ def show(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
 
     Colour needs a terminal and is off where `NO_COLOR` is set (no-color.org).
     """
-    texts = [_paint(found, render(found, sources.get(found.span.file))) for found in diagnostics]
+    findings = tuple(diagnostics)
+    texts = [_paint(found, text) for found, text in zip(findings, render_all(findings, sources), strict=True)]
     click.echo("\n\n".join(texts), err=True, color=False if os.environ.get("NO_COLOR") else None)
 
 

@@ -14,9 +14,7 @@ __all__ = ["command"]
 
 @click.command("new")
 @click.argument("name")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write.  [default: NAME.yaml]"
-)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="File to write.  [default: NAME.yaml]")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def command(name: str, out: Path | None, force: bool) -> None:
     """Write a commented starter spec called NAME, which validates and runs."""
@@ -44,7 +42,5 @@ def command(name: str, out: Path | None, force: bool) -> None:
             f"`{path}` is there already; choose another name, or replace it with --force"
         ) from None
     except OSError as error:
-        raise click.ClickException(
-            f"cannot write `{path}`: {(error.strerror or str(error)).lower()}"
-        ) from None
+        raise click.ClickException(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from None
     click.echo(f"written to {path}; check it with `hedgerow validate {path}`")

@@ -31,15 +31,11 @@ HOLDS, DOES_NOT_HOLD, BAD_INPUT = 0, 1, 2
     metavar="DATA",
     help="sp500, nasdaq, wti, vix, or a CSV or Parquet file.",
 )
-@click.option(
-    "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable."
-)
+@click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable.")
 @click.option(
     "--time", "time_column", metavar="COLUMN", help="The column of times; found by name or type if not given."
 )
-@click.option(
-    "--event", metavar="EVENT", help="The event that a row is, where the spec has several with fields."
-)
+@click.option("--event", metavar="EVENT", help="The event that a row is, where the spec has several with fields.")
 @click.option(
     "--set",
     "settings",
@@ -56,14 +52,10 @@ HOLDS, DOES_NOT_HOLD, BAD_INPUT = 0, 1, 2
 )
 @click.option("--skip-bad", is_flag=True, help="Pass over bad rows; the first one stops the run otherwise.")
 @click.option("--permit", multiple=True, metavar="CODE", help="Waive a finding about the spec; repeatable.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: NAME-run]"
-)
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: NAME-run]")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the bootstrap."
-)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
     spec: Path,
@@ -99,9 +91,7 @@ def command(
         loaded = load(spec, permit=permit)
     except SpecError as error:
         if as_json:
-            click.echo(
-                json.dumps({"diagnostics": [found.to_json() for found in error.diagnostics]}, indent=2)
-            )
+            click.echo(json.dumps({"diagnostics": [found.to_json() for found in error.diagnostics]}, indent=2))
         raise
     try:
         folder = out or Path(f"{loaded.name}-run")
@@ -233,9 +223,7 @@ def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
     account = summary["money"]
     if account is None:
         cells = summary["cells"].items()
-        return [
-            (name, f"{number(one['first'])} → {number(one['last'])} {one['unit']}") for name, one in cells
-        ]
+        return [(name, f"{number(one['first'])} → {number(one['last'])} {one['unit']}") for name, one in cells]
     unit, split, trades = account["unit"], summary["split"], summary["trades"]
     lines = [
         ("orders", f"{trades['count']:,} on {trades['events']:,} events"),
@@ -247,9 +235,7 @@ def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines += [(f"P&L: {name}", money(value, unit)) for name, value in split.items() if name != "profit"]
     lines.append(("P&L", money(split["profit"], unit)))
     if account["delay"]:
-        lines.append(
-            ("cost of waiting", f"{money(account['delay'], unit)} of the slippage, to the next mark")
-        )
+        lines.append(("cost of waiting", f"{money(account['delay'], unit)} of the slippage, to the next mark"))
     fee = account["break_even_fee"]
     lines.append(("break-even fee", "–" if fee is None else percent(fee)))
     return lines
@@ -267,9 +253,7 @@ def _risk(summary: dict[str, Any]) -> list[tuple[str, str]]:
     for name in ("net", "gross"):
         used = exposure[name]["share_of_limit"]
         if used:
-            lines.append(
-                (f"{name} limit used", f"{percent(used['max'])} at most, {percent(used['mean'])} on average")
-            )
+            lines.append((f"{name} limit used", f"{percent(used['max'])} at most, {percent(used['mean'])} on average"))
     if overshoot and overshoot["triggers"]:
         lines.append(
             (
@@ -278,16 +262,12 @@ def _risk(summary: dict[str, Any]) -> list[tuple[str, str]]:
             )
         )
     if fall:
-        lines.append(
-            ("max drawdown", f"{money(fall['amount'], unit)}, {percent(fall['share'])}, {fall['trough']}")
-        )
+        lines.append(("max drawdown", f"{money(fall['amount'], unit)}, {percent(fall['share'])}, {fall['trough']}"))
     lines.append(("worst day", f"{money(risk['worst_day']['profit'], unit)}, {risk['worst_day']['date']}"))
     lines.append((f"CVaR {risk['cvar']['confidence'] * 100:.0f} %, daily", money(risk["cvar"]["loss"], unit)))
     if verdict["interval"]:
         low, high = verdict["interval"]
-        lines.append(
-            (f"P&L {verdict['confidence'] * 100:.0f} % interval", f"{money(low)} to {money(high, unit)}")
-        )
+        lines.append((f"P&L {verdict['confidence'] * 100:.0f} % interval", f"{money(low)} to {money(high, unit)}"))
     told = {True: "yes", False: "no", None: "too short to say"}[verdict["distinguishable"]]
     lines.append(("distinguishable from −fees", told))
     return lines
@@ -296,9 +276,7 @@ def _risk(summary: dict[str, Any]) -> list[tuple[str, str]]:
 def _behaviour(summary: dict[str, Any]) -> list[tuple[str, str]]:
     from ..engine.dryrun.narrative import percent
 
-    times = [
-        f"{name} {percent(state['share'])}" for name, state in summary["states"].items() if state["share"]
-    ]
+    times = [f"{name} {percent(state['share'])}" for name, state in summary["states"].items() if state["share"]]
     fired = [f"{rule} {count:,}" for rule, count in summary["triggers"].items() if count]
     never, found = summary["never"], summary["invariants"]
     broken = [f"{name} (row {one['first']['row']:,})" for name, one in found.items() if not one["held"]]
@@ -309,9 +287,7 @@ def _behaviour(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("rules never reached", ", ".join(never["rules"]) or "none"),
     ]
     if found:
-        lines.append(
-            ("invariants", f"broken: {', '.join(broken)}" if broken else f"all {len(found)} held on this run")
-        )
+        lines.append(("invariants", f"broken: {', '.join(broken)}" if broken else f"all {len(found)} held on this run"))
     if summary["errors"]:
         lines.append(("errors", ", ".join(f"{name} ×{count:,}" for name, count in summary["errors"].items())))
     if summary["rows"]["rejected"]:

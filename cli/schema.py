@@ -12,9 +12,7 @@ __all__ = ["command"]
 
 
 @click.command("schema")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; an old one is replaced."
-)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; an old one is replaced.")
 def command(out: Path | None) -> None:
     """Print the JSON Schema of specs (draft 2020-12), for editors.
 

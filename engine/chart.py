@@ -57,14 +57,18 @@ class Chart:
             parent = self.nodes[parent].parent
         return tuple(found)
 
-    def leaves(self, name: str) -> tuple[str, ...]:
-        return tuple(
-            n.name for n in self.nodes.values() if n.kind != "compound" and name in (n.name, *self.ancestors(n.name))
-        )
-
     def initial_of(self, name: str) -> str | None:
         node = self.nodes[name]
         return node.shape.initial or next(iter(node.shape.states), None)
+
+    def all_leaves(self) -> dict[str, tuple[str, ...]]:
+        """Return the leaves of every state, in document order."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for node in self.nodes.values():
+            if node.kind != "compound":
+                for name in (node.name, *self.ancestors(node.name)):
+                    found[name].append(node.name)
+        return {name: tuple(leaves) for name, leaves in found.items()}
 
     def descend(self, name: str) -> tuple[str, ...]:
         """Return the states entered below `name` by default, outer first."""

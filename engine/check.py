@@ -9,6 +9,7 @@ told once. Memory expressions become hidden cells and the instructions that adva
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
@@ -26,7 +27,8 @@ __all__ = ["Checker", "Location", "Memory"]
 Location = tuple[str | int, ...]
 
 MAX_DEPTH = 150
-MAX_SIZE = 20_000
+MAX_SIZE = 4_000
+_TOO_LARGE = "compute parts of it once: in `observe`, or in a `let` of the action"
 
 
 class Memory:
@@ -72,6 +74,8 @@ class Checker:
         self.fields_read: set[tuple[str, str]] = set()
         self._parsed: dict[Location, syntax.Node | None] = {}
         self._expanding: list[str] = []
+        self._expanded: dict[tuple[object, ...], tuple[Typed | None, set[tuple[str, str]], Memory]] = {}
+        """Lets by name and scope, with the fields they read; the memory is kept so that its id stays its own."""
         self._typing: list[str] = []
 
     # ------------------------------------------------------------------------------------------------ entry points
@@ -92,7 +96,17 @@ class Checker:
     def check(self, loc: Location, scope: Scope) -> Typed | None:
         """Return the typed expression at `loc`."""
         node = self.parse(loc)
-        return None if node is None else _Expression(self, loc, scope, node).check(node)
+        if node is None:
+            return None
+        if self._expanding:
+            return _Expression(self, loc, scope, node).check(node)
+        try:
+            return _Expression(self, loc, scope, node).check(node)
+        except RecursionError:
+            self.findings.error(
+                "HR111", "the lets in this expression are nested too deeply", self.span(loc), _TOO_LARGE
+            )
+            return None
 
     def boolean(self, loc: Location, scope: Scope) -> Expr | None:
         """Return a condition."""
@@ -114,7 +128,7 @@ class Checker:
         node = self.parse(loc)
         if node is None:
             return None
-        typed = _Expression(self, loc, scope).check(node)
+        typed = self.check(loc, scope)
         return None if typed is None else self.fit(typed, type, unit, self.span(loc), what, bare=_is_bare_literal(node))
 
     def fit(
@@ -209,7 +223,7 @@ class _Expression:
                 "HR111",
                 "the expression is too large once its lets are expanded",
                 node,
-                "compute parts of it once, in `observe` or in a `let` of the action",
+                _TOO_LARGE,
             )
             return None
         return typed
@@ -478,23 +492,24 @@ class _Expression:
             )
             return None
         if len(checker._expanding) > MAX_DEPTH:
-            self.error("HR111", "lets are nested too deeply", node, "compute parts of it once, in `observe`")
+            self.error("HR111", "lets are nested too deeply", node, _TOO_LARGE)
             return None
-        checker._expanding.append(name)
-        try:
-            loc = self.symbols.lets[name]
-            # A let is a macro: it sees what its user sees, but for names bound inside an action.
-            scope = Scope(
-                self.scope.place,
-                self.scope.machine,
-                self.scope.event,
-                self.scope.observing,
-                self.scope.history,
-                later=self.scope.later,
-            )
-            return checker.check(loc, scope)
-        finally:
-            checker._expanding.pop()
+        # A let is a macro: it sees what its user sees, but for names bound inside an action. It is expanded once a scope.
+        user = self.scope
+        key = (name, user.machine, user.event, user.observing, user.history, user.later, id(checker.memory))
+        if key not in checker._expanded:
+            scope = replace(user, temps={}, line="")
+            read, checker.fields_read = checker.fields_read, set()
+            checker._expanding.append(name)
+            try:
+                typed = checker.check(self.symbols.lets[name], scope)
+            finally:
+                checker._expanding.pop()
+                found, checker.fields_read = checker.fields_read, read
+            checker._expanded[key] = (typed, found, checker.memory)
+        typed, found, _ = checker._expanded[key]
+        checker.fields_read |= found
+        return typed
 
     def _cell(self, node: syntax.Node, name: str) -> Typed | None:
         if not self._machine(node, name):

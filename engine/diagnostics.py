@@ -7,11 +7,11 @@ looked. `SpecError` carries them all, in file order.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["WAIVABLE", "Diagnostic", "Findings", "Severity", "Span", "SpecError", "render", "suggestion"]
+__all__ = ["WAIVABLE", "Diagnostic", "Findings", "Severity", "Span", "SpecError", "render", "render_all", "suggestion"]
 
 WAIVABLE = frozenset(("HR302", "HR401"))
 """Codes that a person may waive: what is left still has one meaning."""
@@ -68,6 +68,7 @@ class Findings:
                 f"`{refused[0]}` cannot be waived: only {', '.join(sorted(WAIVABLE))} leave a program that can run"
             )
         self._found: dict[tuple[str, Span, str], Diagnostic] = {}
+        self._failed = False
 
     def error(self, code: str, message: str, span: Span, help: str) -> bool:
         """Add an error, or a warning where its code is waived; return whether it is."""
@@ -83,9 +84,15 @@ class Findings:
 
     def add(self, diagnostic: Diagnostic) -> None:
         self._found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
+        self._failed = self._failed or diagnostic.severity == "error"
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(sorted(self._found.values(), key=lambda found: (found.span, found.code)))
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error among them."""
+        return self._failed
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -98,14 +105,22 @@ class SpecError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> None:
         self.diagnostics = tuple(diagnostics)
         self.sources = dict(sources)
-        super().__init__("\n\n".join(render(found, self.sources.get(found.span.file)) for found in self.diagnostics))
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n\n".join(render_all(self.diagnostics, self.sources))
 
 
-def render(diagnostic: Diagnostic, source: str | None) -> str:
-    """Return the finding as text: the place, the line underlined, and the help line."""
+def render_all(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) -> list[str]:
+    """Return each finding as text; `sources` maps a file to its text."""
+    lines = {file: text.split("\n") for file, text in sources.items()}
+    return [render(found, lines.get(found.span.file, ())) for found in diagnostics]
+
+
+def render(diagnostic: Diagnostic, lines: Sequence[str]) -> str:
+    """Return the finding as text: the place, the line underlined, and the help line; `lines` are those of its file."""
     span = diagnostic.span
     parts = [f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
-    lines = source.split("\n") if source is not None else []
     if 1 <= span.line <= len(lines) and lines[span.line - 1].strip():
         line = lines[span.line - 1].rstrip("\r")
         start = min(span.column, len(line) + 1)
@@ -128,7 +143,15 @@ def _printable(text: str) -> str:
 
 def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return ``did you mean `x``` for the nearest known name, or `otherwise`."""
-    candidates = sorted(set(known))
-    near = [each for each in candidates if each.lower() == name.lower()]
-    near = near or difflib.get_close_matches(name[:100], candidates, n=1, cutoff=0.6)
+    candidates = set(known)
+    if len(candidates) > _MANY_NAMES:
+        # Comparing every name with every other of a large file would take minutes.
+        start, end = name[:2], name[-2:]
+        candidates = {each for each in candidates if each.startswith(start) or each.endswith(end)}
+    ordered = sorted(candidates)[:_MANY_NAMES]
+    near = [each for each in ordered if each.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name[:100], ordered, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else otherwise
+
+
+_MANY_NAMES = 200

@@ -332,6 +332,8 @@ class State:
     region: int
     kind: Literal["atomic", "compound", "final"]
     initial: str | None
+    stamp: Block
+    """What notes the time of entry; it cannot fail."""
     entry: Block
     exit: Block
     tags: tuple[str, ...]
@@ -421,6 +423,12 @@ class Program:
     rankings: tuple[Ranking, ...]
     report: Report = field(default_factory=Report)
 
+    @property
+    def unsettled(self) -> tuple[str, ...]:
+        """The cells of what was filled since the last mark; none where fills settle at once."""
+        suffix = ".unsettled"
+        return tuple(cell.name for cell in self.cells if cell.kind == "ledger" and cell.name.endswith(suffix))
+
     def event(self, name: str) -> Event:
         return next(event for event in self.events if event.name == name)
 
@@ -430,12 +438,9 @@ class Program:
     def leg(self, name: str) -> Leg:
         return next(leg for leg in self.legs if leg.name == name)
 
-    def ancestors(self, name: str) -> tuple[str, ...]:
-        """Return the proper ancestors of a state, inner first."""
-        parents = {state.name: state.parent for state in self.states}
-        found: list[str] = []
-        parent = parents[name]
-        while parent is not None:
-            found.append(parent)
-            parent = parents[parent]
-        return tuple(found)
+    def lineage(self) -> dict[str, tuple[str, ...]]:
+        """Return the proper ancestors of every state, inner first."""
+        found: dict[str, tuple[str, ...]] = {}
+        for state in self.states:  # parents stand before their children
+            found[state.name] = () if state.parent is None else (state.parent, *found[state.parent])
+        return found

@@ -172,17 +172,20 @@ def funding(pool: Pool, instrument: InstrumentTerms, rate: Expr, span: Span, leg
     return (_flow(pool, pool.make("mul", (value, rate)), span),)
 
 
-def accrual(pool: Pool, instruments: tuple[InstrumentTerms, ...], legs: tuple[LegTerms, ...]) -> Block:
-    """Return the block that charges borrow on short positions over the temp `dt`, at the marks so far."""
+def accrual(pool: Pool, legs: tuple[LegTerms, ...]) -> Block:
+    """Return the block that charges borrow over the temp `dt`, at the marks so far.
+
+    Each leg that is short pays for its own quantity: a long leg in the same instrument does not lend to it.
+    """
     block: list[Instruction] = []
     zero = pool.constant(Fraction(0), "real")
-    for instrument in instruments:
-        position = _position(pool, instrument, legs)
-        if position is None or instrument.borrow is None:
+    for leg in legs:
+        borrow, quantity = leg.instrument.borrow, pool.cell(leg.quantity)
+        if borrow is None or leg.side == "long":
             continue
-        short = pool.make("max", (pool.make("neg", (position,)), zero))
-        value = pool.make("mul", (short, pool.cell(instrument.price)))
-        charge = pool.make("mul", (pool.make("mul", (value, instrument.borrow)), pool.temp("dt")))
+        short = quantity if leg.side == "short" else pool.make("max", (pool.make("neg", (quantity,)), zero))
+        value = pool.make("mul", (short, pool.cell(leg.instrument.price)))
+        charge = pool.make("mul", (pool.make("mul", (value, borrow)), pool.temp("dt")))
         block.append(_flow(pool, charge, None))
     return tuple(block)
 

@@ -216,7 +216,7 @@ def _check(document: Document, permit: Iterable[str], registry: Registry | None)
     registry = builtin_registry() if registry is None else registry
     shape, left_out = read_shape(document, findings)
     build = None if shape is None else lower(shape, document, registry, findings, left_out)
-    if findings.errors or build is None:
+    if findings.failed or build is None:
         raise SpecError(findings, {document.file: document.text})
     programs = {"same": build("same"), "next": build("next")}
     return Spec(document, programs, tuple(findings), registry)

@@ -57,7 +57,7 @@ def lower(
     checker = Checker(document, symbols, Pool(), findings)
     lowering = _Lowering(spec, document, registry, findings, checker)
     lowering.run()
-    return None if findings.errors else lowering.program
+    return None if findings.failed else lowering.program
 
 
 class _Lowering:
@@ -89,8 +89,11 @@ class _Lowering:
         spec, findings = self.spec, self.findings
         declare(spec, self.checker, self.registry)
         self.chart = read_chart(spec.machine, self.document, frozenset(spec.events), findings)
-        self.symbols.states = {name: self.chart.leaves(name) for name in self.chart.nodes}
+        self.symbols.states = self.chart.all_leaves()
         self.symbols.rules = frozenset(edge.name for edge in self.chart.edges)
+        self.own_rules: dict[str, list[str]] = {}
+        for edge in self.chart.edges:
+            self.own_rules.setdefault(edge.source, []).append(edge.name)
         self.parameters = [p for name, shape in spec.params.items() if (p := parameter_of(self.checker, name, shape))]
         self.fields = {
             event: tuple(field_of(self.checker, event, name, shape) for name, shape in fields.items())
@@ -439,7 +442,7 @@ class _Lowering:
             self.exit[node.name] = () if shape.exit is None else blocks.block(shape.exit, (*node.loc, "exit"), scope)
 
     def _state(self, node: Node) -> State:
-        own = [edge.name for edge in self.chart.edges if edge.source == node.name]
+        own = self.own_rules.get(node.name, ())
         kind: Literal["atomic", "compound", "final"] = (
             "final" if node.shape.final else "compound" if node.shape.states else "atomic"
         )
@@ -449,7 +452,8 @@ class _Lowering:
             0,
             kind,
             self.chart.initial_of(node.name),
-            self._stamp(own) + self.entry[node.name],
+            self._stamp(own),
+            self.entry[node.name],
             self.exit[node.name],
             tuple(node.shape.tags),
             node.shape.about or "",
@@ -502,7 +506,7 @@ class _Lowering:
     def _one_order_a_leg(self, edge: Edge) -> None:
         """Tell where leaving, acting and entering together would order one leg twice in one step."""
         target = edge.shape.to
-        if target is None or target not in self.chart.nodes or self.findings.errors:
+        if target is None or target not in self.chart.nodes or self.findings.failed:
             return
         domain = self.chart.domain(edge.source, target)
         left = [edge.source, *self.chart.ancestors(edge.source)]
@@ -606,7 +610,7 @@ class _Lowering:
         spec = self.spec
         self.start_event: str | None = None
         wanted = self.start_fields
-        if spec.instruments and not self.findings.errors:
+        if spec.instruments and not self.findings.failed:
             sets = [
                 {
                     event
@@ -706,7 +710,7 @@ class _Lowering:
                 Event(name, self.fields[name], self._marks(name, fill), self._observe_block(name, fill), span)
             )
         outer = [node.name for node in self.chart.nodes.values() if node.parent is None]
-        leaves = tuple(leaf for name in outer for leaf in self.chart.leaves(name))
+        leaves = tuple(leaf for name in outer for leaf in self.symbols.states[name])
         initial = (self.chart.initial, *self.chart.descend(self.chart.initial))[-1]
         return Program(
             name=spec.name,
@@ -729,7 +733,7 @@ class _Lowering:
             start_event=self.start_event,
             begin=begin,
             endow=endow,
-            accrue=ledger.accrual(pool, terms, legs),
+            accrue=ledger.accrual(pool, legs),
             fail_safe=spec.machine.fail_safe,
             invariants=self.invariants,
             helpers=self.helpers,

@@ -103,7 +103,7 @@ def program_text(program: Program) -> str:
         tags = f" tags={','.join(state.tags)}" if state.tags else ""
         inside = f" in {state.parent}" if state.parent else ""
         lines.append(f"state {state.name}: {state.kind}{inside} region={state.region}{tags}")
-        lines += _block("  entry", state.entry) + _block("  exit", state.exit)
+        lines += _block("  stamp", state.stamp) + _block("  entry", state.entry) + _block("  exit", state.exit)
     for rule in program.rules:
         guard = f" if {expression_text(rule.guard)}" if rule.guard is not None else ""
         target = f" -> {rule.target} entering {','.join(rule.entered) or 'nothing'}" if rule.target else ""

@@ -25,6 +25,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal
 
+from ..models.windows import Window
 from .ir import Type
 
 __all__ = ["Argument", "Binding", "BindingError", "Registry", "Result", "Signature", "builtin_registry"]
@@ -184,7 +185,7 @@ def _kind(hint: Any, what: str) -> tuple[Literal["real", "int", "bool", "window"
         return "word", unit, ()
     if typing.get_origin(hint) is Literal:
         return "word", unit, tuple(str(word) for word in typing.get_args(hint))
-    if getattr(typing.get_origin(hint), "__name__", "") == "ndarray":
+    if hint is Window or getattr(typing.get_origin(hint), "__name__", "") == "ndarray":
         return "window", unit, ()
     raise BindingError(f"{what} is annotated `{hint}`, which a spec cannot give")
 

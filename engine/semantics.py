@@ -72,7 +72,7 @@ class Reference:
         self.states = {state.name: state for state in program.states}
         self.order = {state.name: index for index, state in enumerate(program.states)}
         self.events = {event.name: event for event in program.events}
-        self.ancestors = {name: program.ancestors(name) for name in self.states}
+        self.ancestors = program.lineage()
         self.rules: dict[str, list[Rule]] = {name: [] for name in self.states}
         for rule in program.rules:
             self.rules[rule.source].append(rule)
@@ -160,7 +160,6 @@ class _Run:
         self.errors: list[str] = []
         self.pending: list[Order] = []
         """Orders of the transition at hand, released with it."""
-        self.ended = False
         self.cautious = False
         """A guard failed on this event, so nothing may increase exposure (rule 9)."""
         self.told: set[str] = set()
@@ -214,7 +213,7 @@ class _Run:
         opened = work.copy()
         try:
             for name in entered:
-                self._run_block(self.reference.states[name].entry, work, "start")
+                self._enter(self.reference.states[name], work, "start")
             self._settle_orders(work)
             self._check(work)
             self._commit(work)
@@ -256,7 +255,7 @@ class _Run:
         kept = self.state.copy(), list(self.orders), list(self.fired), list(self.raised)
         external_fields = self.fields
         for _ in range(MICROSTEPS):
-            if self.ended:
+            if self._stopped():
                 return
             rule = self._select(None)
             if rule is None:
@@ -341,7 +340,11 @@ class _Run:
                 # Entering fail_safe cannot fail: where a step on the way does, none of them takes effect.
                 self.pending = []
                 self.errors.append(f"entering `{rule.target}`: {failure}")
-                self.state.configuration = (str(rule.target),)
+                bare = self.state.copy()
+                bare.configuration = (rule.entered[-1],)
+                for name in rule.entered:
+                    self._run_block(self.reference.states[name].stamp, bare, rule.name)
+                self._commit(bare)
                 self.fired.append(rule.name)
             else:
                 self._fail(f"`{rule.name}`: {failure}")
@@ -360,10 +363,14 @@ class _Run:
         if rule.target is not None:
             work.configuration = (rule.entered[-1],)
             for name in rule.entered:
-                self._run_block(self.reference.states[name].entry, work, rule.name)
+                self._enter(self.reference.states[name], work, rule.name)
             self._reached_final(self.reference.states[rule.entered[-1]], work)
         self._settle_orders(work)
         self._check(work)
+
+    def _enter(self, state: State, work: _Work, rule: str) -> None:
+        self._run_block(state.stamp, work, rule)
+        self._run_block(state.entry, work, rule)
 
     def _reached_final(self, state: State, work: _Work) -> None:
         if state.kind == "final" and state.parent is not None:
@@ -414,9 +421,17 @@ class _Run:
         self.orders.extend(self.pending)
         self.pending = []
         self.state = work.copy()
-        (leaf,) = work.configuration
-        state = self.reference.states[leaf]
-        self.ended = state.kind == "final" and state.parent is None
+
+    def _stopped(self) -> bool:
+        """Return whether a final state of the outermost level is active: no transition follows."""
+        return any(
+            self.reference.states[leaf].kind == "final" and not self.reference.ancestors[leaf]
+            for leaf in self.state.configuration
+        )
+
+    def _ended(self) -> bool:
+        """Return whether the machine has stopped and every fill is settled; until then marks still move."""
+        return self._stopped() and not any(self.state.cells[cell] for cell in self.program.unsettled)
 
     def _raise(self, name: str, fields: dict[str, Value] | None = None) -> None:
         self.queue.append((name, fields or {}))
@@ -436,7 +451,7 @@ class _Run:
             work.configuration,
             work.cells,
             work.windows,
-            self.ended,
+            self._ended(),
         )
         step = Step(
             tuple(self.fired),

@@ -83,9 +83,7 @@ def _slopes(widths: list[float], rises: list[float]) -> list[float]:
     """Return the curve's slope at each knot; two knots make a straight line."""
     if len(rises) == 1:
         return [rises[0], rises[0]]
-    inner = [
-        _inner_slope(*wide, *steep) for wide, steep in zip(pairwise(widths), pairwise(rises), strict=True)
-    ]
+    inner = [_inner_slope(*wide, *steep) for wide, steep in zip(pairwise(widths), pairwise(rises), strict=True)]
     first = _end_slope(widths[0], widths[1], rises[0], rises[1])
     last = _end_slope(widths[-1], widths[-2], rises[-1], rises[-2])
     return [first, *inner, last]

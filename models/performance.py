@@ -104,9 +104,7 @@ def max_drawdown(equity: npt.ArrayLike) -> Drawdown:
     return Drawdown(float(falls[trough]), float(values[peak] - values[trough]), peak, trough, recovery)
 
 
-def period_pnl(
-    time_ns: npt.ArrayLike, equity: npt.ArrayLike, initial: float, period_ns: int = DAY_NS
-) -> Periods:
+def period_pnl(time_ns: npt.ArrayLike, equity: npt.ArrayLike, initial: float, period_ns: int = DAY_NS) -> Periods:
     """Return the change of equity in each period that has a row; with the default, in each UTC day.
 
     A period's P&L runs from the last row of the period before it to its own last row, so that the periods sum
@@ -177,8 +175,7 @@ def block_length(pnl: npt.ArrayLike) -> int:
     threshold = 2 * math.sqrt(math.log10(n) / n)
     covariance = np.array([spread[lag:] @ spread[: n - lag] for lag in range(reach + 1)]) / n
     significant = [
-        abs(covariance[lag]) * n
-        >= threshold * math.sqrt(_square(spread[lag + 1 :]) * _square(spread[: -(lag + 1)]))
+        abs(covariance[lag]) * n >= threshold * math.sqrt(_square(spread[lag + 1 :]) * _square(spread[: -(lag + 1)]))
         for lag in range(reach)
     ]
     # INVARIANT: lag 0 is significant (the threshold is below 1 from 20 values on), so a run begins at lag 1
@@ -190,9 +187,7 @@ def block_length(pnl: npt.ArrayLike) -> int:
     moment = 2 * float(lags @ weighted)
     variance = float(covariance[0]) + 2 * float(weighted.sum())
     longest = math.ceil(min(3 * math.sqrt(n), n / 3))
-    if (
-        1.5 * n * moment**2 >= longest**3 * variance**2
-    ):  # so stated, a long-run variance of 0 is no special case
+    if 1.5 * n * moment**2 >= longest**3 * variance**2:  # so stated, a long-run variance of 0 is no special case
         return longest
     return max(1, math.ceil(math.cbrt(1.5 * n * (moment / variance) ** 2)))
 
@@ -280,9 +275,7 @@ def break_even_fee(pnl_before_fees: float, traded: float) -> float | None:
         ValueError: a NaN, an infinity, or a negative turnover.
     """
     if not (math.isfinite(pnl_before_fees) and 0 <= traded < math.inf):
-        raise ValueError(
-            f"the P&L must be finite and the turnover at least 0, got {pnl_before_fees} and {traded}"
-        )
+        raise ValueError(f"the P&L must be finite and the turnover at least 0, got {pnl_before_fees} and {traded}")
     return pnl_before_fees / traded if traded else None
 
 
@@ -330,9 +323,7 @@ def _times(time_ns: npt.ArrayLike, n: int) -> npt.NDArray[np.int64]:
     if times.dtype != np.int64:
         raise ValueError(f"time_ns must be int64 nanoseconds, got {times.dtype}")
     if times.shape != (n,) or not n:
-        raise ValueError(
-            f"time_ns must have one value a row and at least one row, got {times.shape} for {n} rows"
-        )
+        raise ValueError(f"time_ns must have one value a row and at least one row, got {times.shape} for {n} rows")
     if (np.diff(times) < 0).any():
         raise ValueError("time_ns must not decrease")
     return times

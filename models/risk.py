@@ -7,12 +7,12 @@ that confidence. Every measure has the unit of its sample (a share for returns, 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from .windows import Window, sample
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["conditional_value_at_risk", "drawdowns", "historical_value_at_risk", "normal_value_at_risk"]
 
@@ -38,6 +38,8 @@ def historical_value_at_risk(losses: npt.ArrayLike, confidence: float) -> float:
     # In binary 0.07 · 100 is 7.000000000000001, whose ceiling is one rank too high: a confidence is a short
     # decimal.
     rank = max(1, math.ceil(round(confidence * values.size, 9)))
+    import numpy as np
+
     return float(np.partition(values, rank - 1)[rank - 1])
 
 
@@ -63,6 +65,8 @@ def normal_value_at_risk(losses: npt.ArrayLike, confidence: float, horizon: int 
     _check_confidence(confidence)
     if horizon < 1:
         raise ValueError(f"horizon must be at least 1 period, got {horizon}")
+    from statistics import NormalDist
+
     deviation = float(values.std(ddof=1)) * math.sqrt(horizon)
     return float(values.mean()) * horizon + NormalDist().inv_cdf(confidence) * deviation
 
@@ -88,6 +92,8 @@ def conditional_value_at_risk(losses: npt.ArrayLike, confidence: float) -> float
         raise ValueError(f"confidence must be in [0, 1), got {confidence}")
     tail = (1 - confidence) * values.size
     whole = min(math.floor(tail), values.size)
+    import numpy as np
+
     worst = np.sort(values)[::-1]
     boundary = float(worst[whole]) if whole < values.size else 0.0
     return (math.fsum(worst[:whole]) + (tail - whole) * boundary) / tail
@@ -108,6 +114,8 @@ def drawdowns(equity: npt.ArrayLike) -> Window:
     values = sample(equity, "equity")
     if values[0] <= 0:
         raise ValueError(f"equity must start above 0 for a drawdown to be a share, got {values[0]}")
+    import numpy as np
+
     peaks = np.maximum.accumulate(values)
     shares: Window = (peaks - values) / peaks
     return shares

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["Window", "sample"]
 
-Window = npt.NDArray[np.float64]
-"""A (n,) float64 sample, oldest value first. The engine hands out read-only views: no model writes to one.
+if TYPE_CHECKING:
+    Window = npt.NDArray[np.float64]
+else:
 
-`typing.get_type_hints` rebuilds this alias: recognise it by `==`, not by `is`.
-"""
+    class Window:
+        """A (n,) float64 array, oldest value first. The engine hands out read-only views: no model writes to one.
+
+        To a type checker it is the NumPy type; at run time it is a name, so that a signature is read without NumPy.
+        """
 
 
 def sample(values: npt.ArrayLike, name: str, least: int = 1) -> Window:
@@ -25,6 +32,8 @@ def sample(values: npt.ArrayLike, name: str, least: int = 1) -> Window:
     Raises:
         ValueError: not one-dimensional, fewer than `least` values, a NaN or an infinity.
     """
+    import numpy as np
+
     window = np.asarray(values, dtype=np.float64)
     if window.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got {window.ndim} dimensions")

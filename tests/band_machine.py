@@ -141,9 +141,7 @@ class BandMachine:
         self.cash -= bought * self.price + fee + slip
         self.fees += fee
         self.slippage += slip
-        return Order(
-            leg, "index", rule, "buy" if bought > 0 else "sell", abs(change), self.price, notional, fee, slip
-        )
+        return Order(leg, "index", rule, "buy" if bought > 0 else "sell", abs(change), self.price, notional, fee, slip)
 
 
 def subject(**changes: Any) -> Subject:

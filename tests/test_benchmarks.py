@@ -49,7 +49,7 @@ def test_contenders_that_fire_differently_are_not_compared(events: ModuleType) -
     from benchmarks.contenders import CONTENDERS, Contender
 
     def deaf() -> Callable[[Sequence[int], Sequence[float]], int]:
-        return lambda times, prices: 0
+        return lambda _times, _prices: 0
 
     hand_written = next(each for each in CONTENDERS if each.name == "hand-written class")
     times, prices = events.walk(1000)

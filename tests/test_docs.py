@@ -51,7 +51,7 @@ def test_the_python_of_a_page_runs_from_its_top_to_its_end(
     for fence in fences(page):
         if fence.language == "python":
             source = "\n" * (fence.line - 1) + fence.text
-            exec(compile(source, str(page), "exec"), scope)
+            exec(compile(source, str(page), "exec"), scope)  # noqa: S102 - the pages of this repository are programs
             shown = capsys.readouterr().out
         elif fence.info == ("text", "output"):
             assert shown == fence.text, fence

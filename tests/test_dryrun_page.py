@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_text_of_the_spec_is_text_on_the_page(ran: Any) -> None:
 
 
 def test_a_name_of_the_spec_cannot_end_the_script_that_carries_the_charts(ran: Any) -> None:
-    made, trace, summary = ran
+    _, trace, summary = ran
     evil = subject(instruments=("</script><b>",), legs=())
     columns = tuple(name.replace("index.", "</script><b>.") for name in trace.columns)
     renamed = Trace(columns, trace.rows, trace.times, trace.values)
@@ -136,7 +137,7 @@ def test_an_outline_keeps_both_ends_and_both_extremes(line: Any, buckets: int) -
 def test_an_outline_keeps_the_range_of_every_bucket(line: Any, buckets: int) -> None:
     kept = outline([line], buckets, 0)
     edges = np.linspace(0, len(line), min(buckets, len(line)) + 1).astype(int)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         inside = kept[(kept >= start) & (kept < end)]
         assert line[inside].min() == line[start:end].min()
         assert line[inside].max() == line[start:end].max()

@@ -142,7 +142,9 @@ def test_bars_fill_at_the_next_mark_and_ticks_at_the_same_unless_told_otherwise(
 
 def test_an_order_of_the_last_bar_is_said_to_fill_at_its_own_mark(place: Path) -> None:
     small("--data", ticks(100, 111, column="close"))
-    assert summary()["notes"][-1] == "the orders of the last event are filled at its own mark, because no later one came"
+    assert (
+        summary()["notes"][-1] == "the orders of the last event are filled at its own mark, because no later one came"
+    )
 
 
 def test_params_are_set_from_text_with_units_and_are_in_the_fingerprint(place: Path) -> None:
@@ -152,7 +154,9 @@ def test_params_are_set_from_text_with_units_and_are_in_the_fingerprint(place: P
     assert (made["k"], made["tau_max"], made["timed_exit"]) == (9, 30 * 86_400, False)
 
 
-def test_a_broken_invariant_is_exit_code_1_with_the_first_event(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_invariant_is_exit_code_1_with_the_first_event(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert small("--data", ticks(100, 95, 89, 88)) == 1
     first = summary()["invariants"]["stays_above_ninety"]["first"]
     assert first == {"row": 3, "time": "2020-01-01T00:00:02Z", "rules": []}

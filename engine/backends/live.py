@@ -100,8 +100,11 @@ class Machine:
 
     @property
     def ended(self) -> bool:
-        """Whether a final state of the outermost level was reached."""
-        return getattr(self, self._source.register) in self._source.final
+        """Whether a final state of the outermost level was reached and every fill is settled."""
+        source = self._source
+        if getattr(self, source.register) not in source.final:
+            return False
+        return not any(getattr(self, source.cells[cell]) for cell in self._reference.program.unsettled)
 
     @property
     def time_ns(self) -> int | None:

@@ -142,7 +142,7 @@ class _Generator:
         self.parameters = {p.name: f"p{index}_" for index, p in enumerate(program.parameters)}
         self.leaves = program.regions[0].leaves
         self.states = {state.name: state for state in program.states}
-        self.ancestors = {name: program.ancestors(name) for name in self.states}
+        self.ancestors = program.lineage()
         self.final = frozenset(
             i
             for i, leaf in enumerate(self.leaves)
@@ -155,6 +155,7 @@ class _Generator:
         self.hoisted: dict[int, str] = {}
         self.hoisted_lines: list[str] = []
         self.constants: list[str] = []
+        self.shared: dict[str, str] = {}
         self.calls: list[Call] = []
         self.uses: dict[int, int] = {}
         self.reads: dict[int, frozenset[str]] = {}
@@ -365,6 +366,7 @@ class _Generator:
                 values.leaf = self.leaves.index(rule.entered[-1])
                 values.known = {}
                 for name in rule.entered:
+                    self._block(code, values, self.states[name].stamp, proposals)
                     self._block(code, values, self.states[name].entry, proposals)
                 entered = self.states[rule.entered[-1]]
                 if entered.kind == "final" and entered.parent is not None:
@@ -415,11 +417,9 @@ class _Generator:
     def _quiet(self, fired: tuple[str, ...], before: tuple[str, ...], after: tuple[str, ...]) -> str:
         """Return the shared step of an event that did nothing more than this."""
         expression = f"Step_({fired!r}, {before!r}, {after!r})"
-        for line in self.constants:
-            name, _, value = line.partition(" = ")
-            if value == expression:
-                return name
-        return self._constant(expression)
+        if expression not in self.shared:
+            self.shared[expression] = self._constant(expression)
+        return self.shared[expression]
 
     # ------------------------------------------------------------------------------------------------------ instructions
 
@@ -786,7 +786,7 @@ class _Generator:
         for event in program.events:
             blocks += [event.marks, event.observe]
         for state in program.states:
-            blocks += [state.entry, state.exit]
+            blocks += [state.stamp, state.entry, state.exit]
         blocks += [rule.action for rule in program.rules] + [leg.fill for leg in program.legs]
         roots = [expr for block in blocks for instruction in block for expr in _expressions(instruction)]
         roots += [rule.guard for rule in program.rules if rule.guard is not None] + [

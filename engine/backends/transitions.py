@@ -21,6 +21,7 @@ the outer state there, and does not here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
@@ -28,7 +29,7 @@ from transitions.extensions.nesting import HierarchicalMachine, NestedState
 from ..chart import BUILTIN_EVENTS, matches
 from ..evaluate import Failure
 from ..intake import Refusal, in_order
-from ..ir import Event, Program, Rule, State
+from ..ir import Block, Event, Program, Rule, State
 from ..load import Compiled
 from ..semantics import FAIL_SAFE, Reference, _Run, _Work
 from ..snapshot import Snapshot
@@ -82,7 +83,8 @@ class Adapter:
         self.program = program
         self._reference = Reference(program, compiled.parameters, compiled.registry)
         self._snapshot = self._reference.initial()
-        self._paths = {state.name: ".".join((*reversed(program.ancestors(state.name)), state.name)) for state in program.states}
+        self._lineage = program.lineage()
+        self._paths = {name: ".".join((*reversed(above), name)) for name, above in self._lineage.items()}
         self._run: _TransitionsRun | None = None
         self._model = _Model()
         self.machine = _Machine(
@@ -137,8 +139,8 @@ class Adapter:
                 continue
             made: dict[str, Any] = {
                 "name": state.name,
-                "on_enter": [self._calls(lambda run, state=state: run.enter(state))],
-                "on_exit": [self._calls(lambda run, state=state: run.leave(state))],
+                "on_enter": [self._calls(partial(_TransitionsRun.enter, state=state))],
+                "on_exit": [self._calls(partial(_TransitionsRun.leave, state=state))],
                 "final": state.kind == "final",
             }
             if state.kind == "compound":
@@ -149,7 +151,7 @@ class Adapter:
     def _first(self) -> str:
         """Return the outermost state entered first; `transitions` finds the rest of the way down itself."""
         leaf = self.program.regions[0].initial
-        return (leaf, *self.program.ancestors(leaf))[-1]
+        return (leaf, *self._lineage[leaf])[-1]
 
     def _add(self, event: str, rule: Rule) -> None:
         self.machine.add_transition(
@@ -161,10 +163,10 @@ class Adapter:
             after=[self._calls(lambda run: run.finish())],
         )
 
-    def _calls(self, callback: Callable[[_TransitionsRun], object]) -> Callable[..., object]:
+    def _calls(self, callback: Callable[[_TransitionsRun], bool | None]) -> Callable[..., bool | None]:
         """Return a callback of the machine that goes to the event in progress."""
 
-        def called(*_: object) -> object:
+        def called(*_: object) -> bool | None:
             if self._run is None:
                 raise RuntimeError("send events through `Adapter.send`, which keeps the clock and the ledger")
             return callback(self._run)
@@ -183,8 +185,9 @@ class Adapter:
 def _must_agree(program: Program) -> None:
     if len(program.regions) != 1:
         raise UnsupportedChart(f"`{program.name}` has {len(program.regions)} regions; the adapter takes one")
+    lineage = program.lineage()
     for rule in program.rules:
-        if rule.target is not None and rule.source in program.ancestors(rule.target):
+        if rule.target is not None and rule.source in lineage[rule.target]:
             raise UnsupportedChart(
                 f"`{rule.name}` leads from `{rule.source}` to `{rule.target}` inside it: W3C SCXML leaves and enters "
                 f"`{rule.source}`, `transitions` does not"
@@ -218,6 +221,8 @@ class _TransitionsRun(_Run):
         self.adapter = adapter
         self.rule: Rule | None = None
         """The transition that fires now, or has fired."""
+        self.firing = ""
+        self.action: Block = ()
         self.work = self.state
         self.acted = False
         self.failure: Failure | None = None
@@ -228,34 +233,34 @@ class _TransitionsRun(_Run):
         return self._enabled(rule)
 
     def begin(self, rule: Rule) -> None:
-        self.rule, self.work, self.acted, self.failure = rule, self.state.copy(), False, None
+        self.rule, self.firing, self.action = rule, rule.name, rule.action
+        self.work, self.acted, self.failure = self.state.copy(), False, None
 
     def leave(self, state: State) -> None:
-        self._carry_out(lambda work, rule: self._run_block(state.exit, work, rule.name))
+        self._carry_out(lambda work: self._run_block(state.exit, work, self.firing))
 
     def enter(self, state: State) -> None:
         # All that is left has been left, and nothing is entered yet: the transition's own action stands between.
         self._act()
-        self._carry_out(lambda work, rule: self._run_block(state.entry, work, rule.name))
-        self._carry_out(lambda work, rule: self._reached_final(state, work))
+        self._carry_out(lambda work: self._run_block(state.stamp + state.entry, work, self.firing))
+        self._carry_out(lambda work: self._reached_final(state, work))
 
     def finish(self) -> None:
         self._act()
-        self._carry_out(lambda work, rule: self._settle_orders(work))
-        self._carry_out(lambda work, rule: self._check(work))
+        self._carry_out(lambda work: self._settle_orders(work))
+        self._carry_out(lambda work: self._check(work))
 
     def _act(self) -> None:
         if not self.acted:
             self.acted = True
-            self._carry_out(lambda work, rule: self._run_block(rule.action, work, rule.name))
+            self._carry_out(lambda work: self._run_block(self.action, work, self.firing))
             self.work.configuration = (self.adapter.leaf,)
 
-    def _carry_out(self, part: Callable[[_Work, Rule], None]) -> None:
+    def _carry_out(self, part: Callable[[_Work], None]) -> None:
         # An exception would leave `transitions` between two states: the failure waits until it has arrived.
         if self.failure is None:
-            assert self.rule is not None
             try:
-                part(self.work, self.rule)
+                part(self.work)
             except Failure as failure:
                 self.failure = failure
 

@@ -1,7 +1,7 @@
 """The machine, row by row: events in, and what each of them changed out.
 
 The trace holds one line per accepted event. It is kept in memory (8 bytes a column and row, 16 for row and
-time): a million rows of the band-limited spec take about 100 MB.
+time): a million rows of the band-limited spec take about 100 MB, and four times that at the peak of a run.
 """
 
 from __future__ import annotations
@@ -230,8 +230,8 @@ class _Recording:
         if step.fired:
             trace.fired.append((line, step.fired))
             trace.visited.update(step.before)
-            if self.machine.ended:
-                trace.ended = self.done = True
+        if self.machine.ended:
+            trace.ended = self.done = True
         trace.visited.update(step.configuration)
         for order in step.orders:
             trace.fills.append(
