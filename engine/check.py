@@ -101,12 +101,56 @@ class Checker:
         if self._expanding:
             return _Expression(self, loc, scope, node).check(node)
         try:
+            self._lets_first(node, scope)
             return _Expression(self, loc, scope, node).check(node)
         except RecursionError:
             self.findings.error(
                 "HR111", "the lets in this expression are nested too deeply", self.span(loc), _TOO_LARGE
             )
             return None
+
+    def _lets_first(self, node: syntax.Node, scope: Scope) -> None:
+        """Expand the lets that an expression needs, inner ones first, so that a long chain is no deep recursion.
+
+        A cycle is left to the recursion, which tells it where it is entered.
+        """
+        open_: set[str] = set()
+        done: set[str] = set()
+        stack = [(name, False) for name in self._lets_in(node)]
+        while stack:
+            name, inner_are_done = stack.pop()
+            if inner_are_done:
+                self.expand(name, scope)
+                done.add(name)
+            elif name in open_ - done:
+                return
+            elif name not in done:
+                open_.add(name)
+                tree = self.parse(self.symbols.lets[name])
+                stack.append((name, True))
+                stack += [] if tree is None else [(inner, False) for inner in self._lets_in(tree) if inner not in done]
+
+    def _lets_in(self, node: syntax.Node) -> list[str]:
+        names = (each.path[each.path[0] == "before" :] for each in syntax.walk(node) if isinstance(each, syntax.Name))
+        return [path[0] for path in names if len(path) == 1 and path[0] in self.symbols.lets]
+
+    def expand(self, name: str, user: Scope) -> tuple[Typed | None, set[tuple[str, str]]]:
+        """Return a let as its user sees it, and the fields that it reads.
+
+        A let is a macro: it sees what its user sees, but for names bound inside an action. It is expanded once a scope.
+        """
+        key = (name, user.machine, user.event, user.observing, user.history, user.later, id(self.memory))
+        if key not in self._expanded:
+            scope = replace(user, temps={}, line="")
+            read, self.fields_read = self.fields_read, set()
+            self._expanding.append(name)
+            try:
+                typed = self.check(self.symbols.lets[name], scope)
+            finally:
+                self._expanding.pop()
+                found, self.fields_read = self.fields_read, read
+            self._expanded[key] = (typed, found, self.memory)
+        return self._expanded[key][:2]
 
     def boolean(self, loc: Location, scope: Scope) -> Expr | None:
         """Return a condition."""
@@ -494,20 +538,7 @@ class _Expression:
         if len(checker._expanding) > MAX_DEPTH:
             self.error("HR111", "lets are nested too deeply", node, _TOO_LARGE)
             return None
-        # A let is a macro: it sees what its user sees, but for names bound inside an action. It is expanded once a scope.
-        user = self.scope
-        key = (name, user.machine, user.event, user.observing, user.history, user.later, id(checker.memory))
-        if key not in checker._expanded:
-            scope = replace(user, temps={}, line="")
-            read, checker.fields_read = checker.fields_read, set()
-            checker._expanding.append(name)
-            try:
-                typed = checker.check(self.symbols.lets[name], scope)
-            finally:
-                checker._expanding.pop()
-                found, checker.fields_read = checker.fields_read, read
-            checker._expanded[key] = (typed, found, checker.memory)
-        typed, found, _ = checker._expanded[key]
+        typed, found = checker.expand(name, self.scope)
         checker.fields_read |= found
         return typed
 
@@ -880,6 +911,7 @@ class _Expression:
             key = self._keep(node, key, x.type)
             memory.initial[key] = initial.expr
             value = pool.make("max", (pool.cell(key, x.type), x.expr), x.type)
+            x = replace(x, low=max(x.low, initial.low), high=max(x.high, initial.high))
         else:
             key = self._keep(node, f"peak({event}, {expression_text(x.expr)})", x.type)
             highest = pool.make("max", (pool.cell(key, x.type), x.expr), x.type)

@@ -214,6 +214,7 @@ class _Run:
         try:
             for name in entered:
                 self._enter(self.reference.states[name], work, "start")
+            self._reached_final(self.reference.states[region.initial], work)
             self._settle_orders(work)
             self._check(work)
             self._commit(work)
@@ -282,10 +283,8 @@ class _Run:
         self.errors.append(f"the macrostep did not settle in {MICROSTEPS} microsteps and was undone")
         self.raised.append("error.divergence")
         rule = self._select("error.divergence")
-        if rule is None:
+        if rule is None or not self._microstep(rule):
             self._to_fail_safe()
-        else:
-            self._microstep(rule)
         # What that raised is dropped: it might be what does not settle.
         self.queue.clear()
 
@@ -328,8 +327,8 @@ class _Run:
         rule = Rule(FAIL_SAFE, leaf, None, None, target, domain, (*reversed(between), target), (), place)
         self._microstep(rule)
 
-    def _microstep(self, rule: Rule) -> None:
-        """Fire one transition, or drop it whole (rule 8)."""
+    def _microstep(self, rule: Rule) -> bool:
+        """Fire one transition, or drop it whole (rule 8); return whether it fired."""
         work = self.state.copy()
         queued = len(self.queue), len(self.raised)
         try:
@@ -345,12 +344,13 @@ class _Run:
                 for name in rule.entered:
                     self._run_block(self.reference.states[name].stamp, bare, rule.name)
                 self._commit(bare)
-                self.fired.append(rule.name)
             else:
                 self._fail(f"`{rule.name}`: {failure}")
-            return
-        self._commit(work)
+                return False
+        else:
+            self._commit(work)
         self.fired.append(rule.name)
+        return True
 
     def _transition(self, rule: Rule, work: _Work) -> None:
         (leaf,) = work.configuration

@@ -55,10 +55,8 @@ def test_help_lists_every_command_with_its_line_and_imports_none(capsys: pytest.
     )
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     listed = answer.stdout.split("Commands:\n")[1].split("\n\n")[0].splitlines()
-    assert [line.split(maxsplit=1) for line in listed] == [
-        [name, line] for name, (_, line) in COMMANDS.items()
-    ]
-    assert answer.stderr.split() == ["hedgerow.cli.main"]
+    assert [line.split(maxsplit=1) for line in listed] == [[name, line] for name, (_, line) in COMMANDS.items()]
+    assert answer.stderr.split() == ["hedgerow.cli.log", "hedgerow.cli.main"]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

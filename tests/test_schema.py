@@ -202,8 +202,9 @@ def changed(document: dict[str, Any], path: tuple[str | int, ...], change: str, 
 
 
 VALUES: list[Any] = [
-    None, True, False, 0, 1, -3, 2.5, "", "x", "on", "a b", "1x", "a__b", "real", "skip", "a.b", "call", "set", "if_", "with_",
-    "n" * 65, "n" * 129, "u" * 4001, [], [0], [0, 1], [0, 1, 2], ["x", "y"], {}, {"x": 1}, {"set": {"n": 1}}, {"set": {}},
+    None, True, False, 0, 1, -3, 2.5, "", "x", "on", "a b", "1x", "a__b", "real", "skip", "a.b", "call", "set", "if_",
+    "with_", "n" * 65, "n" * 129, "u" * 4001, [], [0], [0, 1], [0, 1, 2], ["x", "y"], {}, {"x": 1}, {"set": {"n": 1}},
+    {"set": {}},
     {"close": []}, {"raise": {"e": {}}}, {"set": {"n": 1}, "let": {"n": 1}}, {"call": "a.b", "into": "n"}, {"initial": 0},
     {"to": "off"}, [{"to": "off"}], [[{"to": "off"}]], {"x": None}, {"x": [1]}, {"x": {"y": 1}},
 ]  # fmt: skip

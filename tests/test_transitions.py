@@ -178,3 +178,21 @@ machine:
 """
     with pytest.raises(UnsupportedChart, match=r"^`inward` leads from `a` to `a2` inside it: W3C SCXML"):
         to_transitions(loads(text).compile())
+
+
+def test_the_adapter_leaves_a_nested_final_state_for_fail_safe_as_step_does() -> None:
+    text = """\
+hedgerow: 1
+name: nested_final
+events: {tick: {x: {}}}
+state: {n: {initial: 0}}
+machine:
+  initial: open
+  fail_safe: halted
+  states:
+    open: {initial: done, on: {tick: {do: {set: {n: 1 / n}}}}, states: {done: {final: true}}}
+    halted: {entry: {set: {n: 7}}}
+"""
+    (step,) = agree(loads(text).compile(), [Event("tick", 0, (1.0,))])
+    assert step.configuration == ("halted",)
+    assert len(step.errors) == 1

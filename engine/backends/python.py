@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from types import CodeType
 
 from ..chart import matches
@@ -55,6 +56,8 @@ _INFIX = {
     "or": "or",
 }
 _PARTIAL = frozenset(("div", "sqrt", "floor", "given"))
+_DEEP = 60
+"""Nested brackets that one line may have, give or take those of one operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,6 +610,11 @@ class _Generator:
                 code.add(f"{local} = {text}")
                 text = local
             values.known[id(node)] = text
+        elif node.depth > _DEEP and _brackets(text := self._text(values, node)) > _DEEP:
+            # CPython reads 200 nested brackets at most. What may fail, or is not always computed, is named as a thunk.
+            thunk = self._local()
+            code.add(f"{thunk} = lambda: {text}")
+            values.known[id(node)] = f"{thunk}()"
 
     def _worth_naming(self, node: Expr) -> bool:
         """Return whether a value is used again and its computation costs more than a local."""
@@ -841,6 +849,11 @@ def _within(low: str, local: str, high: str) -> str:
 
 def _atom(text: str) -> bool:
     return text.isidentifier() or text.replace(".", "", 1).isdigit()
+
+
+def _brackets(text: str) -> int:
+    """Return how deep the brackets of a text nest."""
+    return max(accumulate((char == "(") - (char == ")") for char in text))
 
 
 def _logic(word: str, arguments: list[str], neutral: str, absorbing: str) -> str:

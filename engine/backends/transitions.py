@@ -209,7 +209,12 @@ def _rules(program: Program, event: str) -> tuple[Rule, ...]:
     if target is None:
         return ()
     span = program.state(target).span
-    leaves = (state.name for state in program.states if state.kind == "atomic" and state.name != target)
+    # Every leaf but the target and those that end the machine: a final state inside another can still fail.
+    leaves = (
+        state.name
+        for state in program.states
+        if state.name != target and (state.kind == "atomic" or (state.kind == "final" and state.parent is not None))
+    )
     return tuple(Rule(FAIL_SAFE, leaf, None, None, target, None, (), (), span) for leaf in leaves)
 
 
