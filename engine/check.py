@@ -122,7 +122,7 @@ class Checker:
             if inner_are_done:
                 self.expand(name, scope)
                 done.add(name)
-            elif name in open_ - done:
+            elif name in open_ and name not in done:
                 return
             elif name not in done:
                 open_.add(name)

@@ -29,7 +29,7 @@ class Ring:
 
     def stage(self, value: float) -> None:
         """Add a value that `commit` keeps and `drop` forgets."""
-        if self._count == self.length and not self._staged:
+        if self._count == self.length:
             # The oldest value lies where the new one goes: it is kept in the mirror until the commit.
             self._buffer[self._next + self.length] = value
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hedgerow import Step
+from functools import cache
+
+from hedgerow import Spec, Step
 from hedgerow.engine.intake import Refusal, in_order
 from hedgerow.engine.ir import Value
 from hedgerow.engine.load import Compiled, Fill, loads
@@ -45,4 +47,10 @@ class Twins:
 
 def twins(text: str, *, fill: Fill = "same", registry: Registry | None = None, **parameters: str | float | bool) -> Twins:
     """Return both backends of a spec's text, not yet started."""
-    return Twins(loads(text, registry=registry).compile(fill=fill, **parameters))
+    return Twins(spec(text, registry).compile(fill=fill, **parameters))
+
+
+@cache
+def spec(text: str, registry: Registry | None = None) -> Spec:
+    """Return the spec of a text, checked once however many examples run it."""
+    return loads(text, registry=registry)
