@@ -17,6 +17,7 @@ from .printer import digest
 from .registry import Registry, builtin_registry
 from .shape import read_shape
 from .source import Document, parse_text, read
+from .verify import verify
 
 if TYPE_CHECKING:
     from .backends.live import Machine
@@ -219,4 +220,6 @@ def _check(document: Document, permit: Iterable[str], registry: Registry | None)
     if findings.failed or build is None:
         raise SpecError(findings, {document.file: document.text})
     programs = {"same": build("same"), "next": build("next")}
+    for program in programs.values():
+        verify(program)
     return Spec(document, programs, tuple(findings), registry)

@@ -14,7 +14,7 @@ from . import ledger
 from .bind import bind_call
 from .blocks import Blocks, ordered_legs, waiting
 from .chart import Edge, Node, read_chart
-from .check import Checker, Location, Memory
+from .check import Checker, Location
 from .declare import bounds, declare, field_of, parameter_of
 from .diagnostics import Findings, Span, suggestion
 from .ir import (
@@ -38,6 +38,7 @@ from .ir import (
     State,
     Window,
 )
+from .memory import Memory
 from .model import ObservedCall, Spec
 from .registry import Registry
 from .source import Document

@@ -126,15 +126,21 @@ class _Verification:
             self._hold((state.kind == "compound") == (state.name in parents), where, f"it is {state.kind}")
             if state.kind == "compound":
                 inner = self.states.get(state.initial or "")
-                self._hold(inner is not None and inner.parent == state.name, where, "its initial state is not inside it")
+                self._hold(
+                    inner is not None and inner.parent == state.name, where, "its initial state is not inside it"
+                )
             else:
                 self._hold(state.initial is None, where, "a leaf has an initial state")
         for index, region in enumerate(program.regions):
             leaves = tuple(s.name for s in program.states if s.region == index and s.kind != "compound")
-            self._hold(region.leaves == leaves, f"region {region.name}", "its leaves are not those of the tree, in order")
+            self._hold(
+                region.leaves == leaves, f"region {region.name}", "its leaves are not those of the tree, in order"
+            )
             self._hold(region.initial in region.leaves, f"region {region.name}", "its initial state is no leaf of it")
         safe = program.fail_safe
-        self._hold(safe is None or safe in self.leaves and self.states[safe].kind == "atomic", "fail_safe", "not atomic")
+        self._hold(
+            safe is None or (safe in self.leaves and self.states[safe].kind == "atomic"), "fail_safe", "not atomic"
+        )
 
     def _rule(self, rule: Rule) -> None:
         where, states = f"rule {rule.name}", self.states

@@ -1,0 +1,193 @@
+"""Names in an expression: parameters, lets, cells, legs, marks, fields, the ledger, and `before`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from . import syntax
+from .diagnostics import suggestion
+from .laws import MAX_DEPTH, TOO_LARGE, Laws
+from .symbols import FUNCTIONS, LEDGER, Typed
+
+__all__ = ["Names"]
+
+
+class Names(Laws):
+    """Finds what a name stands for in the scope at hand."""
+
+    def _name(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
+        symbols, scope = self.symbols, self.scope
+        name = ".".join(path)
+        if path[0] == "before":
+            return self._before(node, path)
+        if len(path) == 1:
+            if name in scope.temps:
+                return scope.temps[name]
+            if name in symbols.parameters:
+                parameter = symbols.parameters[name]
+                return Typed(
+                    self.pool.make("param", (), parameter.type, name=name),
+                    parameter.unit,
+                    parameter.low,
+                    parameter.high,
+                )
+            if name in symbols.lets:
+                return self._let(node, name)
+            if name in LEDGER and symbols.legs:
+                return self._ledger(node, name)
+        if name in symbols.cells or name in symbols.observed:
+            return self._cell(node, name)
+        if len(path) == 2:
+            owner, part = path
+            if owner in symbols.instruments and part == "price":
+                if not self._machine(node, name):
+                    return None
+                return Typed(self.pool.cell(name), symbols.instruments[owner][1])
+            if owner in symbols.legs and part in ("quantity", "average", "realised", "profit"):
+                return self._leg(node, owner, part)
+            if owner in symbols.events and part in symbols.events[owner]:
+                return self._field(node, owner, part)
+        self._unknown(node, path)
+        return None
+
+    def _unknown(self, node: syntax.Node, path: tuple[str, ...]) -> None:
+        symbols, name = self.symbols, ".".join(path)
+        if path[0] in symbols.left_out:
+            return
+        if name in symbols.events:
+            fields = ", ".join(f"`{name}.{part}`" for part in symbols.events[name])
+            help = f"an event has no value; write {fields}" if fields else "an event without fields has no value"
+        elif name in symbols.legs:
+            help = f"write `{name}.quantity`, `{name}.average`, `{name}.realised` or `{name}.profit`"
+        elif name in symbols.instruments:
+            help = f"write `{name}.price`"
+        elif name in symbols.states:
+            help = f"write `In({name})` to ask whether the machine is in it"
+        elif name in symbols.windows:
+            help = "a window is read by bound functions only: name it under `with:`"
+        elif name in symbols.bases or name == "s":
+            help = f"`{name}` is a unit and stands after a number: write `1 {name}`, as in `5 USD / 1 {name}`"
+        elif name in ("yes", "on", "no", "off"):
+            help = f"write `{'true' if name in ('yes', 'on') else 'false'}`"
+        elif name in LEDGER:
+            help = f"`{name}` needs legs: declare `legs:` and `capital:`"
+        elif name in FUNCTIONS:
+            help = f"write `{name}(…)`"
+        elif len(path) == 1 and (
+            qualified := sorted(f"{e}.{name}" for e, fields in symbols.events.items() if name in fields)
+        ):
+            help = f"a field is written with its event: `{qualified[0]}`"
+        else:
+            known = symbols.readable() | set(self.scope.temps)
+            help = suggestion(name, known, "declare it under `params:`, `let:` or `state:`")
+        self.error("HR201", f"unknown name `{name}`", node, help)
+
+    def _machine(self, node: syntax.Node, name: str) -> bool:
+        if not self.scope.machine:
+            self.error(
+                "HR210",
+                f"`{name}` cannot be read in {self.scope.place}",
+                node,
+                "only params and constants can stand here",
+            )
+        return self.scope.machine
+
+    def _let(self, node: syntax.Node, name: str) -> Typed | None:
+        checker = self.checker
+        if name in checker._expanding:
+            cycle = " -> ".join((*checker._expanding[checker._expanding.index(name) :], name))
+            loc = self.symbols.lets[name]
+            checker.findings.error(
+                "HR203",
+                f"`{name}` is defined by itself: {cycle}"[:300],
+                checker.span(loc),
+                "break the cycle; a value from the last event is a cell under `state:`",
+            )
+            return None
+        if len(checker._expanding) > MAX_DEPTH:
+            self.error("HR111", "lets are nested too deeply", node, TOO_LARGE)
+            return None
+        typed, found = checker.expand(name, self.scope)
+        checker.fields_read |= found
+        return typed
+
+    def _cell(self, node: syntax.Node, name: str) -> Typed | None:
+        if not self._machine(node, name):
+            return None
+        if name in self.scope.later:
+            self.error(
+                "HR408",
+                f"`{name}` is observed further down",
+                node,
+                f"move it above this line, or write `previous({name})` below it",
+            )
+            return None
+        if not self.checker.observed(name):
+            return None
+        cell = self.symbols.cells[name]
+        return Typed(self.pool.cell(name, cell.type), cell.unit, cell.low, cell.high)
+
+    def _field(self, node: syntax.Node, event: str, name: str) -> Typed | None:
+        if self.scope.event not in (event, "*"):
+            where = f"here it is `{self.scope.event}`" if self.scope.event else "no event's fields are in scope here"
+            self.error(
+                "HR204",
+                f"`{event}.{name}` exists only while `{event}` is processed; {where}",
+                node,
+                "keep it in a cell on its event, or read a mark such as `NAME.price`",
+            )
+            return None
+        field = self.symbols.events[event][name]
+        self.checker.fields_read.add((event, name))
+        expr = self.pool.make("field", (), field.type, name=f"{event}.{name}")
+        return Typed(expr, field.unit, field.low, field.high)
+
+    def _leg(self, node: syntax.Node, leg: str, part: str) -> Typed | None:
+        if not self._machine(node, f"{leg}.{part}"):
+            return None
+        pool, names = self.pool, self.symbols.legs[leg]
+        quantity_unit, price_unit = self.symbols.instruments[names.instrument]
+        quantity, average = pool.cell(f"{leg}.quantity"), pool.cell(f"{leg}.average")
+        if part == "quantity":
+            return Typed(quantity, quantity_unit)
+        if part == "average":
+            held = pool.make("ne", (quantity, pool.constant(Fraction(0), "real")), "bool")
+            return Typed(pool.make("given", (held, average), name=f"`{leg}` is empty and has no average"), price_unit)
+        if part == "realised":
+            return Typed(pool.cell(f"{leg}.realised"), quantity_unit * price_unit)
+        mark = pool.cell(f"{names.instrument}.price")
+        gain = (average, mark) if names.side == "short" else (mark, average)
+        return Typed(pool.make("mul", (pool.make("sub", gain), quantity)), quantity_unit * price_unit)
+
+    def _ledger(self, node: syntax.Node, name: str) -> Typed | None:
+        if not self._machine(node, name):
+            return None
+        money = self.symbols.money
+        if name != "equity":
+            return Typed(self.pool.cell(name), money)
+        value = self.pool.cell("cash")
+        for leg, names in self.symbols.legs.items():
+            holding = self.pool.make(
+                "mul", (self.pool.cell(f"{leg}.quantity"), self.pool.cell(f"{names.instrument}.price"))
+            )
+            value = self.pool.make("sub" if names.side == "short" else "add", (value, holding))
+        return Typed(value, money)
+
+    def _before(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
+        if not self.scope.history:
+            self.error(
+                "HR210",
+                f"`before` cannot be read in {self.scope.place}",
+                node,
+                "it is for invariants and helpers",
+            )
+            return None
+        if len(path) == 1:
+            self.error("HR201", "`before` needs a name", node, "write e.g. `before.equity`")
+            return None
+        typed = self._name(node, path[1:])
+        return typed and self._as_before(typed)
+
+    def _as_before(self, typed: Typed) -> Typed:
+        expr = self.pool.substitute(typed.expr, {"cell": "before", "active": "was"})
+        return Typed(expr, typed.unit, typed.low, typed.high)
