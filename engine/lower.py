@@ -11,8 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from . import ledger
-from .bind import bind_call
-from .blocks import Blocks, ordered_legs, waiting
+from .blocks import Blocks, ordered_legs
 from .chart import Edge, Node, read_chart
 from .check import Checker, Location
 from .declare import bounds, declare, field_of, parameter_of
@@ -30,7 +29,6 @@ from .ir import (
     Leg,
     Pool,
     Program,
-    Push,
     Ranking,
     Region,
     Report,
@@ -39,7 +37,8 @@ from .ir import (
     Window,
 )
 from .memory import Memory
-from .model import ObservedCall, Spec
+from .model import Spec
+from .observe import Observations
 from .registry import Registry
 from .source import Document
 from .symbols import Scope, Symbols
@@ -74,15 +73,13 @@ class _Lowering:
         )
         self.pool, self.symbols = checker.pool, checker.symbols
         self.zero = self.pool.constant(Fraction(0), "real")
-        self.begin: list[Instruction] = []
-        self.cells: dict[str, Cell] = {}
+        self.observed = Observations(spec, checker, registry)
+        self.begin, self.cells = self.observed.begin, self.observed.cells
         self.limits: tuple[tuple[str, Expr], ...] = ()
         self.marks: dict[str, list[tuple[str, Expr, Span]]] = {}
         """(instrument, price, place) by event; those that read observed cells are in `late`."""
         self.late: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.measures: dict[str, dict[str, Expr]] = {}
-        self._unset: list[tuple[str, str, Location]] = []
-        """Observed names that have no value before their first event: (name, event, place)."""
 
     # ------------------------------------------------------------------------------------------------------ the stages
 
@@ -101,9 +98,10 @@ class _Lowering:
             for event, fields in spec.events.items()
         }
         self._terms()
-        self._windows_declared()
+        self.observed.declare_windows()
         self._price_marks()
-        self.observe = {event: self._observe(event) for event in spec.events}
+        for event in spec.events:
+            self.observed.lower(event)
         self._initial_cells()
         blocks = Blocks(spec, self.checker, self.registry, self.legs)
         self._measures()
@@ -219,152 +217,16 @@ class _Lowering:
             block += ledger.mark(self.pool, self.instruments[name], price, span, fill, legs)
         return tuple(block)
 
-    # ------------------------------------------------------------------------------------------------------- observing
-
-    def _windows_declared(self) -> None:
-        for name, shape in self.spec.windows.items():
-            if shape.on not in self.spec.events:
-                self.findings.error(
-                    "HR206",
-                    f"unknown event `{shape.on}`",
-                    self.document.at(("windows", name, "on")).span,
-                    suggestion(shape.on, self.spec.events, "declare it under `events:`"),
-                )
-                continue
-            kept, self.checker.memory = self.checker.memory, Memory()
-            typed = self.checker.check(("windows", name, "of"), Scope("a window", event=shape.on, observing=shape.on))
-            self.checker.memory = kept
-            if typed is not None:
-                self.symbols.windows[name] = typed.unit or ONE
-
-    def _observe(self, event: str) -> Block:
-        """Return what is observed on an event: windows as early as their values are known, then line by line."""
-        checker, spec = self.checker, self.spec
-        lines = spec.observe.get(event, {})
-        checker.memory.next_event()
-        block: list[Instruction] = []
-        unfed = [name for name, shape in spec.windows.items() if shape.on == event and name in self.symbols.windows]
-        names = list(lines)
-
-        def results(name: str) -> set[str]:
-            return {
-                name,
-                *(observed for observed in self.symbols.observed if observed.startswith(f"{name}.")),
-            }
-
-        remaining = [results(name) for name in names]
-
-        def push_ready() -> None:
-            later = frozenset().union(*remaining)
-            for window in [window for window in unfed if self._ready(window, event, later)]:
-                unfed.remove(window)
-                loc: Location = ("windows", window, "of")
-                typed = checker.value(
-                    loc, Scope("a window", event=event, observing=event), "real", None, "a window's value"
-                )
-                block.extend(checker.memory.drain())
-                if typed is not None:
-                    block.append(Push(window, typed.expr, checker.span(loc)))
-
-        push_ready()
-        for name, line in lines.items():
-            own = remaining[0]
-            below = frozenset().union(*remaining[1:])
-            later = below if name in spec.state else below | own
-            line_name = "" if name in spec.state else name
-            scope = Scope("an observation", event=event, observing=event, later=later, line=line_name)
-            loc: Location = ("observe", event, name)
-            if isinstance(line, ObservedCall):
-                self._observed_call(name, line, loc, scope, event, block)
-            else:
-                self._observed_line(name, loc, scope, event, block)
-            remaining.pop(0)
-            push_ready()
-        return tuple(block)
-
-    def _ready(self, window: str, event: str, later: frozenset[str]) -> bool:
-        """Return whether a window's value needs nothing that is observed further down."""
-        kept, self.checker.memory = self.checker.memory, Memory()
-        probe = self.checker.check(("windows", window, "of"), Scope("a window", event=event, observing=event))
-        self.checker.memory = kept
-        return probe is not None and not any(node.op == "cell" and node.name in later for node in probe.expr.walk())
-
-    def _observed_line(self, name: str, loc: Location, scope: Scope, event: str, block: list[Instruction]) -> None:
-        checker = self.checker
-        if name in self.spec.state:
-            cell = self.symbols.cells[name]
-            typed = checker.value(loc, scope, cell.type, cell.unit, f"`{name}`")
-        else:
-            typed = checker.check(loc, scope)
-        block.extend(checker.memory.drain())
-        if typed is None:
-            return
-        if name not in checker.memory.kept:
-            block.append(Assign(((name, typed.expr),), checker.span(loc)))
-        if name not in self.spec.state:
-            if not checker.observed(name):
-                return
-            cell = self.symbols.cells[name]
-            low, high = (Fraction(cell.low), Fraction(cell.high)) if cell.type == "int" else (None, None)
-            self.cells[name] = Cell(name, cell.type, str(cell.unit), low, high, ZERO[cell.type], "observed")
-            self._needs_initial(name, typed.expr, event, loc)
-
-    def _needs_initial(self, name: str, expr: Expr, event: str, loc: Location) -> None:
-        """Remember a value that could be read before its first event; a memory expression with `initial=` has one."""
-        memory = self.checker.memory
-        if expr.op != "cell" or (expr.name not in memory.initial and expr.name not in memory.zeroed):
-            self._unset.append((name, event, loc))
-
-    def _observed_call(
-        self, name: str, line: ObservedCall, loc: Location, scope: Scope, event: str, block: list[Instruction]
-    ) -> None:
-        checker = self.checker
-        bound = bind_call(checker, self.registry, loc, line.with_, scope)
-        block.extend(checker.memory.drain())
-        if bound is None:
-            return
-        into = []
-        for result, unit in zip(bound.results, bound.units, strict=True):
-            cell = f"{name}.{result.name}" if result.name else name
-            into.append((result.name, cell))
-            checker.observed(cell)
-            self.cells[cell] = Cell(cell, result.type, str(unit), None, None, ZERO[result.type], "observed")
-            initial_loc: Location = (*loc, "initial", result.name) if result.name else (*loc, "initial")
-            given = (
-                isinstance(line.initial, dict) and result.name in line.initial
-                if result.name
-                else (line.initial is not None and not isinstance(line.initial, dict))
-            )
-            if given:
-                typed = checker.value(
-                    initial_loc, Scope("an initial value", machine=False), result.type, unit, f"`{cell}`"
-                )
-                if typed is not None:
-                    self.begin.append(Assign(((cell, typed.expr),), checker.span(initial_loc)))
-            elif waiting(self.spec, bound.windows):
-                field = f"initial: {{{result.name}: …}}" if result.name else "initial: …"
-                self.findings.error(
-                    "HR407",
-                    f"`{cell}` has no value until the window is full",
-                    self.document.at((*loc, "call")).span,
-                    f"add `{field}` to this call, on the safe side",
-                )
-            else:
-                self._unset.append((cell, event, (*loc, "call")))
-        if isinstance(line.initial, dict):
-            known = {result.name for result in bound.results}
-            for field in line.initial:
-                if field not in known:
-                    self.findings.error(
-                        "HR505",
-                        f"`{line.call}` has no result `{field}`",
-                        self.document.key((*loc, "initial", field)).span,
-                        suggestion(field, known, "it returns one value: write `initial: VALUE`"),
-                    )
-        waits = waiting(self.spec, bound.windows)
-        block.append(bound.instruction(tuple(into), waits, self.document.at((*loc, "call")).span))
-
     # ----------------------------------------------------------------------------------------------------------- cells
+
+    def _late_marks(self, event: str, fill: Fill) -> Block:
+        """Return the marks that read what the event has observed."""
+        legs = tuple(self.legs.values())
+        blocks = (
+            ledger.mark(self.pool, self.instruments[name], price, span, fill, legs)
+            for name, price, span in self.late.get(event, ())
+        )
+        return tuple(instruction for block in blocks for instruction in block)
 
     def _initial_cells(self) -> None:
         spec, checker = self.spec, self.checker
@@ -391,37 +253,6 @@ class _Lowering:
                     break
             self.begin.append(Assign(((name, typed.expr),), checker.span(loc)))
         self.start_fields |= {event for event, _ in checker.fields_read}
-
-    def _memory_cells(self) -> list[Cell]:
-        memory = self.checker.memory
-        found = [Cell(name, type, "1", None, None, ZERO[type], "memory") for name, type in memory.cells.items()]
-        found += [Cell(f"since({name})", "int", "ns", None, None, 0, "memory") for name in sorted(memory.since)]
-        for event in sorted(memory.elapsed):
-            found.append(Cell(f"elapsed({event})", "real", "s", None, None, Fraction(0), "memory"))
-            found.append(Cell(f"last({event})", "int", "ns", None, None, 0, "memory"))
-        found += [
-            Cell(f"observed({event})", "bool", "1", None, None, False, "memory")
-            for event in sorted(memory.seen | memory.elapsed)
-        ]
-        return found
-
-    def _observe_block(self, event: str, fill: Fill) -> Block:
-        """Return the observations of an event between the clocks that they read and the mark that they happened."""
-        memory, pool = self.checker.memory, self.pool
-        block: list[Instruction] = []
-        if event in memory.elapsed:
-            now, last = pool.make("now", (), "int"), pool.cell(f"last({event})", "int")
-            gap = pool.make(
-                "select",
-                (pool.cell(f"observed({event})", "bool"), pool.make("seconds", (now, last)), self.zero),
-            )
-            block.append(Assign(((f"elapsed({event})", gap), (f"last({event})", now))))
-        block += self.observe[event]
-        for name, price, span in self.late.get(event, ()):
-            block += ledger.mark(pool, self.instruments[name], price, span, fill, tuple(self.legs.values()))
-        if event in memory.seen | memory.elapsed:
-            block.append(Assign(((f"observed({event})", pool.constant(True, "bool")),)))
-        return tuple(block)
 
     # ------------------------------------------------------------------------------------------------------- the chart
 
@@ -639,7 +470,7 @@ class _Lowering:
                     f"read the fields of `{common[0]}`",
                 )
                 return
-        if not wanted and self._unset and len(spec.events) == 1:
+        if not wanted and self.observed.unset and len(spec.events) == 1:
             # Nothing but this event could come first.
             wanted = set(spec.events)
         if len(wanted) > 1:
@@ -651,7 +482,7 @@ class _Lowering:
             )
             return
         self.start_event = next(iter(wanted), None)
-        for name, event, loc in self._unset:
+        for name, event, loc in self.observed.unset:
             if event != self.start_event:
                 self.findings.error(
                     "HR407",
@@ -662,7 +493,7 @@ class _Lowering:
 
     def _fail_safe(self) -> None:
         spec = self.spec
-        blocks = (*self.observe.values(), *self.entry.values(), *self.exit.values(), *self.actions.values())
+        blocks = (*self.observed.blocks, *self.entry.values(), *self.exit.values(), *self.actions.values())
         binds = any(isinstance(instruction, Call) for block in blocks for instruction in block)
         if spec.machine.fail_safe is None and (spec.legs or binds) and not self.document.has("machine", "fail_safe"):
             self.findings.error(
@@ -688,7 +519,7 @@ class _Lowering:
         cells = (
             *ledger.cells(terms, legs, units, money, fill),
             *self.cells.values(),
-            *self._memory_cells(),
+            *self.observed.memory_cells(),
             *measures,
         )
         endow: Block = ()
@@ -707,8 +538,15 @@ class _Lowering:
         events = []
         for name in spec.events:
             span = self.document.key(("events", name)).span
+            observe = self.observed.block(name, self._late_marks(name, fill))
             events.append(
-                Event(name, self.fields[name], self._marks(name, fill), self._observe_block(name, fill), span)
+                Event(
+                    name,
+                    self.fields[name],
+                    self._marks(name, fill),
+                    self.observed.block(name, self._late_marks(name, fill)),
+                    span,
+                )
             )
         outer = [node.name for node in self.chart.nodes.values() if node.parent is None]
         leaves = tuple(leaf for name in outer for leaf in self.symbols.states[name])

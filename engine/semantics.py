@@ -509,8 +509,10 @@ class _Run:
                     self._queue_event(instruction, work)
                 case Push():
                     window = next(each for each in self.program.windows if each.name == instruction.window)
-                    kept = (*work.windows[window.name], float(self._value(instruction.value, work)))
-                    work.windows[window.name] = kept[-window.length :]
+                    value = self._value(instruction.value, work)
+                    if not FLOAT.finite(value):
+                        raise Failure(f"the window `{window.name}` is fed {value}, which is not finite")
+                    work.windows[window.name] = (*work.windows[window.name], float(value))[-window.length :]
                 case Call():
                     self._call(instruction, work)
 

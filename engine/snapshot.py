@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .ir import Value
+from .ir import Cell, Program, Value
 
 __all__ = ["Snapshot", "SnapshotError"]
 
@@ -61,9 +62,8 @@ class Snapshot:
         """
         try:
             body: Any = json.loads(text)
-            if body["format"] != FORMAT:
-                raise SnapshotError(f"snapshot format {body['format']!r} is not {FORMAT}")
-            return Snapshot(
+            form = body["format"]
+            snapshot = Snapshot(
                 body["program"],
                 body["parameters"],
                 body["time_ns"],
@@ -72,22 +72,69 @@ class Snapshot:
                 {name: tuple(values) for name, values in body["windows"].items()},
                 body["ended"],
             )
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
-            raise SnapshotError(f"this is no snapshot: {error}") from None
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            raise SnapshotError(f"this is no snapshot: {str(error)[:200]}") from None
+        if isinstance(form, bool) or form != FORMAT:
+            raise SnapshotError(f"the format of the snapshot is not {FORMAT}")
+        return snapshot
 
-    def must_fit(
-        self, program: str, parameters: Mapping[str, Value], cells: Collection[str], leaves: Collection[str]
-    ) -> None:
-        """Check that the snapshot was taken from this program with these parameters.
+    def fitted(self, program: Program, digest: str, parameters: Mapping[str, Value]) -> Snapshot:
+        """Return the snapshot with every value of the type that its program declares.
+
+        A JSON tool may have written 1.0 as 1, so a whole number is taken where a real belongs.
 
         Raises:
-            SnapshotError: it was not.
+            SnapshotError: it was not taken from this program (which `digest` names) with these parameters, or a value
+                in it is none that a machine can hold.
         """
-        if self.program != program:
+        # What a text held was typed by nobody.
+        form: Any = self
+        if self.program != digest:
             raise SnapshotError(
                 "the snapshot belongs to another program: the spec, its fill mode or the engine changed"
             )
-        if dict(self.parameters) != dict(parameters):
+        if not isinstance(form.parameters, Mapping) or dict(self.parameters) != dict(parameters):
             raise SnapshotError("the snapshot was taken with other parameters")
-        if set(self.cells) != set(cells) or not set(self.configuration) <= set(leaves):
-            raise SnapshotError("the snapshot does not hold the cells and states of its program")
+        cells = {cell.name: cell for cell in program.cells}
+        lengths = {window.name: window.length for window in program.windows}
+        if not isinstance(form.cells, Mapping) or set(self.cells) != set(cells) or set(self.windows) != set(lengths):
+            raise SnapshotError("the snapshot does not hold the cells and windows of its program")
+        started = len(self.configuration) == len(program.regions) and all(
+            leaf in region.leaves for leaf, region in zip(self.configuration, program.regions, strict=True)
+        )
+        if not started and self.configuration:
+            raise SnapshotError("the snapshot does not stand in states of its program")
+        clock = form.time_ns
+        whole = isinstance(clock, int) and not isinstance(clock, bool) and -(2**63) <= clock < 2**63
+        if not (whole if started else clock is None):
+            raise SnapshotError("the clock of the snapshot is no time in nanoseconds")
+        if not isinstance(form.ended, bool):
+            raise SnapshotError("`ended` of the snapshot is neither true nor false")
+        for name, values in self.windows.items():
+            if len(values) > lengths[name]:
+                raise SnapshotError(f"window `{name}` holds {len(values)} values, more than its {lengths[name]}")
+        return replace(
+            self,
+            cells={name: _value(cell, self.cells[name]) for name, cell in cells.items()},
+            windows={name: tuple(_real(f"window `{name}`", one) for one in self.windows[name]) for name in lengths},
+        )
+
+
+def _value(cell: Cell, value: object) -> Value:
+    if cell.type == "real":
+        return _real(f"`{cell.name}`", value)
+    if cell.type == "bool" and isinstance(value, bool):
+        return value
+    if cell.type == "int" and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**53:
+        return value
+    kind = "true or false" if cell.type == "bool" else "a whole number within ±2^53"
+    raise SnapshotError(f"`{cell.name}` of the snapshot is not {kind}")
+
+
+def _real(what: str, value: object) -> float:
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    except OverflowError:
+        pass
+    raise SnapshotError(f"{what} of the snapshot is not a finite number")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from hedgerow.engine.check import MAX_DEPTH, MAX_SIZE
+from hedgerow.engine.laws import MAX_DEPTH, MAX_SIZE
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.ir import Cell
 from hedgerow.engine.load import loads
@@ -25,7 +25,7 @@ units: [USD, IDX]
 capital: {USD: 1000}
 events:
   tick: {price: {unit: USD/IDX}, x: {}, y: {}, usd: {unit: USD}, idx: {unit: IDX}, area: {unit: USD^2}, sure: {type: bool},
-         n: {type: int, range: [-3, 5]}, m: {type: int, range: [0, 4]}, big: {type: int, range: [0, 1e8]}}
+         n: {type: int, range: [-3, 5]}, m: {type: int, range: [0, 4]}, big: {type: int, range: [0, 100000000]}}
   other: {z: {}}
 params:
   rate: {default: 0.5, range: [0, 1]}
@@ -70,9 +70,7 @@ def observed(lines: list[str]) -> tuple[list[Cell], dict[int, list[tuple[str, in
         wrong: dict[int, list[tuple[str, int, int]]] = {}
         for d in error.diagnostics:
             start = len("    o0000: ") + 1
-            wrong.setdefault(d.span.line - first, []).append(
-                (d.code, d.span.column - start, d.span.end_column - start)
-            )
+            wrong.setdefault(d.span.line - first, []).append((d.code, d.span.column - start, d.span.end_column - start))
         return [], wrong
     cells = {cell.name: cell for cell in program.cells}
     return [cells[name] for name in names], {}
@@ -480,7 +478,9 @@ def test_a_let_sees_the_event_of_its_user_and_is_wrong_only_where_it_is_used_wit
 
 
 def test_mistakes_of_every_stage_come_out_together_in_the_order_of_the_file() -> None:
-    text = HEAD.replace("rate: {default: 0.5", "rate: {default: 5") + MACHINE.replace("to: outer", "to: otter, if: nope")
+    text = HEAD.replace("rate: {default: 0.5", "rate: {default: 5") + MACHINE.replace(
+        "to: outer", "to: otter, if: nope"
+    )
     text += "let:\n  a: 1 +\n  b: 1 + level\n  c: missing\nobserve: {tock: {q: 1}}\ninvariants: {i: level}\nextra: 1\n"
     found = findings(text)
     assert [code for code, *_ in found] == [

@@ -254,3 +254,15 @@ def test_the_call_of_a_transition_that_fires_twice_in_an_event_returns_the_same_
     assert both.value("kept") == 2
     both.send("tick", 2, x=1.0)
     assert CALLS == [1, 1]  # once in each backend
+
+
+# ---------------------------------------------------------------------------------------------------- finiteness
+
+
+def test_a_window_is_fed_no_number_that_is_not_finite() -> None:
+    text = TEXT.replace("of: tick.x,", "of: tick.x * tick.x,").replace("{ON}", "{}").replace("UNTIL", "partial")
+    both = twins(text.replace("observe: {tick: {OBSERVE}}\n", ""))
+    both.send("tick", 0, x=3.0)
+    step = both.send("tick", 1, x=1e200)
+    assert step.raised == ("error.execution",)
+    assert both.snapshot.windows["last"] == (9,)

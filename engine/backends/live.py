@@ -29,7 +29,7 @@ from ..evaluate import Failure
 from ..intake import Refusal, in_order
 from ..ir import Value
 from ..semantics import Reference, Results, call
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, SnapshotError
 from ..step import Step, orders_of
 from .python import BEFORE_START, Source
 
@@ -139,8 +139,10 @@ class Machine:
         """
         if isinstance(snapshot, str):
             snapshot = Snapshot.from_json(snapshot)
-        snapshot.must_fit(self._reference.digest, self._reference.given, self._source.cells, self._source.leaves)
-        self._load(snapshot)
+        elif not isinstance(snapshot, Snapshot):
+            raise SnapshotError("a snapshot or its JSON text is expected")
+        reference = self._reference
+        self._load(snapshot.fitted(reference.program, reference.digest, reference.given))
 
     def _load(self, snapshot: Snapshot) -> None:
         source = self._source

@@ -445,7 +445,11 @@ class _Generator:
                     raise _Defer
                 case Push():
                     window = self.windows[instruction.window]
-                    code.add(f"self.{window}.stage({self._expression(code, values, instruction.value)})")
+                    value = self._named(code, values, instruction.value)
+                    if value not in self.finite:
+                        with code.block(f"if not {_within(repr(-LARGEST), value, repr(LARGEST))}:"):
+                            code.add(self.defer)
+                    code.add(f"self.{window}.stage({value})")
                     self.pushed.append(window)
                 case Call():
                     self._call(code, values, instruction)
