@@ -539,15 +539,7 @@ class _Lowering:
         for name in spec.events:
             span = self.document.key(("events", name)).span
             observe = self.observed.block(name, self._late_marks(name, fill))
-            events.append(
-                Event(
-                    name,
-                    self.fields[name],
-                    self._marks(name, fill),
-                    self.observed.block(name, self._late_marks(name, fill)),
-                    span,
-                )
-            )
+            events.append(Event(name, self.fields[name], self._marks(name, fill), observe, span))
         outer = [node.name for node in self.chart.nodes.values() if node.parent is None]
         leaves = tuple(leaf for name in outer for leaf in self.symbols.states[name])
         initial = (self.chart.initial, *self.chart.descend(self.chart.initial))[-1]

@@ -42,7 +42,7 @@ from .registry import Registry, checked_results
 from .snapshot import Snapshot
 from .step import Order, Step, orders_of
 
-__all__ = ["MICROSTEPS", "Reference", "Results"]
+__all__ = ["FAIL_SAFE", "MICROSTEPS", "Reference", "Results", "Run", "Work"]
 
 MICROSTEPS = 1000
 """A macrostep of more microsteps than this does not settle: `error.divergence`."""
@@ -101,14 +101,14 @@ class Reference:
         if snapshot.ended:
             reason = "the machine has ended"
             return snapshot, Step((), snapshot.configuration, snapshot.configuration, rejected=reason)
-        run = _Run(self, snapshot, {} if results is None else results)
+        run = Run(self, snapshot, {} if results is None else results)
         return run.refuse_or_process(event, time_ns, values)
 
     def refuse(self, snapshot: Snapshot, reason: str) -> tuple[Snapshot, Step]:
         """Return what a refused input makes of a snapshot: the machine sees `input.rejected`, clock and marks stand."""
         if snapshot.ended:
             return snapshot, Step((), snapshot.configuration, snapshot.configuration, rejected=reason)
-        return _Run(self, snapshot, {}).refuse(reason)
+        return Run(self, snapshot, {}).refuse(reason)
 
     def _typed(self, cell: Cell, value: Any) -> Any:
         return self.arithmetic.real(value) if cell.type == "real" else value
@@ -122,7 +122,7 @@ class _Proposal:
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """The state that one transition may change, so that it can be dropped whole."""
 
     cells: dict[str, Any]
@@ -134,14 +134,14 @@ class _Work:
     queue: list[tuple[str, dict[str, Value]]] = field(default_factory=list)
 
     @staticmethod
-    def of(snapshot: Snapshot) -> _Work:
-        return _Work(dict(snapshot.cells), dict(snapshot.windows), snapshot.configuration)
+    def of(snapshot: Snapshot) -> Work:
+        return Work(dict(snapshot.cells), dict(snapshot.windows), snapshot.configuration)
 
-    def copy(self) -> _Work:
-        return _Work(dict(self.cells), dict(self.windows), self.configuration)
+    def copy(self) -> Work:
+        return Work(dict(self.cells), dict(self.windows), self.configuration)
 
 
-class _Run:
+class Run:
     """The processing of one event."""
 
     def __init__(self, reference: Reference, snapshot: Snapshot, results: Results) -> None:
@@ -151,7 +151,7 @@ class _Run:
         self.snapshot = snapshot
         self.results = results
         self.clock = snapshot.time_ns
-        self.state = _Work.of(snapshot)
+        self.state = Work.of(snapshot)
         self.fields: dict[str, Value] = {}
         self.queue: deque[tuple[str, dict[str, Value]]] = deque()
         self.fired: list[str] = []
@@ -190,7 +190,7 @@ class _Run:
         configuration = self.snapshot.configuration
         if not configuration:
             return self.snapshot, Step((), (), (), rejected=reason)
-        self.state, self.clock = _Work.of(self.snapshot), self.snapshot.time_ns
+        self.state, self.clock = Work.of(self.snapshot), self.snapshot.time_ns
         self.cells_before, self.was = dict(self.state.cells), configuration
         self._raise("input.rejected")
         self._macrostep(None)
@@ -352,7 +352,7 @@ class _Run:
         self.fired.append(rule.name)
         return True
 
-    def _transition(self, rule: Rule, work: _Work) -> None:
+    def _transition(self, rule: Rule, work: Work) -> None:
         (leaf,) = work.configuration
         if rule.target is not None:
             chain = (leaf, *self.reference.ancestors[leaf])
@@ -368,15 +368,15 @@ class _Run:
         self._settle_orders(work)
         self._check(work)
 
-    def _enter(self, state: State, work: _Work, rule: str) -> None:
+    def _enter(self, state: State, work: Work, rule: str) -> None:
         self._run_block(state.stamp, work, rule)
         self._run_block(state.entry, work, rule)
 
-    def _reached_final(self, state: State, work: _Work) -> None:
+    def _reached_final(self, state: State, work: Work) -> None:
         if state.kind == "final" and state.parent is not None:
             work.queue.append((f"done.state.{state.parent}", {}))
 
-    def _settle_orders(self, work: _Work) -> None:
+    def _settle_orders(self, work: Work) -> None:
         """Judge the proposals of a microstep together and book them, in the order of the legs."""
         for proposal in sorted(
             work.proposals, key=lambda each: [leg.name for leg in self.program.legs].index(each.leg)
@@ -404,7 +404,7 @@ class _Run:
             )
             self.pending.extend(made)
 
-    def _check(self, work: _Work) -> None:
+    def _check(self, work: Work) -> None:
         """Check range and finiteness of what was written."""
         for name in sorted(work.written):
             cell, value = self.reference.cells[name], work.cells[name]
@@ -415,7 +415,7 @@ class _Run:
             if cell.type != "bool" and cell.high is not None and value > self.reference._typed(cell, cell.high):
                 raise Failure(f"`{name}` becomes {value}, above {float(cell.high):g}")
 
-    def _commit(self, work: _Work) -> None:
+    def _commit(self, work: Work) -> None:
         for name, fields in work.queue:
             self._raise(name, fields)
         self.orders.extend(self.pending)
@@ -479,7 +479,7 @@ class _Run:
 
     # ----------------------------------------------------------------------------------------------------- instructions
 
-    def _environment(self, work: _Work) -> Environment:
+    def _environment(self, work: Work) -> Environment:
         return Environment(
             self.reference.parameters,
             self.arithmetic,
@@ -491,7 +491,7 @@ class _Run:
             work.configuration,
         )
 
-    def _run_block(self, block: Block, work: _Work, rule: str) -> None:
+    def _run_block(self, block: Block, work: Work, rule: str) -> None:
         for instruction in block:
             match instruction:
                 case Let():
@@ -516,10 +516,10 @@ class _Run:
                 case Call():
                     self._call(instruction, work)
 
-    def _value(self, expr: Expr, work: _Work) -> Any:
+    def _value(self, expr: Expr, work: Work) -> Any:
         return evaluate(expr, self._environment(work))
 
-    def _queue_event(self, instruction: Raise, work: _Work) -> None:
+    def _queue_event(self, instruction: Raise, work: Work) -> None:
         values = [self._value(expr, work) for _, expr in instruction.fields]
         try:
             fields = accept_fields(self.reference.events[instruction.event], values, self.arithmetic)
@@ -527,7 +527,7 @@ class _Run:
             raise Failure(f"raising `{instruction.event}`: {refusal}") from None
         work.queue.append((instruction.event, fields))
 
-    def _call(self, instruction: Call, work: _Work) -> None:
+    def _call(self, instruction: Call, work: Work) -> None:
         program = self.program
         lengths = {window.name: window.length for window in program.windows}
         if any(len(work.windows[name]) < lengths[name] for name in instruction.waits):
@@ -542,7 +542,7 @@ class _Run:
             work.cells[cell] = self.reference._typed(self.reference.cells[cell], found[result])
             work.written.add(cell)
 
-    def _argument(self, value: Expr | Source, work: _Work) -> object:
+    def _argument(self, value: Expr | Source, work: Work) -> object:
         if isinstance(value, Expr):
             found = self._value(value, work)
             return float(found) if value.type == "real" else found

@@ -31,7 +31,7 @@ from ..evaluate import Failure
 from ..intake import Refusal, in_order
 from ..ir import Block, Event, Program, Rule, State
 from ..load import Compiled
-from ..semantics import FAIL_SAFE, Reference, _Run, _Work
+from ..semantics import FAIL_SAFE, Reference, Run, Work
 from ..snapshot import Snapshot
 from ..step import Step
 
@@ -218,7 +218,7 @@ def _rules(program: Program, event: str) -> tuple[Rule, ...]:
     return tuple(Rule(FAIL_SAFE, leaf, None, None, target, None, (), (), span) for leaf in leaves)
 
 
-class _TransitionsRun(_Run):
+class _TransitionsRun(Run):
     """The processing of one event: the reference's, with `transitions` in the place of its statechart."""
 
     def __init__(self, adapter: Adapter, snapshot: Snapshot) -> None:
@@ -261,7 +261,7 @@ class _TransitionsRun(_Run):
             self._carry_out(lambda work: self._run_block(self.action, work, self.firing))
             self.work.configuration = (self.adapter.leaf,)
 
-    def _carry_out(self, part: Callable[[_Work], None]) -> None:
+    def _carry_out(self, part: Callable[[Work], None]) -> None:
         # An exception would leave `transitions` between two states: the failure waits until it has arrived.
         if self.failure is None:
             try:
@@ -283,13 +283,13 @@ class _TransitionsRun(_Run):
         self.adapter.trigger(ALWAYS if event is None else event)
         return self.rule
 
-    def _transition(self, rule: Rule, work: _Work) -> None:
+    def _transition(self, rule: Rule, work: Work) -> None:
         if rule.name == FAIL_SAFE:
             self.adapter.trigger(TO_FAIL_SAFE)
         if self.failure is not None:
             self.adapter.stand(str(rule.target) if rule.name == FAIL_SAFE else self.state.configuration[0])
             raise self.failure
-        for part in _Work.__slots__:
+        for part in Work.__slots__:
             setattr(work, part, getattr(self.work, part))
 
     def _diverge(self) -> None:
