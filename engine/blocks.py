@@ -29,7 +29,10 @@ from .model import (
 from .registry import Registry
 from .symbols import Scope, Typed
 
-__all__ = ["Blocks", "ordered_legs"]
+__all__ = ["MAX_STEPS", "Blocks", "ordered_legs"]
+
+MAX_STEPS = 20_000
+"""The steps of a spec once its named actions are written out: actions that run others twice would double for ever."""
 
 
 class Blocks:
@@ -42,6 +45,7 @@ class Blocks:
         self.legs = legs
         self.assigned: set[str] = set()
         self._count = 0
+        self._steps = 0
 
     def block(self, steps: object, loc: Location, scope: Scope) -> Block:
         """Return the block of an action by name, of one step, or of a list."""
@@ -81,6 +85,7 @@ class Blocks:
         temps: dict[str, Typed | None],
         open_: tuple[str, ...],
     ) -> None:
+        self._steps += 1
         match step:
             case str():
                 self._named(step, loc, scope, block, open_)
@@ -127,6 +132,13 @@ class Blocks:
                 f"the action `{name}` runs itself: {' -> '.join((*open_, name))}"[:300],
                 span,
                 "break the cycle",
+            )
+        elif self._steps > MAX_STEPS:
+            findings.error(
+                "HR007",
+                f"the actions have more than {MAX_STEPS:,} steps once named ones are written out",
+                self.checker.document.root.span,
+                "let fewer actions run other actions",
             )
         else:
             # A named action sees the event of its user, and none of the names bound around it.

@@ -85,9 +85,11 @@ class Checker:
             if inner_are_done:
                 self.expand(name, scope)
                 done.add(name)
-            elif name in open_ and name not in done:
+            elif name in done or self._key(name, scope) in self._expanded:
+                continue
+            elif name in open_:
                 return
-            elif name not in done:
+            else:
                 open_.add(name)
                 tree = self.parse(self.symbols.lets[name])
                 stack.append((name, True))
@@ -102,7 +104,7 @@ class Checker:
 
         A let is a macro: it sees what its user sees, but for names bound inside an action. It is expanded once a scope.
         """
-        key = (name, user.machine, user.event, user.observing, user.history, user.later, id(self.memory))
+        key = self._key(name, user)
         if key not in self._expanded:
             scope = replace(user, temps={}, line="")
             read, self.fields_read = self.fields_read, set()
@@ -114,6 +116,10 @@ class Checker:
                 found, self.fields_read = self.fields_read, read
             self._expanded[key] = (typed, found, self.memory)
         return self._expanded[key][:2]
+
+    def _key(self, name: str, user: Scope) -> tuple[object, ...]:
+        """Return what decides the value of a let."""
+        return (name, user.machine, user.event, user.observing, user.history, user.later, id(self.memory))
 
     def boolean(self, loc: Location, scope: Scope) -> Expr | None:
         """Return a condition."""

@@ -220,6 +220,8 @@ def _check(document: Document, permit: Iterable[str], registry: Registry | None)
     if findings.failed or build is None:
         raise SpecError(findings, {document.file: document.text})
     programs = {"same": build("same"), "next": build("next")}
+    # INVARIANT: all that can be told has been told before the first program is built.
+    assert not findings.failed
     for program in programs.values():
         verify(program)
     return Spec(document, programs, tuple(findings), registry)

@@ -79,6 +79,7 @@ class _Lowering:
         self.marks: dict[str, list[tuple[str, Expr, Span]]] = {}
         """(instrument, price, place) by event; those that read observed cells are in `late`."""
         self.late: dict[str, list[tuple[str, Expr, Span]]] = {}
+        self.funding: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.measures: dict[str, dict[str, Expr]] = {}
 
     # ------------------------------------------------------------------------------------------------------ the stages
@@ -100,6 +101,7 @@ class _Lowering:
         self._terms()
         self.observed.declare_windows()
         self._price_marks()
+        self._fundings()
         for event in spec.events:
             self.observed.lower(event)
         self._initial_cells()
@@ -120,6 +122,9 @@ class _Lowering:
 
     def _terms(self) -> None:
         spec = self.spec
+        self.capital = self.zero
+        for unit in spec.capital or ():
+            self.capital = self._over_parameters(("capital", unit), self.symbols.money or ONE, "the capital")
         self.instruments: dict[str, ledger.InstrumentTerms] = {}
         for name, shape in spec.instruments.items():
             quantity, price = self.symbols.instruments[name]
@@ -204,15 +209,24 @@ class _Lowering:
             suggestion(event, self.spec.events, "declare it under `events:`"),
         )
 
+    def _fundings(self) -> None:
+        """Check what longs pay on which event; an instrument without legs pays nothing, and is checked all the same."""
+        for name, shape in self.spec.instruments.items():
+            for event in shape.funding:
+                loc: Location = ("instruments", name, "funding", event)
+                if event not in self.spec.events:
+                    self._unknown_event(event, loc)
+                    continue
+                scope = Scope("a funding rate", event=event)
+                typed = self.checker.value(loc, scope, "real", ONE, f"the funding of `{name}`")
+                if typed is not None:
+                    self.funding.setdefault(event, []).append((name, typed.expr, self.checker.span(loc)))
+
     def _marks(self, event: str, fill: Fill) -> Block:
         block: list[Instruction] = []
         legs = tuple(self.legs.values())
-        for name, shape in self.spec.instruments.items():
-            if event in shape.funding:
-                loc: Location = ("instruments", name, "funding", event)
-                typed = self.checker.value(loc, Scope("funding", event=event), "real", ONE, f"the funding of `{name}`")
-                if typed is not None:
-                    block += ledger.funding(self.pool, self.instruments[name], typed.expr, self.checker.span(loc), legs)
+        for name, rate, span in self.funding.get(event, ()):
+            block += ledger.funding(self.pool, self.instruments[name], rate, span, legs)
         for name, price, span in self.marks.get(event, ()):
             block += ledger.mark(self.pool, self.instruments[name], price, span, fill, legs)
         return tuple(block)
@@ -442,7 +456,7 @@ class _Lowering:
         spec = self.spec
         self.start_event: str | None = None
         wanted = self.start_fields
-        if spec.instruments and not self.findings.failed:
+        if spec.instruments:
             sets = [
                 {
                     event
@@ -453,6 +467,8 @@ class _Lowering:
                 for name in spec.instruments
             ]
             common = [event for event in spec.events if all(event in events for events in sets)]
+            if not common and self.findings.failed:
+                return  # a price with a mistake, already told, may be what is missing
             if not common:
                 self.findings.error(
                     "HR404",
@@ -525,9 +541,7 @@ class _Lowering:
         endow: Block = ()
         if legs and spec.capital is not None:
             (unit,) = spec.capital
-            loc: Location = ("capital", unit)
-            capital = self._over_parameters(loc, self.symbols.money or ONE, "the capital")
-            endow = ledger.endowment(pool, legs, capital, self.checker.span(loc))
+            endow = ledger.endowment(pool, legs, self.capital, self.checker.span(("capital", unit)))
         memory = self.checker.memory
         # A machine has been in its first state since it started: its observations may ask since when.
         begin = (

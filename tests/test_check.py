@@ -369,7 +369,7 @@ def test_a_whole_number_may_reach_two_to_the_53_and_not_leave_it() -> None:
 
 ONE_MISTAKE = {
     "a price against a share": ("HR302", "let: {a: '‹abs(index.price - 5 USD / 1 IDX) >= rate›'}"),
-    "a sum deep inside": ("HR302", "let: {a: 'min(1, (2 + ‹rate + long.quantity›) * 3)'}"),
+    "a sum deep inside": ("HR302", "let: {a: 'min(1, ‹(2 + rate + long.quantity)› * 3)'}"),
     "the log of a name": ("HR212", "let: {a: '‹log›(rate)'}"),
     "too few arguments": ("HR213", "let: {a: 'rate + ‹min(rate)›'}"),
     "too many arguments": ("HR213", "let: {a: '‹abs(rate, 2)›'}"),
@@ -386,7 +386,7 @@ ONE_MISTAKE = {
     "a state that is a number": ("HR205", "let: {a: In(‹3›)}"),
     "an unknown transition": ("HR209", "let: {a: since(‹gone›) > 1s}"),
     "an unknown event": ("HR206", "let: {a: elapsed(‹tock›) > 1s}"),
-    "a let that needs itself": ("HR203", "let: {a: ‹b + 1›, b: a * 2}"),
+    "a let that needs itself": ("HR203", "let: {a: b + 1, b: ‹a * 2›}"),
     "a let that is itself": ("HR203", "let: {a: ‹a›}"),
     "a division by nothing": ("HR304", "let: {a: '‹rate / 0›'}"),
     "before outside a claim": ("HR210", "let: {b: rate}\nobserve: {tick: {a: ‹before.level›}}"),
