@@ -137,7 +137,7 @@ class Blocks:
             findings.error(
                 "HR007",
                 f"the actions have more than {MAX_STEPS:,} steps once named ones are written out",
-                self.checker.document.root.span,
+                self.checker.document.key(("actions",)).span,
                 "let fewer actions run other actions",
             )
         else:

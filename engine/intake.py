@@ -32,13 +32,14 @@ def in_order(program: Program, event: str, fields: Mapping[str, object]) -> tupl
     declared = next((each for each in program.events if each.name == event), None)
     if declared is None:
         known = [each.name for each in program.events]
-        help = suggestion(event, known, "the events are " + (", ".join(f"`{name}`" for name in known) or "none"))
-        raise Refusal(f"unknown event `{event}`: {help}")
+        shown = f"`{event[:64]}`" if isinstance(event, str) else _told(event)
+        help = suggestion(shown.strip("`"), known, "the events are " + (", ".join(f"`{name}`" for name in known) or "none"))
+        raise Refusal(f"unknown event {shown}: {help}")
     names = [field.name for field in declared.fields]
     for name in fields:
         if name not in names:
             raise Refusal(
-                f"`{event}` has no field `{name}`: {suggestion(name, names, 'it has ' + (', '.join(names) or 'none'))}"
+                f"`{event}` has no field `{name[:64]}`: {suggestion(name, names, 'it has ' + (', '.join(names) or 'none'))}"
             )
     for name in names:
         if name not in fields:
@@ -53,10 +54,10 @@ def accept_time(time_ns: object, clock: int | None) -> int:
         Refusal: it is no such number, or lies before the clock.
     """
     if isinstance(time_ns, bool) or not isinstance(time_ns, numbers.Integral):
-        raise Refusal(f"the time {time_ns!r:.40} is not a whole number of nanoseconds")
+        raise Refusal(f"the time {_told(time_ns)} is not a whole number of nanoseconds")
     time = int(time_ns)
     if not -_INT64 <= time < _INT64:
-        raise Refusal(f"the time {time} does not fit in 64 bits")
+        raise Refusal(f"the time {_told(time)} does not fit in 64 bits")
     if clock is not None and time < clock:
         raise Refusal(f"the time {time} is before the last event at {clock}")
     return time
@@ -75,7 +76,7 @@ def accept_fields(event: Event, values: Sequence[object], arithmetic: Arithmetic
 
 
 def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Any:
-    shown = f"`{field.name}` = {value!r:.40}"
+    shown = f"`{field.name}` = {_told(value)}"
     if field.type == "bool":
         if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
             return bool(value)
@@ -107,3 +108,11 @@ def _bound(bound: Fraction, field: Field, arithmetic: Arithmetic) -> Any:
 
 def _shown(bound: Fraction) -> str:
     return f"{float(bound):g}"
+
+
+def _told(value: object) -> str:
+    """Return a value as a message shows it, whatever it is: Python writes out no int of over 4,300 digits."""
+    try:
+        return repr(value)[:40]
+    except Exception:  # noqa: BLE001 - the value comes from outside, and so does what its `repr` does
+        return "a value that cannot be shown"

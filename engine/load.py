@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -79,12 +80,18 @@ class Spec:
         """Return the IR."""
         return self._programs[fill]
 
-    def compile(self, *, fill: Fill = "same", **parameters: str | float | int | bool) -> Compiled:
+    def compile(self, /, *, fill: Fill = "same", **parameters: str | float | int | bool) -> Compiled:
         """Return the spec with its parameters bound; text is read as a constant with units, e.g. ``tau_max="30d"``.
 
         Raises:
-            ParameterError: an unknown parameter, or a value that does not fit its declaration.
+            ParameterError: an unknown parameter, a value that does not fit its declaration, or another fill.
         """
+        return self.bind(parameters, fill=fill)
+
+    def bind(self, parameters: Mapping[str, str | float | int | bool], *, fill: Fill = "same") -> Compiled:
+        """Return what `compile` does; here a parameter may have any name, `fill` too."""
+        if fill not in self._programs:
+            raise ParameterError("`fill` is `same` or `next`")
         program = self._programs[fill]
         known = {parameter.name: parameter for parameter in program.parameters}
         for name in parameters:
@@ -92,7 +99,7 @@ class Spec:
                 from .diagnostics import suggestion
 
                 help = suggestion(name, known, "the params are " + (", ".join(f"`{each}`" for each in known) or "none"))
-                raise ParameterError(f"unknown param `{name}`: {help}")
+                raise ParameterError(f"unknown param `{name[:64]}`: {help}")
         values: dict[str, Value] = {}
         for name, parameter in known.items():
             exact = _parameter_value(parameter, parameters[name]) if name in parameters else parameter.default
@@ -161,6 +168,8 @@ def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> F
         return given
     if isinstance(given, bool) and parameter.type != "bool":
         raise ParameterError(f"`{name}` is a number, not true or false")
+    if isinstance(given, float) and not math.isfinite(given):
+        raise ParameterError(f"`{name}` = {given} is not a finite number")
     text = given if isinstance(given, str) else repr(float(given)) if isinstance(given, float) else str(given)
     bases = tuple(base for base in _bases(parameter.unit) if base != "s")
     findings = Findings()

@@ -123,8 +123,8 @@ class _Lowering:
     def _terms(self) -> None:
         spec = self.spec
         self.capital = self.zero
-        for unit in spec.capital or ():
-            self.capital = self._over_parameters(("capital", unit), self.symbols.money or ONE, "the capital")
+        for base in spec.capital or ():
+            self.capital = self._over_parameters(("capital", base), self.symbols.money or ONE, "the capital")
         self.instruments: dict[str, ledger.InstrumentTerms] = {}
         for name, shape in spec.instruments.items():
             quantity, price = self.symbols.instruments[name]

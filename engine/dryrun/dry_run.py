@@ -107,7 +107,7 @@ def dry_run(
     )
     chosen: Fill = fill or ("next" if data.kind == "bars" else "same")
     try:
-        compiled = spec.compile(fill=chosen, **dict(parameters or {}))
+        compiled = spec.bind(parameters or {}, fill=chosen)
     except ParameterError as error:
         known = ", ".join(f"`{name.name}`" for name in spec.program().parameters) or "none"
         raise RunError("HR807", str(error), "--set", f"the params are {known}") from None
