@@ -44,24 +44,28 @@ def _show(a: Path, b: Path, inputs: list[Difference], results: list[Difference])
     from rich.table import Table
     from rich.text import Text
 
+    from ..engine.diagnostics import printable
+
     console = Console(highlight=False)
+    # As text: what stands in brackets in a file's name is no markup.
+    heads = [Text(printable(head)) for head in ("", str(a), str(b))]
     if inputs:
         table = Table(box=SIMPLE_HEAD, pad_edge=False, title="what went in differently", title_justify="left")
-        for head in ("", str(a), str(b)):
+        for head in heads:
             table.add_column(head, overflow="fold")
         for one in inputs:
-            table.add_row(one.name, Text(_value(one.a)), Text(_value(one.b)))
+            table.add_row(Text(printable(one.name)), Text(_value(one.a)), Text(_value(one.b)))
         console.print(table)
     else:
         console.print("the same spec, data, params and versions went in")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="what came out", title_justify="left")
     table.add_column("", overflow="fold")
-    for head in (str(a), str(b), "change"):
+    for head in (*heads[1:], Text("change")):
         table.add_column(head, justify="right", overflow="fold")
     for one in results:
         change = "=" if one.same else "" if one.change is None else _signed(one.change)
         style = "dim" if one.same else ""
-        table.add_row(one.name, Text(_value(one.a)), Text(_value(one.b)), Text(change), style=style)
+        table.add_row(Text(printable(one.name)), Text(_value(one.a)), Text(_value(one.b)), Text(change), style=style)
     console.print(table)
 
 
@@ -82,5 +86,7 @@ def _value(value: Any) -> str:
         return number(value)
     if isinstance(value, list):
         return " to ".join(map(_value, value)) if value else "none"
-    text = str(value)
+    from ..engine.diagnostics import printable
+
+    text = printable(str(value))
     return text[:12] if len(text) == 64 else text

@@ -13,6 +13,7 @@ def _known(context: click.Context, option: click.Parameter, given: tuple[str, ..
     import difflib
 
     from ..engine.codes import CODES
+    from ..engine.diagnostics import WAIVABLE
 
     codes = tuple(code.upper() for code in given)
     for code in codes:
@@ -20,6 +21,9 @@ def _known(context: click.Context, option: click.Parameter, given: tuple[str, ..
             near = difflib.get_close_matches(code, sorted(CODES), n=3, cutoff=0.5)
             help = f"; near ones: {', '.join(f'{one} ({CODES[one]})' for one in near)}" if near else ""
             raise click.BadParameter(f"no finding has the code `{code[:40]}`{help}", context, option)
+        if code not in WAIVABLE:
+            known = ", ".join(f"{one} ({CODES[one]})" for one in sorted(WAIVABLE))
+            raise click.BadParameter(f"{code} ({CODES[code]}) cannot be waived; only {known}", context, option)
     return codes
 
 

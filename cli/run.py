@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .permit import permit as permit_option
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -51,7 +53,7 @@ HOLDS, DOES_NOT_HOLD, BAD_INPUT = 0, 1, 2
     help="Price of a fill: the mark that triggered it, or the next. Default: next for bars, same for ticks.",
 )
 @click.option("--skip-bad", is_flag=True, help="Pass over bad rows; the first one stops the run otherwise.")
-@click.option("--permit", multiple=True, metavar="CODE", help="Waive a finding about the spec; repeatable.")
+@permit_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: NAME-run]")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
@@ -191,12 +193,14 @@ def _table(summary: dict[str, Any]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from ..engine.diagnostics import printable
+
     table = Table(box=SIMPLE_HEAD, show_header=False, pad_edge=False)
-    table.add_column("what", style="cyan", no_wrap=True)
+    table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
     for lines in (_inputs(summary), _account(summary), _risk(summary), _behaviour(summary)):
         for name, value in lines:
-            table.add_row(name, Text(value))
+            table.add_row(Text(name, style="cyan"), Text(printable(value)))
         if lines:
             table.add_section()
     return table

@@ -181,6 +181,7 @@ def _refusal(path: str, message: str, help: str) -> _Checked:
 
 
 def _show(checked: Sequence[_Checked], passed_over: int) -> None:
+    from ..engine.diagnostics import printable
     from .findings import show
 
     for one in checked:
@@ -194,7 +195,7 @@ def _show(checked: Sequence[_Checked], passed_over: int) -> None:
             if (count := _count(one.diagnostics, severity))
         )
         mark = click.style("ok", fg="green") if one.ok else click.style("not ok", fg="red")
-        click.echo(f"{one.file}: {mark}{f', {told}' if told else ''}")
+        click.echo(f"{printable(one.file)}: {mark}{f', {told}' if told else ''}")
         if one.spec:
             for line in _backends(one.spec):
                 click.echo(f"  {line}")

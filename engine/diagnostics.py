@@ -11,7 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["WAIVABLE", "Diagnostic", "Findings", "Severity", "Span", "SpecError", "render", "render_all", "suggestion"]
+__all__ = [
+    "WAIVABLE",
+    "Diagnostic",
+    "Findings",
+    "Severity",
+    "Span",
+    "SpecError",
+    "printable",
+    "render",
+    "render_all",
+    "suggestion",
+]
 
 WAIVABLE = frozenset(("HR302", "HR401"))
 """Codes that a person may waive: what is left still has one meaning."""
@@ -120,24 +131,25 @@ def render_all(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str]) ->
 def render(diagnostic: Diagnostic, lines: Sequence[str]) -> str:
     """Return the finding as text: the place, the line underlined, and the help line; `lines` are those of its file."""
     span = diagnostic.span
-    parts = [f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"]
+    parts = [printable(f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}")]
     if 1 <= span.line <= len(lines) and lines[span.line - 1].strip():
         line = lines[span.line - 1].rstrip("\r")
         start = min(span.column, len(line) + 1)
         end = span.end_column if span.end_line == span.line else len(line) + 1
         # A window around the place: one endless line must not flood the terminal.
         left = max(0, start - 1 - 80)
-        shown = _printable(line[left : left + 160])
+        shown = printable(line[left : left + 160])
         gutter = f"{span.line:>5} | "
         parts.append(gutter + ("…" if left else "") + shown)
         width = max(1, min(end, left + 161, len(line) + 1) - start)
         offset = start - 1 - left + (1 if left else 0)
         parts.append(" " * (len(gutter) - 2) + "| " + " " * offset + "^" * width)
-    parts.append(f"   help: {diagnostic.help}")
+    parts.append(f"   help: {printable(diagnostic.help)}")
     return "\n".join(parts)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text of one line as a terminal may show it: without what would move its cursor or colour it."""
     return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in text)
 
 

@@ -170,7 +170,10 @@ def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> F
         raise ParameterError(f"`{name}` is a number, not true or false")
     if isinstance(given, float) and not math.isfinite(given):
         raise ParameterError(f"`{name}` = {given} is not a finite number")
-    text = given if isinstance(given, str) else repr(float(given)) if isinstance(given, float) else str(given)
+    try:
+        text = given if isinstance(given, str) else repr(float(given)) if isinstance(given, float) else str(given)
+    except ValueError:  # Python writes out no int of over 4,300 digits
+        raise ParameterError(f"`{name}` is a number of too many digits") from None
     bases = tuple(base for base in _bases(parameter.unit) if base != "s")
     findings = Findings()
     try:
@@ -181,14 +184,14 @@ def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> F
         raise ParameterError(f"`{name}`: {error.diagnostics[0].message}") from None
     if value is None or findings.errors:
         first = findings.errors[0]
-        raise ParameterError(
-            f"{first.message}: {first.help}" if name in first.message else f"`{name}`: {first.message}: {first.help}"
-        )
+        help = "give a number, with its unit as in `30d`, or true or false" if first.code == "HR201" else first.help
+        subject = "" if f"`{name}`" in first.message and first.code != "HR201" else f"`{name}`: "
+        raise ParameterError(f"{subject}{first.message}: {help}")
     if (parameter.low is not None and value < parameter.low) or (parameter.high is not None and value > parameter.high):
         low = "-" if parameter.low is None else f"{float(parameter.low):g}"
         high = "-" if parameter.high is None else f"{float(parameter.high):g}"
         unit = "" if parameter.unit == "1" else f" {parameter.unit}"
-        raise ParameterError(f"`{name}` = {text} is outside its range [{low}, {high}]{unit}")
+        raise ParameterError(f"`{name}` = {text[:40]} is outside its range [{low}, {high}]{unit}")
     return Fraction(value) if parameter.type == "real" else value
 
 

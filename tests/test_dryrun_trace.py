@@ -111,18 +111,6 @@ def test_a_broken_invariant_is_kept_with_its_first_event_and_counted(tmp_path: P
     assert (broken.row, broken.rules, broken.events) == (3, ("down",), 3)
 
 
-def test_values_besides_the_observation_are_kept_when_asked_for(tmp_path: Path) -> None:
-    class Telling(BandMachine):
-        def value(self, cell: str) -> float:
-            return {"anchor": self.anchor}[cell]
-
-    path = tmp_path / "ticks.csv"
-    path.write_text("time,price\n1600000000,100\n1600000001,102\n1600000002,102.1\n")
-    source = open_data(str(path), ["price"])
-    trace = record(Telling(), (*COLUMNS, "anchor"), "tick", source, cells=("anchor",))
-    assert trace.column("anchor").tolist() == [100, 102, 102]
-
-
 def test_whole_numbers_and_truths_reach_the_machine_in_their_own_types(tmp_path: Path) -> None:
     seen: list[tuple[object, ...]] = []
 

@@ -157,10 +157,10 @@ DAMAGE: list[tuple[str, Any]] = [
         for junk in (None, "text", 3.5, [[1]], {"x": 1})
     ),
     *(("time_ns", junk) for junk in (None, "5", 1.5, True, 2**63, -(2**63) - 1, [1])),
-    *(("configuration", junk) for junk in ([], ["a", "b"], ["c"], "a", [1])),
-    *(("windows", {"recent": junk}) for junk in ([1.0] * 4, ["1"], [1], [True], 5, "ab", [float("nan")], [float("inf")])),
-    *(("cells", {"last": junk}) for junk in ("1", 1, True, None, float("nan"), float("-inf"), [1.0])),
-    *(("cells", {"count": junk}) for junk in (1.0, True, "1")),
+    *(("configuration", junk) for junk in ([], ["a", "b"], ["c"], [1])),
+    *(("windows", {"recent": junk}) for junk in ([1.0] * 4, ["1"], [True], 5, "ab", [float("nan")], [float("inf")])),
+    *(("cells", {"last": junk}) for junk in ("1", True, None, 10**400, float("nan"), float("-inf"), [1.0])),
+    *(("cells", {"count": junk}) for junk in (1.0, True, "1", 2**63)),
     *(("cells", {"odd": junk}) for junk in (1, 0.0, "true")),
     ("cells", {"more": 1.0}),
     ("windows", {"more": []}),
@@ -184,3 +184,13 @@ def test_a_snapshot_with_a_part_missing_is_refused(key: str) -> None:
     del body[key]
     with pytest.raises(SnapshotError):
         started().restore(json.dumps(body))
+
+
+def test_a_whole_number_where_a_real_belongs_is_taken_as_one() -> None:
+    body = json.loads(started().snapshot().to_json())
+    body["cells"]["last"], body["windows"]["recent"] = 4, [1, 2]
+    machine = started()
+    machine.restore(json.dumps(body))
+    found = machine.snapshot()
+    assert [type(found.cells["last"]), *map(type, found.windows["recent"])] == [float] * 3
+    assert (found.cells["last"], found.windows["recent"]) == (4, (1, 2))

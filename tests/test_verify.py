@@ -250,24 +250,24 @@ def test_a_broken_rule_is_told_where_it_is_broken(name: str, program: Program) -
     assert told in raised.value.broken
 
 
-B, R, I = TRUE, ZERO, ONE
+B, R, N = TRUE, ZERO, ONE
 MISTYPED = [
-    *((name, (R, I), "real") for name in ("add", "sub", "mul", "min", "max", "div")),
-    *((name, (I, I), "real") for name in ("add", "sub", "mul", "min", "max", "div")),
+    *((name, (R, N), "real") for name in ("add", "sub", "mul", "min", "max", "div")),
+    *((name, (N, N), "real") for name in ("add", "sub", "mul", "min", "max", "div")),
     *((name, (B, B), "bool") for name in ("add", "sub", "mul", "min", "max", "lt", "le", "gt", "ge")),
-    *((name, (R, I), "bool") for name in ("lt", "le", "gt", "ge", "eq", "ne")),
+    *((name, (R, N), "bool") for name in ("lt", "le", "gt", "ge", "eq", "ne")),
     *((name, (R, R), "real") for name in ("lt", "le", "gt", "ge", "eq", "ne")),
     *((name, (R, B), "bool") for name in ("and", "or")),
     *((name, (B, B), "real") for name in ("and", "or")),
     ("neg", (B,), "bool"),
-    ("abs", (I,), "real"),
+    ("abs", (N,), "real"),
     ("not", (R,), "bool"),
-    ("sqrt", (I,), "real"),
+    ("sqrt", (N,), "real"),
     ("floor", (R,), "int"),
     ("real", (R,), "real"),
     ("seconds", (R, R), "real"),
     ("select", (R, R, R), "real"),
-    ("select", (B, R, I), "real"),
+    ("select", (B, R, N), "real"),
     ("given", (B, R), "real"),
     ("add", (R,), "real"),
     ("pow", (R, R), "real"),

@@ -117,7 +117,6 @@ def dry_run(
         subject.columns,
         fed.name,
         data,
-        cells=tuple(subject.cells),
         field_types=[field.type for field in fed.fields],
         skip_bad=skip_bad,
         progress=progress,

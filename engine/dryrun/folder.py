@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,6 +29,7 @@ from .trace import Trace
 __all__ = ["FILES", "check_folder", "read_summary", "trades_csv", "write_folder"]
 
 FILES = ("trades.csv", "trace.parquet", "report.html", "summary.json")
+MAX_SUMMARY_BYTES = 20_000_000
 TRADE_COLUMNS = (
     "row",
     "time",
@@ -55,7 +57,11 @@ def check_folder(folder: Path, *, force: bool = False) -> None:
     Raises:
         RunError: a file, or a folder with files but no run's summary.
     """
-    if not folder.exists():
+    try:
+        there = folder.exists()
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if not there:
         parent = folder.absolute().parent
         if not parent.is_dir():
             raise RunError("HR808", "there is no folder to make it in", str(folder), f"make `{parent.name}` first")
@@ -103,17 +109,20 @@ def read_summary(path: Path) -> dict[str, Any]:
     Raises:
         RunError: there is none, or it is no summary of this format.
     """
-    file = path / "summary.json" if path.is_dir() else path
     try:
-        text = file.read_text(encoding="utf-8")
+        file = path / "summary.json" if path.is_dir() else path
+        # A pipe or a device would be waited for, or read for ever.
+        text = file.read_bytes().decode() if file.is_file() and file.stat().st_size <= MAX_SUMMARY_BYTES else None
     except (OSError, UnicodeDecodeError):
+        text = None
+    if text is None:
         help = "name the folder of a run, or its summary.json"
-        raise RunError("HR801", "there is no run here", str(path), help) from None
+        raise RunError("HR801", "there is no run here", str(path), help)
     try:
-        summary = json.loads(text)
+        summary = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         summary = None
-    if not isinstance(summary, dict) or summary.get("format") != FORMAT:
+    if not isinstance(summary, dict) or summary.get("format") != FORMAT or not _is_whole(summary):
         raise RunError("HR802", f"this is no summary in the format `{FORMAT}`", str(path), "run the spec again")
     return summary
 
@@ -175,6 +184,25 @@ def _fired(trace: Trace) -> Any:
         codes[line] = index[name]
         there[line] = True
     return names_of(codes, tuple(index), there)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _is_whole(summary: dict[str, Any]) -> bool:
+    """Return whether a summary has the parts that a comparison reads."""
+    groups = [summary.get(name) for name in ("fingerprint", "triggers", "states", "invariants")]
+    if not isinstance(summary.get("name"), str) or not all(isinstance(group, dict) for group in groups):
+        return False
+    return all("share" in one for one in summary["states"].values() if isinstance(one, dict)) and all(
+        isinstance(one, dict) for one in summary["invariants"].values()
+    )
 
 
 def _is_run(path: Path) -> bool:

@@ -4,6 +4,8 @@ line.
 
 from __future__ import annotations
 
+from ..diagnostics import printable
+
 __all__ = ["CODES", "RunError", "missing_extra"]
 
 CODES = {
@@ -37,7 +39,8 @@ class RunError(Exception):
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: error[{self.code}]: {self.message}\n   help: {self.help}"
+        text = f"{place}: error[{self.code}]: {self.message}"
+        return f"{printable(text)}\n   help: {printable(self.help)}"
 
     def to_json(self) -> dict[str, object]:
         return {

@@ -69,10 +69,18 @@ def open_reader(source: str) -> Reader:
         RunError: no such name or file, a directory, an empty or unreadable file, or a missing extra.
     """
     path = Path(source)
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from None
     if source in BUILT_IN and not path.exists():
         return BuiltIn(source)
     if path.is_dir():
         raise RunError("HR801", "this is a directory, not a file of data", source, "name one CSV or Parquet file in it")
+    if path.exists() and not path.is_file():
+        raise RunError("HR801", "this is a pipe or a device, not a file of data", source, "name a CSV or Parquet file")
     if not path.is_file():
         names = ", ".join(f"`{name}`" for name in BUILT_IN)
         raise RunError("HR801", "there is no such file", source, f"give a CSV or Parquet file, or one of {names}")
@@ -84,8 +92,12 @@ def open_reader(source: str) -> Reader:
             return ParquetFile(source)
         return CsvFile(source)
     except OSError as error:
-        reason = error.strerror or "it cannot be opened"
-        raise RunError("HR802", f"the file cannot be read: {reason.lower()}", source, "check its rights") from None
+        raise _unreadable(source, error) from None
+
+
+def _unreadable(source: str, error: OSError | ValueError) -> RunError:
+    reason = getattr(error, "strerror", None) or str(error) or "it cannot be opened"
+    return RunError("HR802", f"the file cannot be read: {reason.lower()}", source, "check its path and its rights")
 
 
 def _arrow() -> Any:
@@ -282,7 +294,9 @@ class CsvFile(_File):
                 empty = pa.array([], pa.string())
                 yield RawBatch(np.zeros(0, np.int64), tuple(empty for _ in columns), dict(sorted(bad.items())))
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
-            reason = str(error).splitlines()[0].lower()[:200]
+            reason = (str(error).splitlines() or [""])[0].lower()[:200]
+            if not following - 1 and "empty csv" in reason:
+                return
             raise RunError("HR802", f"the file cannot be read as CSV: {reason}", self._source, "mend it") from None
 
     def progress(self) -> float:
@@ -290,7 +304,10 @@ class CsvFile(_File):
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    try:
+        return next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+    except csv.Error:  # a value of over 128 KiB: no name and no time
+        return []
 
 
 def _numbered(first: int, size: int, gone: dict[int, str]) -> tuple[npt.NDArray[np.int64], int]:

@@ -77,7 +77,7 @@ def subject_of(compiled: Compiled) -> Subject:
         name=program.name,
         about=program.about,
         digest=compiled.digest,
-        columns=(*compiled.columns, *cells),
+        columns=compiled.columns,
         fill=program.fill,
         money=program.money,
         capital=capital,

@@ -63,7 +63,6 @@ class MachineLike(Protocol):
     def ended(self) -> bool: ...
     def port(self, event: str) -> Callable[..., Any]: ...
     def observation(self) -> Sequence[Any]: ...
-    def value(self, cell: str) -> Any: ...
 
 
 @dataclass
@@ -105,7 +104,6 @@ def record(
     event: str,
     data: Data,
     *,
-    cells: Sequence[str] = (),
     field_types: Sequence[str] = (),
     skip_bad: bool = False,
     progress: Callable[[float], None] | None = None,
@@ -114,16 +112,15 @@ def record(
 
     Args:
         machine: a new one.
-        columns: names of the values of `machine.observation()`, and then of `cells`.
+        columns: names of the values of `machine.observation()`.
         event: what a row is.
         data: opened and not yet read.
-        cells: values of the snapshot to keep besides; each costs time at every row.
         field_types: `real`, `int` or `bool` for each field; all real when empty.
         skip_bad: send bad rows too, so that the machine refuses them and its breakers can count them (a row
             without a time cannot be sent and is only counted); otherwise the first one stops the run.
         progress: called with the share read after each batch.
     """
-    return _Recording(machine, columns, event, data, cells, field_types, skip_bad).run(progress)
+    return _Recording(machine, columns, event, data, field_types, skip_bad).run(progress)
 
 
 class _Recording:
@@ -133,14 +130,12 @@ class _Recording:
         columns: tuple[str, ...],
         event: str,
         data: Data,
-        cells: Sequence[str],
         field_types: Sequence[str],
         skip_bad: bool,
     ) -> None:
         self.machine = machine
         self.port = machine.port(event)
         self.data = data
-        self.cells = cells
         self.field_types = field_types
         self.skip_bad = skip_bad
         self.trace = Trace(columns)
@@ -179,7 +174,7 @@ class _Recording:
 
     def _send(self, batch: Batch) -> None:
         """Send the rows of a batch; the loop that all the time goes into."""
-        port, observe = self.port, self._observe if self.cells else self.machine.observation
+        port, observe = self.port, self.machine.observation
         pack = Struct(f"={len(self.trace.columns)}d").pack
         packed = bytearray()
         refused: list[int] = []
@@ -206,9 +201,6 @@ class _Recording:
         self._times.append(batch.times[: index + 1][kept])
         self._values.append(np.frombuffer(packed, np.float64).reshape(-1, len(self.trace.columns)).T)
         self._length += int(kept.sum())
-
-    def _observe(self) -> tuple[Any, ...]:
-        return (*self.machine.observation(), *map(self.machine.value, self.cells))
 
     def _events(self, batch: Batch) -> Iterator[tuple[Any, ...]]:
         columns: list[list[Any]] = [batch.times.tolist()]
