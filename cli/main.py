@@ -7,6 +7,8 @@ imports none of them.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -26,6 +28,7 @@ BAD_INPUT = 2
 NOT_DECIDED = 3
 # A defect of Hedgerow must not be read as an answer, hence none of the four above (sysexits.h: EX_SOFTWARE).
 CRASHED = 70
+CANNOT_WRITE = 74  # sysexits.h: EX_IOERR
 INTERRUPTED = 128 + 2  # what a shell reports for SIGINT
 READER_GONE = 128 + 13  # what a shell reports for SIGPIPE
 
@@ -92,17 +95,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the program's name; the process's own arguments when not given.
 
     Returns:
-        0 holds, 1 does not hold, 2 bad input, 3 not decided; 70 a defect of Hedgerow, 130 interrupted,
-        141 the reader of the output has gone.
+        0 holds, 1 does not hold, 2 bad input, 3 not decided; 70 a defect of Hedgerow, 74 the output cannot be
+        written, 130 interrupted, 141 the reader of the output has gone.
     """
     try:
         code = _answer(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()  # a reader that has gone shows here and not while the interpreter shuts down
+        if sys.stdout is not None:  # None where the caller has closed it
+            sys.stdout.flush()  # a reader that has gone shows here and not while the interpreter shuts down
     except BrokenPipeError:
         _drop_output()
         return READER_GONE
+    except SystemExit:  # rich leaves so when the reader has gone, with the code that says "does not hold" here
+        return READER_GONE
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            traceback.print_exc()
+            return CRASHED
+        _drop_output()
+        with contextlib.suppress(OSError):
+            click.echo(f"error: the output cannot be written: {(error.strerror or str(error)).lower()}", err=True)
+        return CANNOT_WRITE
     except Exception:  # noqa: BLE001 - the edge of the program: the traceback is printed and the exit code says so
         traceback.print_exc()
         return CRASHED

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "refuse"]
 
-HOLDS, DOES_NOT_HOLD, BAD_INPUT = 0, 1, 2
+HOLDS, DOES_NOT_HOLD, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 @click.command("run")
@@ -98,7 +98,7 @@ def command(
     try:
         folder = out or Path(f"{loaded.name}-run")
         check_folder(folder, force=force)
-        with _progress() as progress:
+        with _progress() as progress, _interruptible() as interrupted:
             run = dry_run(
                 loaded,
                 source,
@@ -112,6 +112,7 @@ def command(
                 skip_bad=skip_bad,
                 seed=seed,
                 progress=progress,
+                interrupted=interrupted,
             )
             write_folder(folder, run.subject, run.trace, run.summary, report=not no_report)
     except RunError as error:
@@ -120,6 +121,9 @@ def command(
         click.echo(json.dumps(run.summary, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         _show(run, folder, report=not no_report)
+    if run.trace.interrupted:
+        click.echo(f"interrupted; what was done before it is in {folder}", err=True)
+        return INTERRUPTED
     if run.trace.stopped is not None:
         help = f"what was done before it is in {folder}; pass over bad rows with --skip-bad"
         click.echo(str(bad_row(run.trace, source, help)), err=True)
@@ -156,6 +160,30 @@ def _pairs(texts: tuple[str, ...], option: str, example: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Yield what says whether a person has pressed Ctrl-C; the second time leaves at once."""
+    import signal
+    import threading
+
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+        yield lambda: asked
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def _progress() -> Iterator[Callable[[float], None] | None]:
     """Draw a progress bar on stderr while a person watches; yield what moves it."""
     if not sys.stderr.isatty():
@@ -182,8 +210,8 @@ def _show(run: DryRun, folder: Path, *, report: bool) -> None:
     console.print(Text.assemble((summary["name"], "bold"), f": {headline(summary)}"))
     console.print(_table(summary))
     for paragraph in narrate(summary):
-        if paragraph.tone == "warn":
-            console.print(Text(paragraph.heading, style="bold yellow"))
+        if paragraph.tone == "warn" or paragraph.heading.startswith("Verdict"):
+            console.print(Text(paragraph.heading, style="bold yellow" if paragraph.tone == "warn" else "bold"))
             console.print(Padding(Text(paragraph.text), (0, 0, 0, 2)))
     console.print(Text(f"written to {folder}" + (f"; open {folder / 'report.html'}" if report else "")))
 
@@ -241,7 +269,8 @@ def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if account["delay"]:
         lines.append(("cost of waiting", f"{money(account['delay'], unit)} of the slippage, to the next mark"))
     fee = account["break_even_fee"]
-    lines.append(("break-even fee", "–" if fee is None else percent(fee)))
+    told = "–" if fee is None else percent(fee) if fee > 0 else "none, a loss before any fee"
+    lines.append(("break-even fee", told))
     return lines
 
 

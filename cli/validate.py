@@ -113,7 +113,7 @@ def _found(paths: tuple[str, ...]) -> tuple[list[str], list[_Checked], int]:
             help = "check the pattern and the folder you are in; put it in quotes, so that no shell reads it"
             refused.append(_refusal(path, f"`{path}` matches no spec", help))
         for match in matches:
-            if not Path(match).is_dir():
+            if not os.path.isdir(match):  # noqa: PTH112 - unlike Path.is_dir it takes a name of any length
                 files[match] = None
                 continue
             specs, others = _below(match)

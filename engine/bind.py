@@ -75,10 +75,16 @@ def bind_call(
             )
             good = False
     values = _Arguments(checker, loc, scope, name)
-    # A bare number takes whatever unit the others decide, so it is looked at last.
-    for argument in sorted((known[key] for key in given if key in known), key=values.is_bare):
-        good = values.read(argument) and good
-    if not good:
+    wanted = [known[key] for key in given if key in known]
+    for argument in wanted:
+        if not values.is_bare(argument):
+            good = values.read(argument) and good
+    good = values.settle() and good
+    # A bare number takes whatever unit the others have decided.
+    for argument in wanted:
+        if values.is_bare(argument):
+            good = values.read(argument) and good
+    if not (good and values.all_told()):
         return None
     ordered = tuple((a.name, values.found[a.name]) for a in signature.arguments if a.name in values.found)
     units = tuple(values.unit_of(result.unit) or ONE for result in signature.results)
@@ -93,6 +99,30 @@ class _Arguments:
         self.checker, self.loc, self.scope, self.function = checker, loc, scope, function
         self.found: dict[str, Expr | Source] = {}
         self.variables: dict[str, Unit] = {}
+        self._open: list[tuple[Argument, Typed, str]] = []
+        """Arguments whose unit has more than one open variable yet."""
+
+    def settle(self) -> bool:
+        """Fit what was left open as far as others have decided its variables; return whether what could be told fits."""
+        progress, good = True, True
+        while self._open and progress:
+            left, self._open = self._open, []
+            good = all([self._solve(*each) for each in left]) and good  # noqa: C419  # each mistake is told
+            progress = len(self._open) < len(left)
+        return good
+
+    def all_told(self) -> bool:
+        """Fit what is still open, and tell what cannot be."""
+        good = self.settle()
+        for argument, _, what in self._open:
+            good = False
+            self.checker.findings.error(
+                "HR504",
+                f"the unit of {what} cannot be told: `{argument.unit}` stays open",
+                self.checker.span(self._at(argument)),
+                "give the other arguments units, e.g. by naming params that have them",
+            )
+        return good
 
     def _at(self, argument: Argument) -> Location:
         return (*self.loc, "with", argument.name)
@@ -169,6 +199,7 @@ class _Arguments:
             open_ = [v for v in _powers(argument.unit) if v != "s" and v not in self.variables]
             power = _powers(argument.unit)[open_[0]]
             if len(open_) > 1 or abs(power) != 1:
+                self._open.append((argument, typed, what))
                 return True
             rest = ONE
             for variable, exponent in _powers(argument.unit).items():

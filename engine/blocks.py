@@ -27,7 +27,7 @@ from .model import (
     TargetStep,
 )
 from .registry import Registry
-from .symbols import Scope, Typed
+from .symbols import RESERVED, Scope, Typed
 
 __all__ = ["MAX_STEPS", "Blocks", "ordered_legs"]
 
@@ -43,7 +43,6 @@ class Blocks:
         self.checker = checker
         self.registry = registry
         self.legs = legs
-        self.assigned: set[str] = set()
         self._count = 0
         self._steps = 0
 
@@ -152,10 +151,12 @@ class Blocks:
     def _let(
         self, name: str, loc: Location, scope: Scope, block: list[Instruction], temps: dict[str, Typed | None]
     ) -> None:
-        if name in self.checker.symbols.readable() or name in temps:
-            self.checker.findings.error(
-                "HR202", f"`{name}` exists already", self.checker.document.key(loc).span, "rename it"
-            )
+        symbols, span = self.checker.symbols, self.checker.document.key(loc).span
+        if name in RESERVED:
+            self.checker.findings.error("HR211", f"`{name}` is a word of the language", span, "choose another name")
+            return
+        if name in temps or name in symbols.readable() or name in {*symbols.events, *symbols.windows, *symbols.legs}:
+            self.checker.findings.error("HR202", f"`{name}` exists already", span, "rename it")
             return
         typed = self.checker.check(loc, scope)
         temps[name] = None
@@ -174,7 +175,6 @@ class Blocks:
             typed = checker.value(at, scope, cell.type, cell.unit, f"`{name}`")
             if typed is not None:
                 targets.append((name, typed.expr))
-                self.assigned.add(name)
         if targets:
             block.append(Assign(tuple(targets), checker.document.at(loc).span))
 
@@ -299,7 +299,6 @@ class Blocks:
                 )
                 continue
             into.append((field, cell))
-            self.assigned.add(cell)
         block.append(
             bound.instruction(tuple(into), waiting(self.spec, bound.windows), checker.document.at((*loc, "call")).span)
         )

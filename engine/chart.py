@@ -12,6 +12,8 @@ from .source import Document
 
 __all__ = ["Chart", "Edge", "Node", "matches", "read_chart"]
 
+FAIL_SAFE = "fail_safe"
+"""The name under which the engine's own transition to the fail-safe state is told."""
 BUILTIN_EVENTS = ("error.execution", "error.divergence", "gate.rejected", "input.rejected")
 
 
@@ -208,8 +210,15 @@ def _edges(nodes: dict[str, Node], document: Document, findings: Findings) -> It
             for index, shape in enumerate(shapes if isinstance(shapes, list) else [shapes]):
                 assert isinstance(shape, TransitionShape)
                 at: Location = (*loc, index) if listed else loc
-                made = f"{node.name}.{event or 'always'}" + (f".{index + 1}" if listed else "")
+                made = f"{node.name}.{event or '(always)'}" + (f".{index + 1}" if listed else "")
                 edge = Edge(shape.name or made, node.name, event, shape, at)
+                if shape.name == FAIL_SAFE:
+                    findings.error(
+                        "HR211",
+                        f"`{FAIL_SAFE}` is the name of the engine's own transition",
+                        document.at((*at, "name")).span,
+                        "choose another name, e.g. `stop`",
+                    )
                 if edge.name in taken:
                     first = document.at((*taken[edge.name].loc, "name")).span
                     findings.error(

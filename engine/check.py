@@ -16,7 +16,7 @@ from .diagnostics import Findings, Span
 from .expression import ExpressionError, parse
 from .infer import Inference
 from .ir import Expr, Pool, Type
-from .laws import TOO_LARGE, unit_help
+from .laws import TOO_LARGE, as_real, unit_help
 from .memory import Memory
 from .source import Document, Scalar
 from .symbols import Scope, Symbols, Typed
@@ -149,7 +149,7 @@ class Checker:
     ) -> Typed | None:
         """Return `typed` converted to `type` in `unit`, or report why it does not fit."""
         if typed.type == "int" and type == "real":
-            typed = Typed(self.pool.make("real", (typed.expr,)), typed.unit)
+            typed = as_real(self.pool, typed)
         if typed.type != type:
             found = {"real": "a real number", "int": "an integer", "bool": "true or false"}
             hint = _whole_hint(typed.expr) if type == "int" else f"write an expression that gives {found[type]}"

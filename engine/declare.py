@@ -8,17 +8,18 @@ from fractions import Fraction
 from .bind import bind_call
 from .check import Checker, Location
 from .diagnostics import suggestion
-from .evaluate import EXACT, Environment, Failure, evaluate
+from .evaluate import EXACT, LARGEST, Environment, Failure, evaluate
 from .ir import Exact, Field, Parameter, Type
 from .model import FieldShape, ObservedCall, ParameterShape, Spec, StateShape
 from .registry import BindingError, Registry
-from .symbols import FUNCTIONS, INT_LIMIT, KEYWORDS, LEDGER, CellType, LegNames, Resolve, Scope
+from .symbols import INT_LIMIT, RESERVED, CellType, LegNames, Resolve, Scope
 from .units import ONE, Unit, UnitSyntaxError, parse_unit
 
 __all__ = ["Bounds", "constant", "declare", "field_of", "parameter_of"]
 
 Bounds = tuple[Fraction | None, Fraction | None]
-RESERVED = frozenset((*KEYWORDS, *FUNCTIONS, *LEDGER, "s"))
+LEDGER_CELLS = frozenset(("slippage", "flows"))
+ENGINE_EVENTS = frozenset(("error", "input", "gate", "done"))
 
 
 def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
@@ -130,6 +131,17 @@ def _declare_call(checker: Checker, registry: Registry, event: str, name: str, l
         checker.symbols.observed[result_name] = (event, loc, resolve)
 
 
+def _reserved(name: str, section: str, spec: Spec) -> str:
+    """Return what a name is already, by the language, the ledger or the engine; or nothing."""
+    if name in spec.units:
+        return "a unit"
+    if name in RESERVED:
+        return "a word of the language"
+    if section in ("state", "observe") and name in LEDGER_CELLS:
+        return "a cell of the ledger"
+    return "the name of the engine's own events" if section == "events" and name in ENGINE_EVENTS else ""
+
+
 def _names_are_unique(spec: Spec, checker: Checker) -> None:
     taken: dict[str, Location] = {}
     groups: list[tuple[str, Iterable[str]]] = [
@@ -146,8 +158,8 @@ def _names_are_unique(spec: Spec, checker: Checker) -> None:
         places += [(name, ("observe", event, name)) for name in lines if name not in spec.state]
     for name, loc in places:
         span = checker.document.key(loc).span
-        if name in RESERVED or name in spec.units:
-            kind = "a unit" if name in spec.units else "a word of the language"
+        kind = _reserved(name, str(loc[0]), spec)
+        if kind:
             checker.findings.error("HR211", f"`{name}` is {kind}", span, f"choose another name, e.g. `{name}_value`")
         elif name in taken:
             first = checker.document.key(taken[name]).span
@@ -187,6 +199,10 @@ def constant(checker: Checker, loc: Location, type: Type, unit: Unit, what: str)
         value: Exact = evaluate(typed.expr, Environment({}, EXACT))
     except Failure as failure:
         checker.findings.error("HR304", f"{what} has no value: {failure}", checker.span(loc), "write a constant")
+        return None
+    if abs(Fraction(value)) > Fraction(LARGEST):
+        help = "use a number below 1.8e308"
+        checker.findings.error("HR304", f"{what} is larger than a float can hold", checker.span(loc), help)
         return None
     return value
 

@@ -87,12 +87,6 @@ class Findings:
         self.add(Diagnostic(code, message, span, help, "warning" if waived else "error"))
         return waived
 
-    def warning(self, code: str, message: str, span: Span, help: str) -> None:
-        self.add(Diagnostic(code, message, span, help, "warning"))
-
-    def note(self, code: str, message: str, span: Span, help: str) -> None:
-        self.add(Diagnostic(code, message, span, help, "note"))
-
     def add(self, diagnostic: Diagnostic) -> None:
         self._found.setdefault((diagnostic.code, diagnostic.span, diagnostic.message), diagnostic)
         self._failed = self._failed or diagnostic.severity == "error"

@@ -104,13 +104,13 @@ class Inference(Recall):
                 return None
             return self._arithmetic("add" if node.op == "+" else "sub", left, right, unit, node)
         if node.op == "*":
-            unit = None if left.unit is None or right.unit is None else left.unit * right.unit
+            # The literal 0 fits any unit; as a factor it is a pure number.
+            unit = (left.unit or ONE) * (right.unit or ONE)
             return self._arithmetic("mul", left, right, unit, node)
         if right.expr.op == "const" and right.expr.value == 0:
             self.error("HR304", "division by zero", node, "divide by something that is not 0")
             return None
-        right_unit = ONE if right.unit is None else right.unit
-        unit = None if left.unit is None else left.unit / right_unit
+        unit = (left.unit or ONE) / (right.unit or ONE)
         return Typed(self.pool.make("div", (self._real(left).expr, self._real(right).expr)), unit)
 
     def _power(self, node: syntax.Power) -> Typed | None:
@@ -121,7 +121,7 @@ class Inference(Recall):
         for _ in range(node.exponent - 1):
             if result is None:
                 return None
-            unit = None if base.unit is None or result.unit is None else result.unit * base.unit
+            unit = (result.unit or ONE) * (base.unit or ONE)
             result = self._arithmetic("mul", result, base, unit, node)
         return result
 

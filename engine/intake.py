@@ -32,9 +32,11 @@ def in_order(program: Program, event: str, fields: Mapping[str, object]) -> tupl
     declared = next((each for each in program.events if each.name == event), None)
     if declared is None:
         known = [each.name for each in program.events]
-        shown = f"`{event[:64]}`" if isinstance(event, str) else _told(event)
-        help = suggestion(shown.strip("`"), known, "the events are " + (", ".join(f"`{name}`" for name in known) or "none"))
-        raise Refusal(f"unknown event {shown}: {help}")
+        # A program may hand over anything for a name.
+        given: object = event
+        shown = f"{given:.64}" if isinstance(given, str) else _told(given)
+        help = suggestion(shown, known, "the events are " + (", ".join(f"`{name}`" for name in known) or "none"))
+        raise Refusal(f"unknown event `{shown}`: {help}")
     names = [field.name for field in declared.fields]
     for name in fields:
         if name not in names:

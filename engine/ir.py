@@ -365,8 +365,9 @@ class Rule:
     target: str | None
     domain: str | None
     entered: tuple[str, ...]
+    measure: Block
+    """What the report books for a firing, from the values before it: it comes before the exits."""
     action: Block
-    """Measures, then the rule's own actions, in order."""
     span: Span
 
 
@@ -414,7 +415,9 @@ class Program:
     begin: Block
     """Initial values that read the marks of the start event."""
     endow: Block
-    """Opening quantities at the mark: cash moves, no fee."""
+    """The capital, and opening quantities at the mark: cash moves, no fee."""
+    endow_late: Block
+    """The same for legs whose instrument is marked by what the event observes."""
     accrue: Block
     """Carry over the temp `dt` (seconds since the last event), at the marks before the event."""
     fail_safe: str | None
@@ -422,6 +425,14 @@ class Program:
     helpers: tuple[tuple[str, Expr], ...]
     rankings: tuple[Ranking, ...]
     report: Report = field(default_factory=Report)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Every call of a bound function."""
+        blocks = [event.observe for event in self.events]
+        blocks += [block for state in self.states for block in (state.entry, state.exit)]
+        blocks += [rule.action for rule in self.rules]
+        return tuple(each for block in blocks for each in block if isinstance(each, Call))
 
     @property
     def unsettled(self) -> tuple[str, ...]:

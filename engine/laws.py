@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from . import syntax
+from .ir import Pool
 from .source import Scalar
 from .symbols import INT_LIMIT, Scope, Typed
 from .units import ONE, Unit
@@ -13,7 +14,7 @@ from .units import ONE, Unit
 if TYPE_CHECKING:
     from .check import Checker, Location
 
-__all__ = ["MAX_DEPTH", "MAX_SIZE", "TOO_LARGE", "Laws", "unit_help"]
+__all__ = ["MAX_DEPTH", "MAX_SIZE", "TOO_LARGE", "Laws", "as_real", "unit_help"]
 
 MAX_DEPTH = 150
 MAX_SIZE = 4_000
@@ -38,11 +39,7 @@ class Laws:
         return self.checker.findings.error(code, message, span, help)
 
     def _real(self, typed: Typed) -> Typed:
-        if typed.type != "int":
-            return typed
-        if typed.expr.op == "const" and typed.expr.value is not None:
-            return Typed(self.pool.constant(Fraction(typed.expr.value), "real"), typed.unit)
-        return Typed(self.pool.make("real", (typed.expr,)), typed.unit)
+        return as_real(self.pool, typed)
 
     def _arithmetic(self, op: str, left: Typed, right: Typed, unit: Unit | None, node: syntax.Node) -> Typed | None:
         if left.type != "int" or right.type != "int":
@@ -90,6 +87,15 @@ class Laws:
     def _node(self, node: syntax.Node) -> Typed | None:
         """Return the typed value of a syntax node; the last class of the chain knows them all."""
         raise NotImplementedError
+
+
+def as_real(pool: Pool, typed: Typed) -> Typed:
+    """Return an int as a real; a literal stays one."""
+    if typed.type != "int":
+        return typed
+    if typed.expr.op == "const" and typed.expr.value is not None:
+        return Typed(pool.constant(Fraction(typed.expr.value), "real"), typed.unit)
+    return Typed(pool.make("real", (typed.expr,)), typed.unit)
 
 
 def unit_help(left: Unit, right: Unit) -> str:

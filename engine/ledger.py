@@ -29,6 +29,7 @@ __all__ = [
     "InstrumentTerms",
     "LegTerms",
     "accrual",
+    "capital",
     "cells",
     "endowment",
     "fill",
@@ -190,21 +191,27 @@ def accrual(pool: Pool, legs: tuple[LegTerms, ...]) -> Block:
     return tuple(block)
 
 
-def endowment(pool: Pool, legs: tuple[LegTerms, ...], capital: Expr, span: Span) -> Block:
-    """Return the block that opens the books: cash is the capital less what the opening positions are worth."""
-    block: list[Instruction] = [Assign((("cash", capital),), span)]
+def capital(amount: Expr, span: Span) -> Block:
+    """Return the block that puts the capital into the cash."""
+    return (Assign((("cash", amount),), span),)
+
+
+def endowment(pool: Pool, legs: tuple[LegTerms, ...], span: Span) -> Block:
+    """Return the block that opens positions at the mark: the cash falls by what they are worth."""
+    block: list[Instruction] = []
     for leg in legs:
         quantity, price = pool.temp(f"{leg.name} opening"), pool.cell(leg.instrument.price)
         worth = pool.make("mul", (quantity, price))
         block.append(Let(quantity.name, leg.opening, span))
+        zero = pool.constant(Fraction(0), "real")
+        empty = pool.make("eq", (quantity, zero), "bool")
         if leg.side != "both":
-            zero = pool.constant(Fraction(0), "real")
             block.append(Require(pool.make("ge", (quantity, zero), "bool"), f"`{leg.name}` opens below 0", span))
         block.append(
             Assign(
                 (
                     (leg.quantity, quantity),
-                    (leg.average, price),
+                    (leg.average, pool.make("select", (empty, zero, price))),
                     ("cash", pool.make("add" if leg.side == "short" else "sub", (pool.cell("cash"), worth))),
                 ),
                 span,
@@ -238,6 +245,9 @@ def propose(pool: Pool, leg: LegTerms, verb: Verb, amount: Expr | None, span: Sp
         )
         grown, shrunk = pool.make("add", (quantity, size)), pool.make("sub", (quantity, size))
         up, down = (grown, shrunk) if verb == "increase" else (shrunk, grown)
+        if leg.side == "both" and verb == "reduce":
+            fits = pool.make("le", (size, pool.make("abs", (quantity,))), "bool")
+            block.append(Require(fits, f"the amount to reduce `{leg.name}` by is more than it holds", span))
         if leg.side == "both":
             negative = pool.make("lt", (quantity, zero), "bool")
             block.append(Let(wanted.name, pool.make("select", (negative, down, up)), span))
@@ -245,6 +255,10 @@ def propose(pool: Pool, leg: LegTerms, verb: Verb, amount: Expr | None, span: Sp
             block.append(Let(wanted.name, up, span))
     if leg.side != "both":
         block.append(Require(pool.make("ge", (wanted, zero), "bool"), f"the order takes `{leg.name}` below 0", span))
+    lot = leg.instrument.lot
+    if lot is not None and lot.op != "const":
+        above = pool.make("gt", (lot, zero), "bool")
+        block.append(Require(above, f"the lot of `{leg.instrument.name}` is not above 0", span))
     after = _in_lots(pool, leg, wanted)
     return (*block, Propose(leg.name, verb, after, span))
 
@@ -279,6 +293,16 @@ def _in_lots(pool: Pool, leg: LegTerms, wanted: Expr) -> Expr:
     return after
 
 
+def _either(pool: Pool, *pairs: tuple[str, Expr, str, Expr]) -> Expr:
+    """Return whether, in one of the pairs, both values compare with 0 as their operators say."""
+    zero = pool.constant(Fraction(0), "real")
+    both = [
+        pool.make("and", (pool.make(op, (a, zero), "bool"), pool.make(other, (b, zero), "bool")), "bool")
+        for op, a, other, b in pairs
+    ]
+    return pool.make("or", (both[0], both[1]), "bool")
+
+
 def fill(pool: Pool, leg: LegTerms, mode: Literal["same", "next"]) -> Block:
     """Return the block that books an accepted order which takes the leg to the temp `after`."""
     make, cell = pool.make, pool.cell
@@ -294,8 +318,9 @@ def fill(pool: Pool, leg: LegTerms, mode: Literal["same", "next"]) -> Block:
     volume_weighted = make("div", (weighted, after))
     gain = make("sub", (average, price) if leg.side == "short" else (price, average))
     if leg.side == "both":
-        same_side = make("ge", (make("mul", (quantity, delta)), zero), "bool")
-        crosses = make("lt", (make("mul", (quantity, after)), zero), "bool")
+        # Signs are compared, not multiplied: a product of small quantities rounds to 0.
+        same_side = _either(pool, ("ge", quantity, "ge", delta), ("le", quantity, "le", delta))
+        crosses = _either(pool, ("gt", quantity, "lt", after), ("lt", quantity, "gt", after))
         new_average = make("select", (same_side, volume_weighted, make("select", (crosses, price, average))))
         closed = make("select", (same_side, zero, make("select", (crosses, quantity, make("neg", (delta,))))))
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .diagnostics import Diagnostic, Findings, SpecError
-from .ir import Call, Parameter, Program, Value
+from .ir import Parameter, Program, Value
 from .lower import lower
 from .printer import digest
 from .registry import Registry, builtin_registry
@@ -67,6 +67,9 @@ class Spec:
     def file(self) -> str:
         return self._document.file
 
+    def __repr__(self) -> str:
+        return f"<Spec {self.name} from {self.file}>"
+
     @cached_property
     def source_sha256(self) -> str:
         """The SHA-256 of the file's text, in hex."""
@@ -118,10 +121,9 @@ class Spec:
         """Return which backends can run this spec, and why the others cannot."""
         program = self.program("same")
         found = [Capability("reference", True, ""), Capability("live", True, "")]
-        nested = any(isinstance(instruction, Call) for event in program.events for instruction in event.observe)
-        reason = "not in this version" + (
-            "; it binds Python functions, which a native sweep cannot call" if nested else ""
-        )
+        reason = "not in this version"
+        if program.calls:
+            reason += "; it binds Python functions, which a native sweep cannot call"
         return (*found, Capability("sweep", False, reason), Capability("prove", False, "not in this version"))
 
 
@@ -185,6 +187,8 @@ def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> F
     if value is None or findings.errors:
         first = findings.errors[0]
         help = "give a number, with its unit as in `30d`, or true or false" if first.code == "HR201" else first.help
+        if first.code == "HR302":
+            help = f"it is in `{parameter.unit}`" if parameter.unit != "1" else "it is a pure number"
         subject = "" if f"`{name}`" in first.message and first.code != "HR201" else f"`{name}`: "
         raise ParameterError(f"{subject}{first.message}: {help}")
     if (parameter.low is not None and value < parameter.low) or (parameter.high is not None and value > parameter.high):

@@ -16,6 +16,7 @@ from .chart import Edge, Node, read_chart
 from .check import Checker, Location
 from .declare import bounds, declare, field_of, parameter_of
 from .diagnostics import Findings, Span, suggestion
+from .evaluate import EXACT, Environment, evaluate
 from .ir import (
     ZERO,
     Assign,
@@ -32,6 +33,7 @@ from .ir import (
     Ranking,
     Region,
     Report,
+    Require,
     Rule,
     State,
     Window,
@@ -103,7 +105,8 @@ class _Lowering:
         self._price_marks()
         self._fundings()
         for event in spec.events:
-            self.observed.lower(event)
+            late = frozenset(f"{name}.price" for name, _, _ in self.late.get(event, ()))
+            self.observed.lower(event, late)
         self._initial_cells()
         blocks = Blocks(spec, self.checker, self.registry, self.legs)
         self._measures()
@@ -152,14 +155,7 @@ class _Lowering:
                 term("lot", quantity) if shape.lot is not None else None,
                 term("minimum_notional", money) if shape.minimum_notional is not None else None,
             )
-            lot = self.instruments[name].lot
-            if lot is not None and lot.op == "const" and lot.value is not None and lot.value <= 0:
-                self.findings.error(
-                    "HR304",
-                    f"`lot` of `{name}` is not above 0",
-                    self.checker.span(("instruments", name, "lot")),
-                    "write the smallest quantity that trades, or remove it",
-                )
+            self._terms_make_sense(self.instruments[name])
         self.legs: dict[str, ledger.LegTerms] = {}
         for name, names in self.symbols.legs.items():
             loc: Location = ("legs", name, "quantity")
@@ -173,7 +169,24 @@ class _Lowering:
             self.legs[name] = ledger.LegTerms(name, self.instruments[names.instrument], names.side, opening)
         self.start_fields = {event for event, _ in self.checker.fields_read}
 
+    def _terms_make_sense(self, terms: ledger.InstrumentTerms) -> None:
+        """Tell constants that no market has; a fee below 0 is a rebate."""
+        for key in ("lot", "slippage", "half_spread", "minimum_notional"):
+            term: Expr | None = getattr(terms, key)
+            if term is None or any(node.op == "param" for node in term.walk()):
+                continue
+            value = evaluate(term, Environment({}, EXACT))
+            if value < 0 or (key == "lot" and value == 0):
+                wanted = "above 0" if key == "lot" else "at least 0"
+                self.findings.error(
+                    "HR304",
+                    f"`{key}` of `{terms.name}` is {wanted}",
+                    self.checker.span(("instruments", terms.name, key)),
+                    "write a number that is, or remove it",
+                )
+
     def _price_marks(self) -> None:
+        table: dict[str, list[tuple[str, Expr, Span]]] = {}
         for name, shape in self.spec.instruments.items():
             unit = self.symbols.instruments[name][1]
             priced: list[tuple[str | None, Location]] = [(None, ("instruments", name, "price"))]
@@ -197,9 +210,29 @@ class _Lowering:
                         "say which event sets it: `price: {EVENT: …}`",
                     )
                     continue
-                reads_state = any(node.op == "cell" and not node.name.endswith(".price") for node in typed.expr.walk())
-                table = self.late if reads_state else self.marks
                 table.setdefault(event or read.pop(), []).append((name, typed.expr, self.checker.span(loc)))
+        for event, prices in table.items():
+            self._order_marks(event, prices)
+
+    def _order_marks(self, event: str, prices: list[tuple[str, Expr, Span]]) -> None:
+        """Put each mark behind those it reads; those that read what is observed come after the observations."""
+        cells = {f"{name}.price": name for name in self.spec.instruments}
+        reads = {name: {node.name for node in price.walk() if node.op == "cell"} for name, price, _ in prices}
+        late = {name for name in reads if reads[name] - set(cells)}
+        waiting, set_here = list(prices), {f"{name}.price" for name in reads}
+        while waiting:
+            ready = [each for each in waiting if not reads[each[0]] & set_here]
+            if not ready:
+                for name, _, span in waiting:
+                    help = "let one of them read the event's fields only"
+                    self.findings.error("HR203", f"the price of `{name}` needs itself on `{event}`", span, help)
+                return
+            for name, price, span in ready:
+                if reads[name] & {f"{other}.price" for other in late}:
+                    late.add(name)
+                (self.late if name in late else self.marks).setdefault(event, []).append((name, price, span))
+                set_here.discard(f"{name}.price")
+            waiting = [each for each in waiting if each not in ready]
 
     def _unknown_event(self, event: str, loc: Location) -> None:
         self.findings.error(
@@ -228,23 +261,37 @@ class _Lowering:
         for name, rate, span in self.funding.get(event, ()):
             block += ledger.funding(self.pool, self.instruments[name], rate, span, legs)
         for name, price, span in self.marks.get(event, ()):
-            block += ledger.mark(self.pool, self.instruments[name], price, span, fill, legs)
+            block += self._priced(name, price, span) + ledger.mark(
+                self.pool, self.instruments[name], price, span, fill, legs
+            )
         return tuple(block)
+
+    def _priced(self, name: str, price: Expr, span: Span) -> Block:
+        """Return the check that a price is not below 0, unless the range of the field that it is says otherwise."""
+        if price.op == "field":
+            event, _, field = price.name.partition(".")
+            low = next(each.low for each in self.fields[event] if each.name == field)
+            if low is not None:
+                return ()
+        return (Require(self.pool.make("ge", (price, self.zero), "bool"), f"the price of `{name}` is below 0", span),)
 
     # ----------------------------------------------------------------------------------------------------------- cells
 
     def _late_marks(self, event: str, fill: Fill) -> Block:
         """Return the marks that read what the event has observed."""
         legs = tuple(self.legs.values())
-        blocks = (
-            ledger.mark(self.pool, self.instruments[name], price, span, fill, legs)
-            for name, price, span in self.late.get(event, ())
-        )
-        return tuple(instruction for block in blocks for instruction in block)
+        block: list[Instruction] = []
+        for name, price, span in self.late.get(event, ()):
+            block += self._priced(name, price, span) + ledger.mark(
+                self.pool, self.instruments[name], price, span, fill, legs
+            )
+        return tuple(block)
 
     def _initial_cells(self) -> None:
         spec, checker = self.spec, self.checker
         checker.fields_read = set()
+        late = {name for prices in self.late.values() for name, _, _ in prices}
+        priced = {f"{name}.price" for name in spec.instruments if name not in late}
         for name, shape in spec.state.items():
             declared = self.symbols.cells[name]
             low, high = bounds(checker, shape, ("state", name), declared.unit)
@@ -254,10 +301,7 @@ class _Lowering:
             if typed is None:
                 continue
             for node in typed.expr.walk():
-                late = {f"{late_name}.price" for prices in self.late.values() for late_name, _, _ in prices}
-                if node.op in ("active", "now") or (
-                    node.op == "cell" and (node.name in late or not node.name.endswith(".price"))
-                ):
+                if node.op in ("active", "now") or (node.op == "cell" and node.name not in priced):
                     self.findings.error(
                         "HR210",
                         f"the initial value of `{name}` reads `{node.name or 'the machine'}`, which has none yet",
@@ -347,26 +391,42 @@ class _Lowering:
             self.guards[edge.name] = None if shape.if_ is None else self.checker.boolean((*edge.loc, "if"), scope)
             scope = Scope("an action", event=event)
             self.actions[edge.name] = () if shape.do is None else blocks.block(shape.do, (*edge.loc, "do"), scope)
-            self._one_order_a_leg(edge)
+        self._one_order_a_leg()
 
-    def _one_order_a_leg(self, edge: Edge) -> None:
+    def _one_order_a_leg(self) -> None:
         """Tell where leaving, acting and entering together would order one leg twice in one step."""
-        target = edge.shape.to
-        if target is None or target not in self.chart.nodes or self.findings.failed:
-            return
-        domain = self.chart.domain(edge.source, target)
-        left = [edge.source, *self.chart.ancestors(edge.source)]
-        left = left if domain is None else left[: left.index(domain)]
+        chart = self.chart
+        for edge in chart.edges:
+            target = edge.shape.to
+            if target is not None and target in chart.nodes:
+                domain = chart.domain(edge.source, target)
+                for leaf in self.symbols.states[edge.source]:
+                    self._orders_once(
+                        edge.name, self._left(leaf, domain), self.actions[edge.name], chart.entered(domain, target)
+                    )
+        if chart.initial in chart.nodes:
+            self._orders_once("the start", (), (), (chart.initial, *chart.descend(chart.initial)))
+        safe = self.spec.machine.fail_safe
+        if safe in chart.nodes:
+            for leaf, node in chart.nodes.items():
+                if node.kind == "atomic" and leaf != safe:
+                    domain = chart.domain(leaf, safe)
+                    self._orders_once("the way to fail_safe", self._left(leaf, domain), (), chart.entered(domain, safe))
+
+    def _left(self, leaf: str, domain: str | None) -> tuple[str, ...]:
+        """Return the states that are left from a leaf up to a domain, inner first."""
+        chain = (leaf, *self.chart.ancestors(leaf))
+        return chain if domain is None else chain[: chain.index(domain)]
+
+    def _orders_once(self, what: str, left: tuple[str, ...], action: Block, entered: tuple[str, ...]) -> None:
         seen: dict[str, Span | None] = {}
-        parts = [self.exit[name] for name in left] + [self.actions[edge.name]]
-        parts += [self.entry[name] for name in self.chart.entered(domain, target)]
-        for block in parts:
+        for block in (*(self.exit[name] for name in left), action, *(self.entry[name] for name in entered)):
             for order in ordered_legs(block):
                 if order.leg in seen:
                     self.findings.error(
                         "HR403",
-                        f"`{edge.name}` orders `{order.leg}` twice: here and at {seen[order.leg]}",
-                        order.span or self.document.key(edge.loc).span,
+                        f"`{what}` orders `{order.leg}` twice: here and at {seen[order.leg]}",
+                        order.span or self.document.root.span,
                         "exit, action and entry make one step: order a leg in one of them",
                     )
                 seen.setdefault(order.leg, order.span)
@@ -375,13 +435,11 @@ class _Lowering:
         target = edge.shape.to
         domain = None if target is None else self.chart.domain(edge.source, target)
         entered = () if target is None else self.chart.entered(domain, target)
-        block: list[Instruction] = []
+        measures: list[Instruction] = []
         for measure, rules in self.measures.items():
             if edge.name in rules:
                 cell = f"report.{measure}"
-                block.append(Assign(((cell, self.pool.make("add", (self.pool.cell(cell), rules[edge.name]))),)))
-        # Stamped last: in its own actions `since` still speaks of the firing before.
-        block += self.actions[edge.name] + self._stamp((edge.name,))
+                measures.append(Assign(((cell, self.pool.make("add", (self.pool.cell(cell), rules[edge.name]))),)))
         return Rule(
             edge.name,
             edge.source,
@@ -390,7 +448,9 @@ class _Lowering:
             target,
             domain,
             entered,
-            tuple(block),
+            tuple(measures),
+            # Stamped last: in its own actions `since` still speaks of the firing before.
+            self.actions[edge.name] + self._stamp((edge.name,)),
             self.document.key(edge.loc).span,
         )
 
@@ -539,9 +599,14 @@ class _Lowering:
             *measures,
         )
         endow: Block = ()
+        endow_late: Block = ()
         if legs and spec.capital is not None:
             (unit,) = spec.capital
-            endow = ledger.endowment(pool, legs, self.capital, self.checker.span(("capital", unit)))
+            span = self.checker.span(("capital", unit))
+            late = {name for prices in self.late.values() for name, _, _ in prices}
+            opened = tuple(leg for leg in legs if leg.instrument.name not in late)
+            endow = ledger.capital(self.capital, span) + ledger.endowment(pool, opened, span)
+            endow_late = ledger.endowment(pool, tuple(leg for leg in legs if leg not in opened), span)
         memory = self.checker.memory
         # A machine has been in its first state since it started: its observations may ask since when.
         begin = (
@@ -578,6 +643,7 @@ class _Lowering:
             start_event=self.start_event,
             begin=begin,
             endow=endow,
+            endow_late=endow_late,
             accrue=ledger.accrual(pool, legs),
             fail_safe=spec.machine.fail_safe,
             invariants=self.invariants,

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 __all__ = ["STEPS", "Spec"]
 
 NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
-FUNCTION = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$"
+FUNCTION = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$"
 
 
 def _expression(value: Any) -> Any:

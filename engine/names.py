@@ -40,7 +40,7 @@ class Names(Laws):
         if len(path) == 2:
             owner, part = path
             if owner in symbols.instruments and part == "price":
-                if not self._machine(node, name):
+                if not self._machine(node, name) or not self._marked(node, owner):
                     return None
                 return Typed(self.pool.cell(name), symbols.instruments[owner][1])
             if owner in symbols.legs and part in ("quantity", "average", "realised", "profit"):
@@ -111,6 +111,18 @@ class Names(Laws):
         checker.fields_read |= found
         return typed
 
+    def _marked(self, node: syntax.Node, instrument: str) -> bool:
+        """Tell where an observation reads a mark that is only set from what is observed."""
+        if f"{instrument}.price" not in self.scope.later:
+            return True
+        self.error(
+            "HR408",
+            f"the price of `{instrument}` is set after the observations, from what they observe",
+            node,
+            "read what it is set from, or read it in a guard or an action",
+        )
+        return False
+
     def _cell(self, node: syntax.Node, name: str) -> Typed | None:
         if not self._machine(node, name):
             return None
@@ -155,6 +167,8 @@ class Names(Laws):
             return Typed(pool.make("given", (held, average), name=f"`{leg}` is empty and has no average"), price_unit)
         if part == "realised":
             return Typed(pool.cell(f"{leg}.realised"), quantity_unit * price_unit)
+        if not self._marked(node, names.instrument):
+            return None
         mark = pool.cell(f"{names.instrument}.price")
         gain = (average, mark) if names.side == "short" else (mark, average)
         return Typed(pool.make("mul", (pool.make("sub", gain), quantity)), quantity_unit * price_unit)
@@ -165,6 +179,9 @@ class Names(Laws):
         money = self.symbols.money
         if name != "equity":
             return Typed(self.pool.cell(name), money)
+        held = dict.fromkeys(leg.instrument for leg in self.symbols.legs.values())
+        if not all(self._marked(node, instrument) for instrument in held):
+            return None
         value = self.pool.cell("cash")
         for leg, names in self.symbols.legs.items():
             holding = self.pool.make(

@@ -18,7 +18,10 @@ from .registry import Registry
 from .symbols import Scope
 from .units import ONE
 
-__all__ = ["Observations"]
+__all__ = ["MAX_HISTORY", "Observations"]
+
+MAX_HISTORY = 10_000_000
+"""Values in all windows of a spec: 160 MB in each of its machines."""
 
 
 class Observations:
@@ -41,7 +44,16 @@ class Observations:
         return tuple(self._lines.values())
 
     def declare_windows(self) -> None:
+        room = MAX_HISTORY
         for name, shape in self.spec.windows.items():
+            room, before = room - shape.length, room
+            if room < 0 <= before:
+                self.findings.error(
+                    "HR007",
+                    f"the windows hold more than {MAX_HISTORY:,} values together",
+                    self.document.at(("windows", name, "length")).span,
+                    "shorten the windows, or use `ewma` and `peak`, which need no history",
+                )
             if shape.on not in self.spec.events:
                 self.findings.error(
                     "HR206",
@@ -56,7 +68,7 @@ class Observations:
             if typed is not None:
                 self.symbols.windows[name] = typed.unit or ONE
 
-    def lower(self, event: str) -> None:
+    def lower(self, event: str, late_marks: frozenset[str]) -> None:
         """Lower what is observed on an event: windows as early as their values are known, then line by line."""
         checker, spec = self.checker, self.spec
         lines = spec.observe.get(event, {})
@@ -74,7 +86,7 @@ class Observations:
         remaining = [results(name) for name in names]
 
         def push_ready() -> None:
-            later = frozenset().union(*remaining)
+            later = late_marks.union(*remaining)
             for window in [window for window in unfed if self._ready(window, event, later)]:
                 unfed.remove(window)
                 loc: Location = ("windows", window, "of")
@@ -88,7 +100,7 @@ class Observations:
         push_ready()
         for name, line in lines.items():
             own = remaining[0]
-            below = frozenset().union(*remaining[1:])
+            below = late_marks.union(*remaining[1:])
             later = below if name in spec.state else below | own
             line_name = "" if name in spec.state else name
             scope = Scope("an observation", event=event, observing=event, later=later, line=line_name)
@@ -99,6 +111,9 @@ class Observations:
                 self._observed_line(name, loc, scope, event, block)
             remaining.pop(0)
             push_ready()
+        for window in unfed:
+            # What it reads is only set after the observations: say so where it stands.
+            checker.check(("windows", window, "of"), Scope("a window", event=event, observing=event, later=late_marks))
         self._lines[event] = tuple(block)
 
     def _ready(self, window: str, event: str, later: frozenset[str]) -> bool:
@@ -131,7 +146,8 @@ class Observations:
     def _needs_initial(self, name: str, expr: Expr, event: str, loc: Location) -> None:
         """Remember a value that could be read before its first event; a memory expression with `initial=` has one."""
         memory = self.checker.memory
-        if expr.op != "cell" or (expr.name not in memory.initial and expr.name not in memory.zeroed):
+        starts = memory.initial.keys() | memory.zeroed | {f"elapsed({event})" for event in memory.elapsed}
+        if expr.op != "cell" or expr.name not in starts:
             self.unset.append((name, event, loc))
 
     def _observed_call(

@@ -80,7 +80,8 @@ def _constant(value: Fraction | int | bool | None) -> str:
 
 def program_text(program: Program) -> str:
     """Return the whole program, one declaration or instruction a line."""
-    lines = [f"program {program.name} fill={program.fill} money={program.money} start={program.start_event or 'any'}"]
+    start, safe = program.start_event or "any", program.fail_safe or "none"
+    lines = [f"program {program.name} fill={program.fill} money={program.money} start={start} fail_safe={safe}"]
     lines += [
         f"param {p.name}: {p.type} [{p.unit}] = {_constant(p.default)} in {_range(p.low, p.high)}"
         for p in program.parameters
@@ -91,7 +92,8 @@ def program_text(program: Program) -> str:
             f"cell {cell.name}: {cell.type} [{cell.unit}] {cell.kind} = {_constant(cell.initial)} in {low_high}"
         )
     lines += [f"window {w.name}: {w.length} {'waits' if w.waits else 'partial'}" for w in program.windows]
-    for title, block in (("begin", program.begin), ("endow", program.endow), ("accrue", program.accrue)):
+    opening = (("begin", program.begin), ("endow", program.endow), ("endow late", program.endow_late))
+    for title, block in (*opening, ("accrue", program.accrue)):
         lines += _block(title, block)
     for leg in program.legs:
         lines += _block(f"fill {leg.name}: {leg.side} {leg.instrument}", leg.fill)
@@ -99,17 +101,25 @@ def program_text(program: Program) -> str:
         fields = ", ".join(f"{f.name}: {f.type} [{f.unit}] in {_range(f.low, f.high)}" for f in event.fields)
         lines.append(f"event {event.name}({fields})")
         lines += _block("  marks", event.marks) + _block("  observe", event.observe)
+    lines += [f"region {r.name}: initial {r.initial}, leaves {' '.join(r.leaves)}" for r in program.regions]
     for state in program.states:
         tags = f" tags={','.join(state.tags)}" if state.tags else ""
         inside = f" in {state.parent}" if state.parent else ""
         lines.append(f"state {state.name}: {state.kind}{inside} region={state.region}{tags}")
         lines += _block("  stamp", state.stamp) + _block("  entry", state.entry) + _block("  exit", state.exit)
     for rule in program.rules:
-        guard = f" if {expression_text(rule.guard)}" if rule.guard is not None else ""
+        guard = f" if {_text(rule.guard)}" if rule.guard is not None else ""
         target = f" -> {rule.target} entering {','.join(rule.entered) or 'nothing'}" if rule.target else ""
         lines.append(f"rule {rule.name}: {rule.source} on {rule.event or 'always'}{guard}{target}")
-        lines += _block("  do", rule.action)
-    lines += [f"invariant {name}: {expression_text(expr)}" for name, expr in program.invariants]
+        lines += _block("  measure", rule.measure) + _block("  do", rule.action)
+    lines += [f"invariant {name}: {_text(expr)}" for name, expr in program.invariants]
+    lines += [f"helper {name}: {_text(expr)}" for name, expr in program.helpers]
+    lines += [
+        f"decreases {r.name}: {_text(r.measure)} by {_text(r.factor)} at each {r.rule} in {r.state} "
+        f"until {_text(r.until)} within {_text(r.within)}"
+        for r in program.rankings
+    ]
+    lines += [f"limit {name}: {_text(expr)}" for name, expr in program.report.limits]
     return "\n".join(lines) + "\n"
 
 
@@ -125,27 +135,31 @@ def _block(title: str, block: Block) -> list[str]:
 def _instruction(instruction: object) -> str:
     match instruction:
         case Let():
-            return f"let {instruction.temp} = {expression_text(instruction.value)}"
+            return f"let {instruction.temp} = {_text(instruction.value)}"
         case Assign():
             names = ", ".join(name for name, _ in instruction.targets)
-            return f"set {names} = {', '.join(expression_text(value) for _, value in instruction.targets)}"
+            return f"set {names} = {', '.join(_text(value) for _, value in instruction.targets)}"
         case Require():
-            return f"require {expression_text(instruction.condition)} else {instruction.reason!r}"
+            return f"require {_text(instruction.condition)} else {instruction.reason!r}"
         case Propose():
-            return f"{instruction.verb} {instruction.leg} to {expression_text(instruction.after)}"
+            return f"{instruction.verb} {instruction.leg} to {_text(instruction.after)}"
         case Raise():
-            fields = ", ".join(f"{name}={expression_text(value)}" for name, value in instruction.fields)
+            fields = ", ".join(f"{name}={_text(value)}" for name, value in instruction.fields)
             return f"raise {instruction.event}({fields})"
         case Push():
-            return f"push {instruction.window} {expression_text(instruction.value)}"
+            return f"push {instruction.window} {_text(instruction.value)}"
         case Call():
             arguments = ", ".join(
-                f"{name}={value.kind}:{value.text}" if isinstance(value, Source) else f"{name}={expression_text(value)}"
+                f"{name}={value.kind}:{value.text}" if isinstance(value, Source) else f"{name}={_text(value)}"
                 for name, value in instruction.arguments
             )
             results = ", ".join(f"{cell}={result or 'result'}" for result, cell in instruction.into)
             return f"call {instruction.function}({arguments}) into {results}"
     raise AssertionError(instruction)
+
+
+# A default is a parameter's value where none is given, and values are told beside the digest; tags are for reports.
+_FOR_READERS = frozenset(("about", "default", "tags"))
 
 
 def digest(program: Program) -> str:
@@ -163,7 +177,7 @@ def _canonical(value: Any, memo: dict[int, str]) -> Any:
             *(
                 (item.name, _canonical(getattr(value, item.name), memo))
                 for item in dataclasses.fields(value)
-                if item.name != "about" and not isinstance(getattr(value, item.name), Span)
+                if item.name not in _FOR_READERS and not isinstance(getattr(value, item.name), Span)
             ),
         )
     if isinstance(value, tuple):

@@ -10,11 +10,13 @@ the departures that docs/semantics.md lists; the numbers below are the rules of 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from .chart import matches
+from .bound import Functions, Results
+from .chart import FAIL_SAFE, matches
 from .evaluate import FLOAT, Arithmetic, Environment, Failure, evaluate
 from .intake import Refusal, accept_fields, accept_time
 from .ir import (
@@ -38,19 +40,16 @@ from .ir import (
 )
 from .monitors import monitor
 from .printer import digest
-from .registry import Registry, checked_results
+from .registry import Registry
 from .snapshot import Snapshot
 from .step import Order, Step, orders_of
 
-__all__ = ["FAIL_SAFE", "MICROSTEPS", "Reference", "Results", "Run", "Work"]
+__all__ = ["FAIL_SAFE", "MICROSTEPS", "Reference", "Run", "Work"]
 
+QUEUED = 10_000
+"""A macrostep with more internal events waiting than this does not settle either."""
 MICROSTEPS = 1000
 """A macrostep of more microsteps than this does not settle: `error.divergence`."""
-
-Results = dict[int, Mapping[str, Value] | Failure]
-"""What bound functions returned within one event, by the identity of the call: evaluating again reads them."""
-
-FAIL_SAFE = "fail_safe"
 
 
 class Reference:
@@ -61,13 +60,14 @@ class Reference:
     ) -> None:
         self.program = program
         self.digest = digest(program)
-        self.given = dict(parameters)
+        self.given = MappingProxyType(dict(parameters))
         self.arithmetic = arithmetic
         self.parameters = {
             p.name: arithmetic.real(parameters[p.name]) if p.type == "real" else parameters[p.name]
             for p in program.parameters
         }
-        self.registry = registry
+        self.functions = Functions(program, registry)
+        self.lengths = {window.name: window.length for window in program.windows}
         self.cells = {cell.name: cell for cell in program.cells}
         self.states = {state.name: state for state in program.states}
         self.order = {state.name: index for index, state in enumerate(program.states)}
@@ -202,7 +202,7 @@ class Run:
         self.clock = time
         self.fields = fields
         try:
-            for block in (event.marks, program.begin, event.observe, program.endow):
+            for block in (event.marks, program.begin, program.endow, event.observe, program.endow_late):
                 self._run_block(block, work, "start")
             self._check(work)
         except Failure as failure:
@@ -258,6 +258,8 @@ class Run:
         for _ in range(MICROSTEPS):
             if self._stopped():
                 return
+            if len(self.queue) > QUEUED:
+                break
             rule = self._select(None)
             if rule is None:
                 if self.queue:
@@ -324,7 +326,7 @@ class Run:
         above = self.reference.ancestors[target]
         between = above if domain is None else above[: above.index(domain)]
         place = self.reference.states[target].span
-        rule = Rule(FAIL_SAFE, leaf, None, None, target, domain, (*reversed(between), target), (), place)
+        rule = Rule(FAIL_SAFE, leaf, None, None, target, domain, (*reversed(between), target), (), (), place)
         self._microstep(rule)
 
     def _microstep(self, rule: Rule) -> bool:
@@ -354,6 +356,7 @@ class Run:
 
     def _transition(self, rule: Rule, work: Work) -> None:
         (leaf,) = work.configuration
+        self._run_block(rule.measure, work, rule.name)
         if rule.target is not None:
             chain = (leaf, *self.reference.ancestors[leaf])
             left = chain if rule.domain is None else chain[: chain.index(rule.domain)]
@@ -504,6 +507,8 @@ class Run:
                     if not self._value(instruction.condition, work):
                         raise Failure(instruction.reason)
                 case Propose():
+                    if any(proposal.leg == instruction.leg for proposal in work.proposals):
+                        raise Failure(f"`{instruction.leg}` is ordered twice in one step")
                     work.proposals.append(_Proposal(instruction.leg, self._value(instruction.after, work), rule))
                 case Raise():
                     self._queue_event(instruction, work)
@@ -528,16 +533,10 @@ class Run:
         work.queue.append((instruction.event, fields))
 
     def _call(self, instruction: Call, work: Work) -> None:
-        program = self.program
-        lengths = {window.name: window.length for window in program.windows}
-        if any(len(work.windows[name]) < lengths[name] for name in instruction.waits):
+        if any(len(work.windows[name]) < self.reference.lengths[name] for name in instruction.waits):
             return
-        if id(instruction) not in self.results:
-            arguments = {name: self._argument(value, work) for name, value in instruction.arguments}
-            call(self.reference.registry, instruction, arguments, self.results)
-        found = self.results[id(instruction)]
-        if isinstance(found, Failure):
-            raise found
+        arguments = {name: self._argument(value, work) for name, value in instruction.arguments}
+        found = self.reference.functions.call(instruction, arguments, self.results)
         for result, cell in instruction.into:
             work.cells[cell] = self.reference._typed(self.reference.cells[cell], found[result])
             work.written.add(cell)
@@ -553,14 +552,3 @@ class Run:
         view = numpy.array(work.windows[value.text], dtype=numpy.float64)
         view.setflags(write=False)
         return view
-
-
-def call(registry: Registry, instruction: Call, arguments: Mapping[str, object], results: Results) -> None:
-    """Call a bound function and record its results by field, or the failure."""
-    name = instruction.function
-    binding = registry[name]
-    function: Callable[..., Any] = binding.function()
-    try:
-        results[id(instruction)] = checked_results(name, binding.signature().results, function(**arguments))
-    except Exception as error:  # noqa: BLE001  # a model is other people's code: whatever it raises is the finding
-        results[id(instruction)] = Failure(f"`{name}`: {error}")

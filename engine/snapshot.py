@@ -90,9 +90,7 @@ class Snapshot:
         # What a text held was typed by nobody.
         form: Any = self
         if self.program != digest:
-            raise SnapshotError(
-                "the snapshot belongs to another program: the spec, its fill mode or the engine changed"
-            )
+            raise SnapshotError("the snapshot belongs to another program: the spec or its fill mode changed")
         if not isinstance(form.parameters, Mapping) or dict(self.parameters) != dict(parameters):
             raise SnapshotError("the snapshot was taken with other parameters")
         cells = {cell.name: cell for cell in program.cells}
@@ -113,9 +111,17 @@ class Snapshot:
         for name, values in self.windows.items():
             if len(values) > lengths[name]:
                 raise SnapshotError(f"window `{name}` holds {len(values)} values, more than its {lengths[name]}")
+        typed = {name: _value(cell, self.cells[name]) for name, cell in cells.items()}
+        for name, cell in cells.items():
+            # Before the start every cell is 0, in its range or not.
+            low, high = cell.low, cell.high
+            if started and (
+                (low is not None and typed[name] < float(low)) or (high is not None and typed[name] > float(high))
+            ):
+                raise SnapshotError(f"`{name}` of the snapshot is outside its range")
         return replace(
             self,
-            cells={name: _value(cell, self.cells[name]) for name, cell in cells.items()},
+            cells=typed,
             windows={name: tuple(_real(f"window `{name}`", one) for one in self.windows[name]) for name in lengths},
         )
 

@@ -18,6 +18,9 @@ FUNCTIONS = frozenset(
      "previous", "ewma", "peak", "streak")
 )  # fmt: skip
 
+RESERVED = frozenset((*KEYWORDS, *FUNCTIONS, *LEDGER, "s"))
+"""Words that no declaration may take as its name."""
+
 INT_LIMIT = 2**53
 
 

@@ -169,6 +169,7 @@ class _Verification:
         start = (program.start_event,) if program.start_event else ()
         self._block("begin", program.begin, start)
         self._block("endow", program.endow, start)
+        self._block("endow late", program.endow_late, start)
         self._block("accrue", program.accrue, (), {"dt": "real"})
         for event in program.events:
             self._block(f"event {event.name} marks", event.marks, (event.name,))
@@ -186,6 +187,7 @@ class _Verification:
             event_fields = (rule.event,) if rule.event in self.events else ()
             if rule.guard is not None:
                 self._expression(f"rule {rule.name} guard", rule.guard, "bool", event_fields)
+            self._block(f"rule {rule.name}", rule.measure, event_fields, acts=False)
             self._block(f"rule {rule.name}", rule.action, event_fields, acts=True)
 
     def _block(

@@ -23,6 +23,11 @@ def double(*, x: float) -> float:
     return 2 * x
 
 
+def refuses(*, x: float) -> float:
+    CALLS.append(x)
+    raise ValueError("never")
+
+
 def first_and_size(*, values: Window) -> Pair:
     SEEN.append(values)
     return Pair(float(values[0]), float(len(values)))
@@ -62,5 +67,17 @@ def sorts(*, values: Window) -> float:
     return 0.0
 
 
-_NAMES = ("double", "first_and_size", "total", "raises", "nothing", "not_a_number", "infinite", "truth", "writes", "sorts")
+_NAMES = (
+    "double",
+    "refuses",
+    "first_and_size",
+    "total",
+    "raises",
+    "nothing",
+    "not_a_number",
+    "infinite",
+    "truth",
+    "writes",
+    "sorts",
+)
 REGISTRY = Registry({f"probe.{name}": Binding(f"probe.{name}", "action", f"{__name__}:{name}") for name in _NAMES})

@@ -170,9 +170,7 @@ def test_the_historical_value_at_risk_is_the_ranked_loss_on_the_equity() -> None
 
 
 def test_the_normal_value_at_risk_scales_over_periods() -> None:
-    found = value_at_risk_within(
-        returns=RETURNS, equity=2e6, limit=0, confidence=0.99, horizon=10, method="normal"
-    )
+    found = value_at_risk_within(returns=RETURNS, equity=2e6, limit=0, confidence=0.99, horizon=10, method="normal")
     law = stats.norm(-10 * RETURNS.mean(), math.sqrt(10) * RETURNS.std(ddof=1))
     assert found.ok is False
     assert found.value == pytest.approx(2e6 * law.ppf(0.99), rel=1e-12)
@@ -232,9 +230,7 @@ def test_a_score_out_of_range_is_refused_and_no_full_hedge(score: float) -> None
 def test_a_bad_book_or_an_unknown_curve_is_refused() -> None:
     with pytest.raises(ValueError, match="depth must be finite and at least 0, got -1"):
         hedge_curve(score=0.5, depth=-1)
-    with pytest.raises(
-        ValueError, match="unknown curve `calm`, expected one of default, sentiment, volatility"
-    ):
+    with pytest.raises(ValueError, match="unknown curve `calm`, expected one of default, sentiment, volatility"):
         hedge_curve(score=0.5, depth=1, curve="calm")
 
 

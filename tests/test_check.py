@@ -14,9 +14,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from hedgerow.engine.laws import MAX_DEPTH, MAX_SIZE
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.ir import Cell
+from hedgerow.engine.laws import MAX_DEPTH, MAX_SIZE
 from hedgerow.engine.load import loads
 
 HEAD = """hedgerow: 1
@@ -59,7 +59,7 @@ def findings(text: str) -> list[tuple[str, int, int, int]]:
 
 
 def observed(lines: list[str]) -> tuple[list[Cell], dict[int, list[tuple[str, int, int]]]]:
-    """Return the cells of observed expressions, or by line what was wrong: (code, column from the expression's start, end)."""
+    """Return the cells of observed expressions, or by line what was wrong: (code, first column, last), from its start."""
     names = [f"o{index:04}" for index in range(len(lines))]
     section = "".join(f"    {name}: {line}\n" for name, line in zip(names, lines, strict=True))
     text = HEAD + MACHINE + "observe:\n  tick:\n" + section
@@ -134,18 +134,15 @@ def binary(op: str, left: Kind, right: Kind) -> Outcome:
     if op in ("+", "-"):
         good, unit = joined(left, right)
         return (type, unit) if good else ("HR302", *whole)
+    # As a factor the literal 0 is a pure number.
+    first, other = left.unit or (0, 0, 0), right.unit or (0, 0, 0)
     if op == "*":
-        product = (
-            None
-            if None in (left.unit, right.unit)
-            else tuple(a + b for a, b in zip(left.unit, right.unit, strict=True))
-        )
-        return type, product
+        a, b, c = (one + two for one, two in zip(first, other, strict=True))
+        return type, (a, b, c)
     if right.text in ("0", "0.0"):
         return "HR304", *whole
-    return "real", None if left.unit is None else tuple(
-        a - b for a, b in zip(left.unit, right.unit or (0, 0, 0), strict=True)
-    )
+    a, b, c = (one - two for one, two in zip(first, other, strict=True))
+    return "real", (a, b, c)
 
 
 def monomial(unit: tuple[int, int, int] | None) -> str:
@@ -419,6 +416,7 @@ ONE_MISTAKE = {
     "a cell in an initial value": ("HR210", "state: {late: {initial: ‹level / 1 USD›}}"),
     "the machine in a default": ("HR210", "params: {late: {type: bool, default: ‹In(calm)›}}"),
     "a price in a cost": ("HR210", "instruments: {second: {unit: IDX, price: tick.price, fee: '‹index.price› * 0'}}"),
+    "a price with a mistake": ("HR201", "instruments: {second: {unit: IDX, price: '‹tick.prise›'}}"),
     "a let in a default": ("HR210", "let: {l: rate}\nparams: {late: {default: ‹l›}}"),
     "an int cell from a real": ("HR301", "actions: {a: {set: {count: ‹2.0›}}}"),
     "a real cell from another unit": ("HR302", "actions: {a: {set: {level: ‹long.quantity›}}}"),

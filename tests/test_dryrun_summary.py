@@ -14,10 +14,11 @@ from band_machine import COLUMNS, LEAVES, BandMachine, subject
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hedgerow
 from hedgerow.engine.dryrun.data import open_data
 from hedgerow.engine.dryrun.narrative import headline, money, narrate, number, percent
 from hedgerow.engine.dryrun.positions import delays, positions
-from hedgerow.engine.dryrun.subject import LegShape, Subject
+from hedgerow.engine.dryrun.subject import LegShape, Subject, subject_of
 from hedgerow.engine.dryrun.summary import Books, summarise
 from hedgerow.engine.dryrun.trace import Fill, Trace, record
 
@@ -230,3 +231,80 @@ def test_amounts_and_shares_are_written_for_people() -> None:
         "2,795 %",
         "0.00 %",
     ]
+
+
+def told_of(summary: dict[str, Any]) -> dict[str, str]:
+    return {one.heading: one.text for one in narrate(summary) if one.tone == "warn"}
+
+
+def test_bars_that_share_their_times_are_doubted_to_be_one_series(folder: Path) -> None:
+    path = folder / "panel.csv"
+    path.write_text(
+        "time,close\n" + "".join(f"2020-01-{day:02},{price}\n" for day in range(1, 29) for price in (9, 90))
+    )
+    data = open_data(str(path), ["price"])
+    trace = record(BandMachine(), COLUMNS, "tick", data)
+    made = {**MADE, "data": {"name": "panel.csv", "kind": data.kind}}
+    summary = summarise(subject(), trace, data, fingerprint=made, notes=[])
+    assert summary["time"]["repeated"] == 28
+    assert told_of(summary)["More than one series?"].startswith("28 of 56 bars have the time of the bar before.")
+    ticks = summarise(subject(), trace, data, fingerprint=MADE, notes=[])
+    assert "More than one series?" not in told_of(ticks)
+
+
+def test_a_clock_that_stands_still_is_told(folder: Path) -> None:
+    assert "The clock stands still" in told_of(run(folder, [100, 101, 102], every_s=0)[2])
+    assert "The clock stands still" not in told_of(run(folder, [100, 101, 102], every_s=1)[2])
+
+
+def test_what_failed_in_a_run_is_told_with_its_count(folder: Path) -> None:
+    made, trace, summary = run(folder, [100, 101])
+    assert not [heading for heading in told_of(summary) if heading.startswith("Errors")]
+    trace.errors.update({"`go`: division by zero": 3})
+    data = open_data(str(folder / "ticks.csv"), ["price"])
+    failed = summarise(made, trace, data, fingerprint=MADE, notes=[])
+    assert told_of(failed)["Errors: 3"].endswith("`go`: division by zero (3 ×).")
+
+
+def test_a_mark_that_a_function_computes_is_told() -> None:
+    specs = Path(hedgerow.__file__).parent / "specs"
+    option = subject_of(hedgerow.load(specs / "delta_band_hedge.yaml").compile())
+    assert option.modelled == {"option": ("options.call_value",)}
+    assert subject_of(hedgerow.load(specs / "signal_hedge.yaml").compile()).modelled == {}
+    data = open_data("vix", ["price"])
+    trace = record(BandMachine(), COLUMNS, "tick", data)
+    marked = subject(modelled={"index": ("options.call_value",)})
+    told = told_of(summarise(marked, trace, data, fingerprint=MADE, notes=[]))
+    assert told["Marked by a model"].startswith("`index` is marked by `options.call_value`, not by prices")
+    assert "Marked by a model" not in told_of(summarise(subject(), trace, data, fingerprint=MADE, notes=[]))
+
+
+def test_a_result_told_from_its_fees_is_not_sold_as_a_profit() -> None:
+    data = open_data("vix", ["price"])
+    trace = record(BandMachine(), COLUMNS, "tick", data)
+    summary = summarise(subject(), trace, data, fingerprint=MADE, notes=[])
+    for interval, open_to_zero in (([-70.0, 30.0], True), ([20.0, 30.0], False)):
+        summary["verdict"].update(no_edge=-170.0, interval=interval, distinguishable=True, confidence=0.95, periods=20)
+        summary["verdict"].update(period="day", block=2, replications=2000)
+        (text,) = [one.text for one in narrate(summary) if one.heading == "Verdict: distinguishable from −fees"]
+        assert ("0 lies inside" in text) is open_to_zero
+        assert "It need be no edge" in text
+
+
+def test_a_run_that_refused_most_rows_says_how_many(folder: Path) -> None:
+    told = told_of(run(folder, [100, -1.0, -1.0, -1.0], skip_bad=True)[2])
+    assert "That is 75.0 % of all" in told["Bad rows"]
+    few = told_of(run(folder, [100.0] * 30 + [-1.0], skip_bad=True)[2])
+    assert "of all" not in few["Bad rows"]
+
+
+def test_a_good_worst_day_is_no_loss(folder: Path) -> None:
+    _, _, summary = run(folder, [100, 100], carry=5)
+    (text,) = [one.text for one in narrate(summary) if one.heading == "Risk"]
+    assert "is a gain of 10.00 USD" in text
+
+
+def test_what_rounding_leaves_of_a_sum_is_no_money() -> None:
+    assert money(1.2e-12, "USD") == "0 USD"
+    assert money(-1.2e-12) == "0"
+    assert money(1.2e-6) == "0.0000012"

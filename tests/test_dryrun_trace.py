@@ -11,6 +11,7 @@ from band_machine import COLUMNS, BandMachine, Step
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hedgerow
 from hedgerow.engine.dryrun.data import open_data
 from hedgerow.engine.dryrun.trace import Trace, record
 
@@ -146,3 +147,21 @@ def test_what_a_refused_row_fires_stands_at_the_line_before_it(tmp_path: Path) -
     trace = recorded(tmp_path, [100, 100.1, "?", 100.2], machine=Breaking(), skip_bad=True)
     assert trace.fired == [(1, ("breaker",))]
     assert len(trace) == 3
+
+
+def test_bad_rows_are_kept_in_the_order_of_the_file(tmp_path: Path) -> None:
+    # Row 3 has no time and is known as bad before row 2 is sent; the machine refuses that one.
+    path = tmp_path / "ticks.csv"
+    path.write_text("time,price\n1600000001,1\n1600000000,2\n,3\n1600000002,?\n")
+    trace = record(BandMachine(), COLUMNS, "tick", open_data(str(path), ["price"]), skip_bad=True)
+    assert [bad.row for bad in trace.rejections] == [2, 3, 4]
+
+
+def test_a_time_in_a_reason_is_written_as_a_date(tmp_path: Path) -> None:
+    spec = hedgerow.load(Path(hedgerow.__file__).parent / "specs" / "band_limited_hedge.yaml")
+    compiled = spec.compile()
+    path = tmp_path / "ticks.csv"
+    path.write_text("time,price\n2020-01-02,100\n2020-01-01,101\n")
+    trace = record(compiled.machine(), compiled.columns, "tick", open_data(str(path), ["price"]))
+    assert trace.stopped is not None
+    assert trace.stopped.reason == "the time 2020-01-01 is before the last event at 2020-01-02"

@@ -33,8 +33,7 @@ SPLIT_HELP = "name parts of it with `let`"
 OPERATOR_HELP = "an operator such as `*` is missing before it"
 GENERAL_HELP = "an expression has numbers, names, calls and `+ - * / ** < <= > >= == !=`"
 NAME_HELP = (
-    "names start with a letter and have no `__`; "
-    "nothing in a spec is executed; bind a function by its name instead"
+    "names start with a letter and have no `__`; nothing in a spec is executed; bind a function by its name instead"
 )
 SUFFIX_HELP = "a time is joined, as in `30d` (ns us ms s m h d w); a unit stands after a blank, as in `5 USD`"
 
@@ -45,9 +44,7 @@ literals = st.one_of(
     st.sampled_from(["0", "8", "0.0001", "1e-5", "2.5E3", ".5", "1e400"]).map(
         lambda text: (Fraction(text), None, text)
     ),
-    st.sampled_from(["5 USD", "0.01 IDX", "1 s"]).map(
-        lambda text: (Fraction(text.split()[0]), text.split()[1], text)
-    ),
+    st.sampled_from(["5 USD", "0.01 IDX", "1 s"]).map(lambda text: (Fraction(text.split()[0]), text.split()[1], text)),
     st.sampled_from([("30d", 2_592_000), ("25h", 90_000), ("1.5m", 90), ("2w", 1_209_600), ("1e3ms", 1)]).map(
         lambda pair: (Fraction(pair[1]), "s", pair[0])
     ),
@@ -268,9 +265,7 @@ def test_any_text_is_read_or_refused_inside_it_with_help(text: str) -> None:
         ("1e-400", Fraction(1, 10**400), None, "1e-400"),
     ],
 )
-def test_a_literal_is_exact_and_keeps_its_unit(
-    text: str, value: Fraction, unit: str | None, printed: str
-) -> None:
+def test_a_literal_is_exact_and_keeps_its_unit(text: str, value: Fraction, unit: str | None, printed: str) -> None:
     number = parse(text)
     assert isinstance(number, Number)
     assert (number.value, number.unit, number.text, number.start, number.end) == (

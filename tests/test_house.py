@@ -148,9 +148,7 @@ def imports_of_bound_functions(path: Path) -> set[str]:
 def test_only_the_builtin_registry_imports_actions_and_guards() -> None:
     files = sorted((ROOT / "engine").rglob("*.py"))
     found = {str(path.relative_to(ROOT)): imports_of_bound_functions(path) for path in files}
-    assert {name: places for name, places in found.items() if places} == {
-        "engine/registry.py": {"builtin_registry"}
-    }
+    assert {name: places for name, places in found.items() if places} == {"engine/registry.py": {"builtin_registry"}}
 
 
 # --- what is pinned ---
@@ -266,9 +264,7 @@ def test_a_wheel_holds_the_package_with_its_specs_and_nothing_beside_it(tmp_path
 @pytest.mark.slow
 def test_a_wheel_built_from_the_source_archive_is_the_same_wheel(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-d"]
-    subprocess.run(
-        [*build, str(tmp_path), "-t", "sdist", "-t", "wheel"], check=True, capture_output=True, cwd=ROOT
-    )
+    subprocess.run([*build, str(tmp_path), "-t", "sdist", "-t", "wheel"], check=True, capture_output=True, cwd=ROOT)
     (archive,) = tmp_path.glob("*.tar.gz")
     subprocess.run(["tar", "-xzf", str(archive), "-C", str(tmp_path)], check=True)
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())

@@ -48,7 +48,9 @@ def test_previous_is_the_value_at_the_event_before_and_the_value_itself_at_the_f
 
 @FEW
 @given(series, st.sampled_from([0.0, 0.5, 0.97, 1.0]), st.integers(-50, 50))
-def test_ewma_is_that_of_pandas_over_the_initial_value_and_the_series(xs: list[float], decay: float, start: int) -> None:
+def test_ewma_is_that_of_pandas_over_the_initial_value_and_the_series(
+    xs: list[float], decay: float, start: int
+) -> None:
     found = observed("mean: 'ewma(tick.x, decay=d, initial=start)'", xs, d=decay, start=float(start))["mean"]
     if decay == 1:
         expected = pd.Series([float(start)] * len(xs))
@@ -90,12 +92,10 @@ def test_elapsed_is_the_time_between_two_events_of_the_name_and_0_at_the_first(g
 @FEW
 @given(series)
 def test_a_memory_inside_a_memory_is_the_composition_of_both(xs: list[float]) -> None:
-    lines = "roughness: 'ewma(abs(previous(tick.x) - tick.x), decay=0.5, initial=1)', worst: peak(previous(previous(tick.x)))"
-    found = observed(lines, xs)
+    rough = "rough: 'ewma(abs(previous(tick.x) - tick.x), decay=0.5, initial=1)'"
+    found = observed(f"{rough}, worst: peak(previous(previous(tick.x)))", xs)
     moves = pd.Series(xs).diff().abs().fillna(0.0)
-    np.testing.assert_array_equal(
-        found["roughness"], pd.Series([1.0, *moves]).ewm(alpha=0.5, adjust=False).mean()[1:]
-    )
+    np.testing.assert_array_equal(found["rough"], pd.Series([1.0, *moves]).ewm(alpha=0.5, adjust=False).mean()[1:])
     twice = pd.Series(xs).shift(1).fillna(xs[0]).shift(1).fillna(xs[0])
     assert found["worst"].tolist() == np.maximum.accumulate(twice).tolist()
 

@@ -16,9 +16,7 @@ from hedgerow.models.sizing import CURVES, hedge_share, liquidity_weight
 hundredths = st.integers(0, 100)
 knot_sets = st.lists(hundredths, min_size=2, max_size=12, unique=True).flatmap(
     lambda scores: st.lists(hundredths, min_size=len(scores), max_size=len(scores)).map(
-        lambda hedges: [
-            (score / 100, hedge / 100) for score, hedge in zip(sorted(scores), sorted(hedges), strict=True)
-        ]
+        lambda hedges: [(score / 100, hedge / 100) for score, hedge in zip(sorted(scores), sorted(hedges), strict=True)]
     )
 )
 
@@ -105,9 +103,7 @@ def test_the_liquidity_weight_is_nearly_inert() -> None:
 
 
 @given(st.floats(0, 1e12), st.floats(0, 1e12), st.floats(1e-3, 1e12))
-def test_the_liquidity_weight_rises_with_depth_from_zero_to_one(
-    first: float, second: float, most: float
-) -> None:
+def test_the_liquidity_weight_rises_with_depth_from_zero_to_one(first: float, second: float, most: float) -> None:
     thin, deep = sorted((first, second))
     assert 0 == liquidity_weight(0, most) <= liquidity_weight(thin, most) <= liquidity_weight(deep, most) <= 1
     assert liquidity_weight(max(deep, most), most) == 1

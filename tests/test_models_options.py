@@ -43,18 +43,14 @@ def test_a_call_less_a_put_is_a_forward(s: float, k: float, t: float, v: float, 
 
 
 @given(spots, spots, years, volatilities, rates)
-def test_a_put_is_a_call_on_the_strike_paid_in_the_underlying(
-    s: float, k: float, t: float, v: float, r: float
-) -> None:
+def test_a_put_is_a_call_on_the_strike_paid_in_the_underlying(s: float, k: float, t: float, v: float, r: float) -> None:
     # With the stock as unit of account its rate is 0 and the money's is the strike's drift.
     discounted = k * math.exp(-r * t)
     assert put(s, k, t, v, r).value == pytest.approx(call(discounted, s, t, v).value, abs=1e-12 * (s + k))
 
 
 @pytest.mark.parametrize(("s", "k", "t", "v", "r"), [(42, 40, 0.5, 0.2, 0.1), (80, 100, 2, 0.4, -0.02)])
-def test_a_value_is_the_discounted_mean_of_the_payoff(
-    s: float, k: float, t: float, v: float, r: float
-) -> None:
+def test_a_value_is_the_discounted_mean_of_the_payoff(s: float, k: float, t: float, v: float, r: float) -> None:
     law = stats.lognorm(s=v * math.sqrt(t), scale=s * math.exp((r - v * v / 2) * t))
     mean, _ = integrate.quad(lambda x: (x - k) * law.pdf(x), k, law.ppf(1 - 1e-14), epsabs=1e-11)
     assert call(s, k, t, v, r).value == pytest.approx(math.exp(-r * t) * mean, abs=1e-8)

@@ -175,17 +175,11 @@ def test_the_interval_is_the_one_that_arch_draws() -> None:
 
 def test_the_interval_covers_the_mean_of_dependent_days_about_as_often_as_it_says() -> None:
     samples = [autoregression(0.4, 300, seed) for seed in range(300)]
-    intervals = [
-        performance.bootstrap_total(pnl, seed=0, replications=400, confidence=0.9) for pnl in samples
-    ]
+    intervals = [performance.bootstrap_total(pnl, seed=0, replications=400, confidence=0.9) for pnl in samples]
     covered = np.mean([not interval.excludes(0) for interval in intervals])
-    naive = [
-        performance.bootstrap_total(pnl, seed=0, replications=400, confidence=0.9, block=1) for pnl in samples
-    ]
+    naive = [performance.bootstrap_total(pnl, seed=0, replications=400, confidence=0.9, block=1) for pnl in samples]
     assert 0.82 < covered < 0.94  # a block bootstrap covers a little less than it says
-    assert (
-        np.mean([not interval.excludes(0) for interval in naive]) < 0.75
-    )  # what ignoring dependence would do
+    assert np.mean([not interval.excludes(0) for interval in naive]) < 0.75  # what ignoring dependence would do
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_another() -> None:
@@ -216,9 +210,7 @@ def test_more_confidence_makes_a_wider_interval() -> None:
     assert intervals[1].high < intervals[2].high
 
 
-@pytest.mark.parametrize(
-    ("value", "excluded"), [(-2.1, True), (-2, False), (0, False), (3, False), (3.1, True)]
-)
+@pytest.mark.parametrize(("value", "excluded"), [(-2.1, True), (-2, False), (0, False), (3, False), (3.1, True)])
 def test_an_interval_excludes_what_lies_outside_it(value: float, excluded: bool) -> None:
     assert Interval(-2, 3, 0.5, 0.95, 1, 100, 0).excludes(value) is excluded
 

@@ -25,25 +25,19 @@ MEASURES = [historical_value_at_risk, normal_value_at_risk, conditional_value_at
 
 def test_historical_value_at_risk_is_the_ranked_loss() -> None:
     losses = np.arange(1.0, 101.0)  # the r-th smallest loss is r
-    found = [
-        historical_value_at_risk(losses, confidence) for confidence in (0.001, 0.07, 0.5, 0.95, 0.951, 0.99)
-    ]
+    found = [historical_value_at_risk(losses, confidence) for confidence in (0.001, 0.07, 0.5, 0.95, 0.951, 0.99)]
     assert found == [1, 7, 50, 95, 96, 99]
 
 
 @given(samples, st.sampled_from([0.25, 0.5, 0.75, 0.875]))
-def test_historical_value_at_risk_is_the_quantile_without_interpolation(
-    losses: np.ndarray, confidence: float
-) -> None:
+def test_historical_value_at_risk_is_the_quantile_without_interpolation(losses: np.ndarray, confidence: float) -> None:
     # Confidences with short binary forms: NumPy's own rank suffers from 0.07 · 100 = 7.000000000000001.
     expected = np.quantile(losses, confidence, method="inverted_cdf")
     assert historical_value_at_risk(losses, confidence) == expected
 
 
 @given(samples, confidences)
-def test_no_more_than_the_tail_exceeds_the_historical_value_at_risk(
-    losses: np.ndarray, confidence: float
-) -> None:
+def test_no_more_than_the_tail_exceeds_the_historical_value_at_risk(losses: np.ndarray, confidence: float) -> None:
     exceeding = np.count_nonzero(losses > historical_value_at_risk(losses, confidence))
     assert exceeding <= (1 - confidence) * losses.size + 1e-9
 
@@ -56,9 +50,7 @@ def test_the_largest_loss_is_all_that_a_short_window_can_say() -> None:
 
 @pytest.mark.parametrize("horizon", [1, 10])
 @pytest.mark.parametrize("confidence", [0.01, 0.5, 0.95, 0.999])
-def test_normal_value_at_risk_is_the_quantile_of_the_summed_normal_law(
-    confidence: float, horizon: int
-) -> None:
+def test_normal_value_at_risk_is_the_quantile_of_the_summed_normal_law(confidence: float, horizon: int) -> None:
     losses = np.array([0.01, -0.02, 0.015, 0.003, -0.007])
     mean, deviation = math.fsum(losses) / 5, stats.tstd(losses)
     expected = stats.norm.ppf(confidence, loc=horizon * mean, scale=math.sqrt(horizon) * deviation)
@@ -95,9 +87,7 @@ def test_the_mean_beyond_a_loss_is_no_smaller_than_that_loss(losses: np.ndarray,
     assert conditional >= losses.mean() - 1e-9
 
 
-@given(
-    st.integers(2, 30).flatmap(lambda n: st.tuples(*[arrays(np.float64, n, elements=st.floats(-9, 9))] * 2))
-)
+@given(st.integers(2, 30).flatmap(lambda n: st.tuples(*[arrays(np.float64, n, elements=st.floats(-9, 9))] * 2)))
 def test_conditional_value_at_risk_rewards_diversification(books: tuple[np.ndarray, np.ndarray]) -> None:
     first, second = books
     together = conditional_value_at_risk(first + second, 0.8)

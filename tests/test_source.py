@@ -106,9 +106,7 @@ documents = st.dictionaries(
 
 
 @given(documents, st.sampled_from([None, 1, "\t"]), st.booleans())
-def test_json_reads_as_the_standard_library_reads_it(
-    document: object, indent: int | str | None, plain: bool
-) -> None:
+def test_json_reads_as_the_standard_library_reads_it(document: object, indent: int | str | None, plain: bool) -> None:
     text = json.dumps(document, indent=indent, ensure_ascii=plain)
     assert parse_text(text, "spec.json").plain() == json.loads(text)
 
@@ -367,12 +365,8 @@ JSON_REFUSALS: list[tuple[str, str, tuple[int, int, int, int], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "message", "where", "help"), JSON_REFUSALS, ids=[row[0] for row in JSON_REFUSALS]
-)
-def test_json_is_refused_where_it_errs(
-    text: str, message: str, where: tuple[int, int, int, int], help: str
-) -> None:
+@pytest.mark.parametrize(("text", "message", "where", "help"), JSON_REFUSALS, ids=[row[0] for row in JSON_REFUSALS])
+def test_json_is_refused_where_it_errs(text: str, message: str, where: tuple[int, int, int, int], help: str) -> None:
     assert refusals(text, "spec.JSON") == [("HR005", message, where, help)]
 
 
@@ -590,9 +584,7 @@ def test_only_a_spec_error_escapes_from_any_text(text: str, file: str) -> None:
 
 
 @given(content=st.binary(max_size=200))
-def test_only_a_spec_error_escapes_from_any_bytes(
-    content: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_only_a_spec_error_escapes_from_any_bytes(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "random.yaml"
     path.write_bytes(content)
     try:

@@ -52,7 +52,7 @@ def test_a_shipped_spec_keeps_every_rule(name: str) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -45,7 +45,9 @@ class Twins:
         self.snapshot = snapshot
 
 
-def twins(text: str, *, fill: Fill = "same", registry: Registry | None = None, **parameters: str | float | bool) -> Twins:
+def twins(
+    text: str, *, fill: Fill = "same", registry: Registry | None = None, **parameters: str | float | bool
+) -> Twins:
     """Return both backends of a spec's text, not yet started."""
     return Twins(spec(text, registry).compile(fill=fill, **parameters))
 

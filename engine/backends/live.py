@@ -25,10 +25,12 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..bound import Results
+from ..diagnostics import suggestion
 from ..evaluate import Failure
 from ..intake import Refusal, in_order
 from ..ir import Value
-from ..semantics import Reference, Results, call
+from ..semantics import Reference
 from ..snapshot import Snapshot, SnapshotError
 from ..step import Step, orders_of
 from .python import BEFORE_START, Source
@@ -59,7 +61,7 @@ class Machine:
         Raises:
             KeyError: the spec declares no such event.
         """
-        self._ports[event]
+        _known("event", event, self._source.methods)
         return getattr(self, self._source.methods[event])  # type: ignore[no-any-return]  # a generated method
 
     def send(self, event: str, time_ns: int, /, **fields: object) -> Step:
@@ -118,11 +120,16 @@ class Machine:
         Raises:
             KeyError: there is none.
         """
+        _known("value", cell, self._source.cells)
         return getattr(self, self._source.cells[cell])  # type: ignore[no-any-return]  # a generated slot
 
     def observation(self) -> tuple[Value, ...]:
         """Return the state's index and the ledger as one flat record, in the order of `columns`."""
         raise NotImplementedError  # generated for each program
+
+    def __repr__(self) -> str:
+        where = ", ".join(self.configuration) or "not started"
+        return f"<Machine {self._reference.program.name}: {where}>"
 
     def snapshot(self) -> Snapshot:
         """Return the whole state as a value."""
@@ -159,6 +166,13 @@ class Machine:
                 ring.drop()
 
 
+def _known(what: str, name: str, names: Mapping[str, object]) -> None:
+    if name not in names:
+        raise KeyError(
+            f"no {what} `{name}`: {suggestion(name, names, 'there is ' + (', '.join(names) or 'none')[:200])}"
+        )
+
+
 def whole(value: object) -> int:
     """Return a time as a plain int."""
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):
@@ -180,6 +194,10 @@ def fail(reason: str) -> float:
 
 def generate(compiled: Compiled) -> type[Machine]:
     """Return the machine class of a program with its parameters bound."""
+    if not float("2.2250738585072014e-308") / 2 > 0:
+        raise RuntimeError(
+            "this process flushes subnormal numbers to 0, so that results would differ from other machines"
+        )
     program = compiled.program
     source = compiled.spec.live_source(program.fill)
     reference = Reference(program, compiled.parameters, compiled.registry)
@@ -187,10 +205,7 @@ def generate(compiled: Compiled) -> type[Machine]:
     def invoke(index: int, arguments: tuple[object, ...], results: Results) -> tuple[Value, ...]:
         instruction = source.calls[index]
         names = (name for name, _ in instruction.arguments)
-        call(compiled.registry, instruction, dict(zip(names, arguments, strict=True)), results)
-        found = results[id(instruction)]
-        if isinstance(found, Failure):
-            raise found
+        found = reference.functions.call(instruction, dict(zip(names, arguments, strict=True)), results)
         return tuple(found[result] for result, _ in instruction.into)
 
     scope: dict[str, Any] = {

@@ -34,7 +34,7 @@ from ..ir import (
     Value,
 )
 from ..ir import Source as CallSource
-from ..monitors import monitor
+from ..monitors import TOLERANCE, monitor
 
 __all__ = ["BEFORE_START", "Source", "source_of"]
 
@@ -271,6 +271,7 @@ class _Generator:
     def _blocks_of(self, event: Event) -> Iterable[Block]:
         yield event.observe
         for rule in self.program.rules:
+            yield rule.measure
             yield rule.action
         for state in self.program.states:
             yield state.entry
@@ -360,6 +361,7 @@ class _Generator:
         written = values.written
         values.written = {}
         try:
+            self._block(code, values, rule.measure, proposals)
             if rule.target is not None:
                 chain = (leaf, *self.ancestors[leaf])
                 for name in chain if rule.domain is None else chain[: chain.index(rule.domain)]:
@@ -440,6 +442,8 @@ class _Generator:
                     with code.block(f"if not {condition}:"):
                         code.add(self.defer)
                 case Propose():
+                    if any(leg == instruction.leg for leg, _ in proposals):
+                        raise _Defer
                     proposals.append((instruction.leg, self._named(code, values, instruction.after)))
                 case Raise():
                     raise _Defer
@@ -674,6 +678,8 @@ class _Generator:
         gap = node.args[0] if node.op == "le" else node
         if gap.op != "sub" or node is gap or (room := node.args[1]).op != "mul" or room.args[1].op != "max":
             return False
+        if room.args[0].op != "const" or room.args[0].value != TOLERANCE:
+            return False
         if tuple(size.args for size in room.args[1].args if size.op == "abs") != tuple((side,) for side in gap.args):
             return False
         first, second = (self._text(values, side) for side in gap.args)
@@ -799,7 +805,8 @@ class _Generator:
             blocks += [event.marks, event.observe]
         for state in program.states:
             blocks += [state.stamp, state.entry, state.exit]
-        blocks += [rule.action for rule in program.rules] + [leg.fill for leg in program.legs]
+        blocks += [block for rule in program.rules for block in (rule.measure, rule.action)]
+        blocks += [leg.fill for leg in program.legs]
         roots = [expr for block in blocks for instruction in block for expr in _expressions(instruction)]
         roots += [rule.guard for rule in program.rules if rule.guard is not None] + [
             claim for _, claim in self.monitors

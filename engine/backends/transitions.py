@@ -215,7 +215,7 @@ def _rules(program: Program, event: str) -> tuple[Rule, ...]:
         for state in program.states
         if state.name != target and (state.kind == "atomic" or (state.kind == "final" and state.parent is not None))
     )
-    return tuple(Rule(FAIL_SAFE, leaf, None, None, target, None, (), (), span) for leaf in leaves)
+    return tuple(Rule(FAIL_SAFE, leaf, None, None, target, None, (), (), (), span) for leaf in leaves)
 
 
 class _TransitionsRun(Run):
@@ -240,6 +240,7 @@ class _TransitionsRun(Run):
     def begin(self, rule: Rule) -> None:
         self.rule, self.firing, self.action = rule, rule.name, rule.action
         self.work, self.acted, self.failure = self.state.copy(), False, None
+        self._carry_out(lambda work: self._run_block(rule.measure, work, rule.name))
 
     def leave(self, state: State) -> None:
         self._carry_out(lambda work: self._run_block(state.exit, work, self.firing))

@@ -156,7 +156,9 @@ class _Board:
         self._legend(figure)
 
     def drawdown(self, account: Books) -> None:
-        figure = self._figure("drawdown, share of the peak", 150, "0.[00]%")
+        # A tick feed of minutes falls by thousandths of a per cent: with two decimals its axis would read 0 % throughout.
+        axis = "0.[00]%" if account.drawdown.max(initial=0.0) >= 0.0005 else "0.[000000]%"
+        figure = self._figure("drawdown, share of the peak", 150, axis)
         kept = outline([account.drawdown], BUCKETS, WHOLE)
         figure.varea(self.times[kept], -account.drawdown[kept], 0, fill_color=RED, fill_alpha=0.25)
         self._lines(figure, {"drawdown": (-account.drawdown, RED)}, width=1.0, number="0.[000]%")

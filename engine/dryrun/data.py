@@ -131,10 +131,10 @@ class Data:
                 self.rows_missing += int((missing & inside).sum())
                 inside &= ~missing
             for index in np.flatnonzero(~timed & ~blank).tolist():
-                faults[int(raw.rows[index])] = _unread(self.time_column, raw.columns[0][index].as_py(), "a time")
+                faults[int(raw.rows[index])] = _unread(self.time_column, _value_at(raw.columns[0], index), "a time")
             for name, (values, reasons), column in zip(names, columns, raw.columns[1:], strict=True):
                 for index in np.flatnonzero(inside & ~np.isfinite(values)).tolist():
-                    shown = reasons.get(index, column[index].as_py())
+                    shown = reasons.get(index) or _value_at(column, index)
                     faults.setdefault(int(raw.rows[index]), _unread(self.mapping[name], shown, "a finite number"))
             self.rows_in_window += int(inside.sum())
             if inside.all():
@@ -159,7 +159,8 @@ class Data:
         )
 
     def _no_times(self, column: Any) -> RunError:
-        shown = next((value for value in column.to_pylist() if value is not None), None)
+        there = np.flatnonzero(valid_of(column))
+        shown = _value_at(column, int(there[0])) if len(there) else None
         return RunError(
             "HR804",
             f"column `{self.time_column}` holds no time: {_short(shown)}",
@@ -285,7 +286,8 @@ def _numbers(column: Any) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         values = np.full(len(column), np.nan)
         reasons: dict[int, str] = {}
-        for index, value in enumerate(column.to_pylist()):
+        for index in range(len(column)):
+            value = _value_at(column, index)
             try:
                 values[index] = np.nan if value is None else _number(value)
             except (TypeError, ValueError):
@@ -294,6 +296,14 @@ def _numbers(column: Any) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
     floats: npt.NDArray[np.float64] = values_of(numbers, np.float64)
     valid = valid_of(numbers)
     return (floats if valid.all() else np.where(valid, floats, np.nan)), {}
+
+
+def _value_at(column: Any, index: int) -> Any:
+    """Return one value of an Arrow array, or what to say of a date that Python's calendar does not reach."""
+    try:
+        return column[index].as_py()
+    except (OverflowError, ValueError):
+        return "a time out of reach"
 
 
 def _number(value: Any) -> float:

@@ -80,6 +80,7 @@ def dry_run(
     skip_bad: bool = False,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> DryRun:
     """Run a spec over recorded data.
 
@@ -96,6 +97,7 @@ def dry_run(
         skip_bad: go on after a bad row.
         seed: of the bootstrap.
         progress: called with the share of the data read.
+        interrupted: asked now and then whether to stop; what was done until then is the run.
 
     Raises:
         RunError: options or data that do not fit, or no event at all. A bad row raises only if no event
@@ -120,10 +122,15 @@ def dry_run(
         field_types=[field.type for field in fed.fields],
         skip_bad=skip_bad,
         progress=progress,
+        interrupted=interrupted,
     )
+    if trace.interrupted and not len(trace):
+        raise KeyboardInterrupt
     if not len(trace):
         raise _nothing(trace, data)
     notes = list(data.notes)
+    if trace.interrupted:
+        notes.append(f"interrupted after row {int(trace.rows[-1]):,}: the rows after it were not run")
     if subject.legs:
         notes.append(f"fills at the {chosen} mark ({'given' if fill else f'the default for {data.kind}'})")
     if chosen == "next" and trace.fills and trace.fills[-1].index == len(trace) - 1:
@@ -164,6 +171,8 @@ def bad_row(trace: Trace, file: str, help: str) -> RunError:
     """Return the error for the row that stopped a run."""
     bad = trace.stopped
     assert bad is not None
+    if bad.reason.startswith("the time "):
+        help = f"sort the rows by time, and split a file of several series; {help}"
     return RunError("HR806", f"row {bad.row} is bad: {bad.reason}", file, help, bad.line)
 
 

@@ -119,7 +119,7 @@ def read_summary(path: Path) -> dict[str, Any]:
         help = "name the folder of a run, or its summary.json"
         raise RunError("HR801", "there is no run here", str(path), help)
     try:
-        summary = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        summary = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError):
         summary = None
     if not isinstance(summary, dict) or summary.get("format") != FORMAT or not _is_whole(summary):
@@ -193,6 +193,10 @@ def _no_number(text: str) -> float:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _no_number(text)
+
+
+def _whole(text: str) -> int:
+    return int(text) if len(text) < 20 else int(_no_number(text))
 
 
 def _is_whole(summary: dict[str, Any]) -> bool:

@@ -13,6 +13,10 @@ __all__ = ["Paragraph", "headline", "money", "narrate", "number", "percent", "sp
 
 Json = dict[str, Any]
 SHOWN = 6
+REPEATED = 0.05
+"""The share of events at the time of the event before from which bars look like several series in one file."""
+REFUSED = 0.5
+"""The share of refused rows from which a run says little about its data."""
 
 
 class Paragraph(NamedTuple):
@@ -37,7 +41,9 @@ def number(value: float) -> str:
 
 def money(value: float, unit: str = "") -> str:
     """Return an amount, whole from a thousand on, with its unit behind."""
-    if 0.005 <= abs(value) < 1000:
+    if abs(value) < 1e-9:
+        text = "0"  # what rounding leaves of a sum of doubles
+    elif 0.005 <= abs(value) < 1000:
         text = _minus(f"{value:,.2f}")
     else:
         text = number(value)
@@ -79,14 +85,14 @@ def headline(summary: Json) -> str:
 
 def narrate(summary: Json) -> list[Paragraph]:
     """Return the story of a run, in the order in which it should be read."""
-    told = [_result(summary)]
+    told = [_result(summary), *_doubts(summary)]
     if summary["money"] is not None:
         told += [_split(summary), _fill(summary), _verdict(summary), _risk(summary)]
         told += [_exposure(summary)]
     if summary["overshoot"] is not None and summary["overshoot"]["triggers"]:
         told.append(_overshoot(summary))
     told.append(_behaviour(summary))
-    told += [paragraph for paragraph in (_invariants(summary), _rows(summary)) if paragraph]
+    told += [paragraph for paragraph in (_errors(summary), _invariants(summary), _rows(summary)) if paragraph]
     return told
 
 
@@ -104,6 +110,32 @@ def _result(summary: Json) -> Paragraph:
         f"is realised and {money(account['unrealised'])} still open."
     )
     return Paragraph("The run", text)
+
+
+def _doubts(summary: Json) -> list[Paragraph]:
+    """Return what may make the numbers worth nothing, whatever they are."""
+    time, events = summary["time"], summary["rows"]["accepted"]
+    found = []
+    if events > 1 and time["repeated"] == events - 1:
+        text = f"Every event has the time {time['first']}, so that nothing that counts time means anything here. "
+        text += "Is this the right column? See `--time`."
+        found.append(Paragraph("The clock stands still", text, "warn"))
+    elif summary["fingerprint"].get("data", {}).get("kind") == "bars" and time["repeated"] > REPEATED * events:
+        text = (
+            f"{time['repeated']:,} of {events:,} bars have the time of the bar before. Such a file often holds several "
+            "series (contracts, venues, strikes), and this run took them for one: its prices jump from one to the "
+            "other, and its P&L is of no strategy. Give a file with one series."
+        )
+        found.append(Paragraph("More than one series?", text, "warn"))
+    if summary["modelled"]:
+        marks = ", ".join(
+            f"`{name}` is marked by {' and '.join(f'`{one}`' for one in functions)}"
+            for name, functions in summary["modelled"].items()
+        )
+        text = f"{marks}, not by prices in the data, and its orders fill there. "
+        text += "Equity, P&L and verdict are right as far as the model and its parameters are."
+        found.append(Paragraph("Marked by a model", text, "warn"))
+    return found
 
 
 def _split(summary: Json) -> Paragraph:
@@ -167,9 +199,12 @@ def _verdict(summary: Json) -> Paragraph:
         "another regime is not in it."
     )
     if verdict["distinguishable"]:
-        text += "leaves that value out: over this period the result is not only costs."
+        text += "leaves that value out: over this period the result is not only costs"
+        text += ", though it may still be no profit: 0 lies inside. " if low < 0 < high else ". "
+        text += "It need be no edge either: a position held while prices drifted does the same."
         return Paragraph("Verdict: distinguishable from −fees", text + caution)
-    text += "holds that value: this result cannot be told from having no edge and paying the costs."
+    beyond = ", beyond its carry," if summary["money"]["flows"] else ""
+    text += f"holds that value: this result{beyond} cannot be told from having no edge and paying the costs."
     return Paragraph("Verdict: not distinguishable from −fees", text + caution, "warn")
 
 
@@ -185,16 +220,17 @@ def _risk(summary: Json) -> Paragraph:
             f"{fall['peak']} to {fall['trough']}, {back}."
         )
     day, tail = risk["worst_day"], risk["cvar"]
+    word = "loss" if tail["loss"] >= 0 else "gain"
     parts.append(
         f"The worst day was {day['date']} with {money(day['profit'], unit)}; the mean of the worst "
-        f"{100 - 100 * tail['confidence']:.0f} % of days is a loss of {money(tail['loss'], unit)}."
+        f"{100 - 100 * tail['confidence']:.0f} % of days is a {word} of {money(abs(tail['loss']), unit)}."
     )
     fee = account["break_even_fee"]
     if fee is not None:
         parts.append(
-            f"These trades would have broken even at a one-way fee of {percent(fee)} of notional."
+            f"At a one-way fee of {percent(fee)} on the same orders nothing would have been left."
             if fee > 0
-            else "These trades lost money before any fee."
+            else "It is a loss before any fee."
         )
     return Paragraph("Risk", " ".join(parts))
 
@@ -244,6 +280,16 @@ def _behaviour(summary: Json) -> Paragraph:
     return Paragraph("Behaviour", text.strip())
 
 
+def _errors(summary: Json) -> Paragraph | None:
+    errors = summary["errors"]
+    if not errors:
+        return None
+    parts = [f"{reason} ({count:,} ×)" for reason, count in list(errors.items())[:SHOWN]]
+    more = f"; and {len(errors) - SHOWN} more kinds" if len(errors) > SHOWN else ""
+    text = f"What failed was undone, its orders with it: {'; '.join(parts)}{more}."
+    return Paragraph(f"Errors: {sum(errors.values()):,}", text, "warn")
+
+
 def _invariants(summary: Json) -> Paragraph | None:
     found = summary["invariants"]
     if not found:
@@ -273,6 +319,9 @@ def _rows(summary: Json) -> Paragraph | None:
         first = summary["rejections"][0]
         many = "1 bad row was" if rejected == 1 else f"{rejected:,} bad rows were"
         text = f"{many} refused, the first at row {first['row']}: {first['reason']}."
+        share = rejected / (rejected + summary["rows"]["accepted"])
+        if share > REFUSED:
+            text += f" That is {percent(share)} of all: this run says little about the data."
         return Paragraph("Bad rows", text, "warn")
     return None
 

@@ -115,7 +115,7 @@ def _cards(summary: Json) -> str:
         cards += [
             (money(account["equity"]), f"final equity, {unit}, from {money(account['capital'])}"),
             (money(account["profit"]), earned),
-            (money(account["fees"] + account["slippage"]), f"fees and slippage, {unit}"),
+            (money(account["fees"] + account["slippage"]), _costs(account)),
             (f"{summary['trades']['count']:,}", f"orders, {money(account['turnover'])} {unit} in all"),
         ]
         if fall:
@@ -127,6 +127,12 @@ def _cards(summary: Json) -> str:
         cards.append((f"{sum(one['held'] for one in found)} of {len(found)}", "invariants held"))
     shown = [f'<div class="card"><b>{html.escape(a)}</b><span>{html.escape(b)}</span></div>' for a, b in cards]
     return f'<div class="cards">{"".join(shown)}</div>'
+
+
+def _costs(account: Json) -> str:
+    # Below zero the wait for the next mark earned more than all costs: luck, that must not read as a cost.
+    gained = account["fees"] + account["slippage"] < 0
+    return f"fees and slippage, {account['unit']}" + (": a gain, by the wait for the next mark" if gained else "")
 
 
 def _panel(paragraph: Paragraph) -> str:

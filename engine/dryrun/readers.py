@@ -241,6 +241,8 @@ class CsvFile(_File):
         self._skip = header
         self._delimiter = max(",;\t", key=lines[header].count)
         self._columns = tuple(_cells(lines[header], self._delimiter))
+        if not self._columns:
+            raise RunError("HR802", "the header line cannot be read", source, "a line of short names is expected")
         self._first = _cells(next((line for line in lines[header + 1 :] if line.strip()), ""), self._delimiter)
         self.first_line = header + 2
         self._size = Path(source).stat().st_size
@@ -272,6 +274,7 @@ class CsvFile(_File):
         base = pa.OSFile(self._source)
         compression = {".gz": "gzip", ".bz2": "bz2"}.get(Path(self._source).suffix.lower())
         stream = pa.CompressedInputStream(base, compression) if compression else base
+        following = 1
         try:
             reader = arrow_csv.open_csv(
                 stream,
@@ -284,7 +287,6 @@ class CsvFile(_File):
                     include_columns=list(text), column_types=text, strings_can_be_null=True
                 ),
             )
-            following = 1
             for batch in reader:
                 self._position = base.tell()
                 rows, following = _numbered(following, batch.num_rows, bad)
@@ -295,8 +297,8 @@ class CsvFile(_File):
                 yield RawBatch(np.zeros(0, np.int64), tuple(empty for _ in columns), dict(sorted(bad.items())))
         except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:
             reason = (str(error).splitlines() or [""])[0].lower()[:200]
-            if not following - 1 and "empty csv" in reason:
-                return
+            if following == 1 and "empty csv" in reason:
+                return  # a header line and nothing after it, not even a line feed
             raise RunError("HR802", f"the file cannot be read as CSV: {reason}", self._source, "mend it") from None
 
     def progress(self) -> float:

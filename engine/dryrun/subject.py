@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..evaluate import FLOAT, Environment, evaluate
-from ..ir import Assign, Expr, Value
+from ..ir import Assign, Call, Expr, Let, Program, Value
 from ..load import Compiled
 
 __all__ = ["LegShape", "RegionShape", "Subject", "subject_of"]
@@ -57,6 +57,8 @@ class Subject:
     invariants: tuple[str, ...] = ()
     measures: dict[str, bool] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
+    modelled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Instruments whose mark a bound function computes, with the functions; nobody need have traded at such a mark."""
     cells: dict[str, str] = field(default_factory=dict)
     """The state that a spec without legs declares, with units: all that there is to draw of it."""
 
@@ -93,9 +95,32 @@ def subject_of(compiled: Compiled) -> Subject:
         rules=tuple(rule.name for rule in program.rules),
         invariants=tuple(name for name, _ in program.invariants),
         measures={name: name == "harvest" for name, _ in program.report.measures},
+        modelled=_modelled(program),
         cells=cells,
         limits={name: constant(limit) for name, limit in program.report.limits},
     )
+
+
+def _modelled(program: Program) -> dict[str, tuple[str, ...]]:
+    """Return the functions whose results each mark reads, directly or through other values."""
+    behind: dict[tuple[str, str], frozenset[str]] = {}
+
+    def functions(expr: Expr) -> frozenset[str]:
+        found: frozenset[str] = frozenset()
+        for node in expr.walk():
+            found |= behind.get((node.op, node.name), frozenset())
+        return found
+
+    for event in program.events:
+        for step in (*event.marks, *event.observe):
+            if isinstance(step, Call):
+                behind.update({("cell", cell): frozenset((step.function,)) for _, cell in step.into})
+            elif isinstance(step, Let):
+                behind["temp", step.temp] = functions(step.value)
+            elif isinstance(step, Assign):
+                behind.update({("cell", cell): functions(value) for cell, value in step.targets})
+    marks = {instrument.name: behind.get(("cell", instrument.price), frozenset()) for instrument in program.instruments}
+    return {name: tuple(sorted(found)) for name, found in marks.items() if found}
 
 
 def _plain(value: Value) -> float | int | bool:

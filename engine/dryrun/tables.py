@@ -84,7 +84,8 @@ def _account(summary: Json) -> str:
         "turnover": "turnover",
     }
     rows = [(label, money(account[name])) for name, label in names.items()]
-    rows.append(("break-even one-way fee", _share(account["break_even_fee"])))
+    fee = account["break_even_fee"]
+    rows.append(("break-even one-way fee", "none" if fee is not None and fee <= 0 else _share(fee)))
     return _table(f"Account, {account['unit']}", ("", "amount"), rows)
 
 

@@ -104,7 +104,7 @@ class Stamps:
         if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
             if pa.types.is_timestamp(kind) and kind.tz is None:
                 self.said = "times without a zone, read as UTC"
-            return _whole(column.cast(pa.timestamp("ns")) if pa.types.is_date(kind) else _to_ns(column))
+            return _moments(column)
         if pa.types.is_integer(kind):
             return self._epoch(column.cast(pa.int64(), safe=False))
         if pa.types.is_floating(kind):
@@ -182,10 +182,21 @@ class Stamps:
         return np.where(fits, numbers, 0).astype(np.int64) * scale, valid
 
 
-def _to_ns(column: Any) -> Any:
+def _moments(column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return the ns of dates or timestamps; one outside of the years 1677 to 2262 is unread, and no other for it."""
     import pyarrow as pa
 
-    return column.cast(pa.timestamp("ns", column.type.tz))
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        scale = NANOSECONDS[kind.unit]
+    else:
+        scale = DAY_NS if pa.types.is_date32(kind) else NANOSECONDS["ms"]
+    if pa.types.is_date32(kind):
+        column = column.cast(pa.int32())
+    numbers = values_of(column.cast(pa.int64()), np.int64)
+    most = (2**63 - 1) // scale
+    valid = valid_of(column) & (numbers >= -most) & (numbers <= most)
+    return np.where(valid, numbers, 0) * scale, valid
 
 
 def _whole(column: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

@@ -6,6 +6,7 @@ time): a million rows of the band-limited spec take about 100 MB, and four times
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .data import Batch, Data
+from .times import iso
 
 __all__ = ["Broken", "Fill", "MachineLike", "Rejection", "Trace", "record"]
 
 SHOWN = 100
 """Rejections kept with their reason; the rest are counted."""
+_STAMP = re.compile(r"\b\d{15,19}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Trace:
     """The bad row that stopped the run, where bad rows are not skipped."""
     ended: bool = False
     """Whether the machine reached a top-level final state, before or at the last row."""
+    interrupted: bool = False
+    """Whether a person stopped the run between two batches."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -107,6 +112,7 @@ def record(
     field_types: Sequence[str] = (),
     skip_bad: bool = False,
     progress: Callable[[float], None] | None = None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> Trace:
     """Send every row of `data` to the machine as `event` and keep what it did.
 
@@ -119,8 +125,9 @@ def record(
         skip_bad: send bad rows too, so that the machine refuses them and its breakers can count them (a row
             without a time cannot be sent and is only counted); otherwise the first one stops the run.
         progress: called with the share read after each batch.
+        interrupted: asked after each batch whether to stop there.
     """
-    return _Recording(machine, columns, event, data, field_types, skip_bad).run(progress)
+    return _Recording(machine, columns, event, data, field_types, skip_bad).run(progress, interrupted)
 
 
 class _Recording:
@@ -141,16 +148,21 @@ class _Recording:
         self.trace = Trace(columns)
         self.done = False
         self._length = 0
+        self._refused: list[Rejection] = []
+        """Of the batch at hand: rows that cannot be sent are known before the others."""
         self._rows: list[npt.NDArray[np.int64]] = []
         self._times: list[npt.NDArray[np.int64]] = []
         self._values: list[npt.NDArray[np.float64]] = []
 
-    def run(self, progress: Callable[[float], None] | None) -> Trace:
+    def run(self, progress: Callable[[float], None] | None, interrupted: Callable[[], bool] | None) -> Trace:
         for batch in self.data.batches():
             self._batch(batch)
             if progress is not None:
                 progress(self.data.reader.progress())
             if self.done:
+                break
+            if interrupted is not None and interrupted():
+                self.trace.interrupted = True
                 break
         trace = self.trace
         if self._rows:
@@ -171,6 +183,9 @@ class _Recording:
         self._send(batch)
         if stop is not None and not self.done:
             self._stop(stop)
+        self._refused.sort(key=lambda one: one.row)
+        self.trace.rejections += self._refused[: SHOWN - len(self.trace.rejections)]
+        self._refused.clear()
 
     def _send(self, batch: Batch) -> None:
         """Send the rows of a batch; the loop that all the time goes into."""
@@ -213,11 +228,11 @@ class _Recording:
         """Keep what a step did; return whether it was the quiet one."""
         trace = self.trace
         if step.rejected is not None:
-            row = int(batch.rows[index])
+            row, reason = int(batch.rows[index]), _dated(step.rejected)
             if self.skip_bad:
-                self._reject(row, batch.faults.get(row, step.rejected))
+                self._reject(row, batch.faults.get(row, reason))
             else:
-                self._stop(Rejection(row, self.data.line(row), step.rejected))
+                self._stop(Rejection(row, self.data.line(row), reason))
             line = max(0, line - 1)
         if step.fired:
             trace.fired.append((line, step.fired))
@@ -245,13 +260,17 @@ class _Recording:
 
     def _reject(self, row: int, reason: str) -> None:
         self.trace.rejected += 1
-        if len(self.trace.rejections) < SHOWN:
-            self.trace.rejections.append(Rejection(row, self.data.line(row), reason))
+        self._refused.append(Rejection(row, self.data.line(row), reason))
 
     def _stop(self, rejection: Rejection) -> None:
         self._reject(rejection.row, rejection.reason)
         self.trace.stopped = rejection
         self.done = True
+
+
+def _dated(reason: str) -> str:
+    """Return a machine's reason to refuse an event with its times, in ns, as dates."""
+    return _STAMP.sub(lambda stamp: iso(int(stamp[0])), reason) if reason.startswith("the time ") else reason
 
 
 def _typed(values: npt.NDArray[np.float64], kind: str) -> list[Any]:
