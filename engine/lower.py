@@ -16,7 +16,7 @@ from .chart import Edge, Node, read_chart
 from .check import Checker, Location
 from .declare import bounds, declare, field_of, parameter_of
 from .diagnostics import Findings, Span, suggestion
-from .evaluate import EXACT, Environment, evaluate
+from .evaluate import EXACT, Environment, Failure, evaluate
 from .ir import (
     ZERO,
     Assign,
@@ -175,7 +175,10 @@ class _Lowering:
             term: Expr | None = getattr(terms, key)
             if term is None or any(node.op == "param" for node in term.walk()):
                 continue
-            value = evaluate(term, Environment({}, EXACT))
+            try:
+                value = evaluate(term, Environment({}, EXACT))
+            except Failure:
+                value = -1
             if value < 0 or (key == "lot" and value == 0):
                 wanted = "above 0" if key == "lot" else "at least 0"
                 self.findings.error(

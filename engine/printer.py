@@ -158,10 +158,6 @@ def _instruction(instruction: object) -> str:
     raise AssertionError(instruction)
 
 
-# A default is a parameter's value where none is given, and values are told beside the digest; tags are for reports.
-_FOR_READERS = frozenset(("about", "default", "tags"))
-
-
 def digest(program: Program) -> str:
     """Return the SHA-256, in hex, of all that decides how the program runs."""
     memo: dict[int, str] = {}
@@ -177,7 +173,7 @@ def _canonical(value: Any, memo: dict[int, str]) -> Any:
             *(
                 (item.name, _canonical(getattr(value, item.name), memo))
                 for item in dataclasses.fields(value)
-                if item.name not in _FOR_READERS and not isinstance(getattr(value, item.name), Span)
+                if item.name != "about" and not isinstance(getattr(value, item.name), Span)
             ),
         )
     if isinstance(value, tuple):
