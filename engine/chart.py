@@ -129,7 +129,7 @@ def read_chart(shape: MachineShape, document: Document, events: frozenset[str], 
                 "HR406",
                 f"`fail_safe` is a state without states in it, `{shape.fail_safe}` is {nodes[shape.fail_safe].kind}",
                 span,
-                "name a state that is neither nested nor final, so that a person can act from it",
+                "name a state that has no states in it and is not final, so that a person can act from it",
             )
     done = frozenset(f"done.state.{name}" for name, node in nodes.items() if node.kind == "compound")
     for edge in edges:
