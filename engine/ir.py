@@ -21,6 +21,7 @@ from typing import Literal
 from .diagnostics import Span
 
 __all__ = [
+    "INFIX",
     "ZERO",
     "Assign",
     "Block",
@@ -59,12 +60,23 @@ ZERO: Mapping[Type, Exact] = {"real": Fraction(0), "int": 0, "bool": False}
 """What a cell holds before the start."""
 
 # Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(states) was(states) ordered
-# Operators, all over already converted arguments (no mixed arithmetic):
+# Operators take converted arguments only: there is no mixed arithmetic.
 LEAVES = frozenset(("const", "param", "cell", "before", "field", "temp", "now", "active", "was", "ordered"))
-OPERATORS = frozenset(
-    ("neg", "not", "abs", "sqrt", "floor", "real", "seconds", "add", "sub", "mul", "div", "min", "max",
-     "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "select", "given")
-)  # fmt: skip
+INFIX: Mapping[str, str] = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "ne": "!=",
+    "and": "and",
+    "or": "or",
+}
+"""Operators that the language and Python write between their arguments."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

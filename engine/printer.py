@@ -12,24 +12,10 @@ from fractions import Fraction
 from typing import Any
 
 from .diagnostics import Span
-from .ir import Assign, Block, Call, Expr, Let, Program, Propose, Push, Raise, Require, Source
+from .ir import INFIX, Assign, Block, Call, Expr, Let, Program, Propose, Push, Raise, Require, Source
 
 __all__ = ["digest", "expression_text", "program_text"]
 
-_INFIX = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "div": "/",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "eq": "==",
-    "ne": "!=",
-    "and": "and",
-    "or": "or",
-}
 _LONGEST = 160
 
 
@@ -43,8 +29,8 @@ def expression_text(expr: Expr) -> str:
 
 def _text(expr: Expr) -> str:
     arguments = [_text(argument) for argument in expr.args]
-    if expr.op in _INFIX:
-        return f"({arguments[0]} {_INFIX[expr.op]} {arguments[1]})"
+    if expr.op in INFIX:
+        return f"({arguments[0]} {INFIX[expr.op]} {arguments[1]})"
     match expr.op:
         case "const":
             return _constant(expr.value)

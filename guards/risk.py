@@ -61,9 +61,7 @@ def value_at_risk_within(
     match method:
         case "historical":
             if horizon != 1:
-                raise ValueError(
-                    f"historical value at risk has no scaling over periods, got horizon {horizon}"
-                )
+                raise ValueError(f"historical value at risk has no scaling over periods, got horizon {horizon}")
             share = historical_value_at_risk(-returns, confidence)
         case "normal":
             share = normal_value_at_risk(-returns, confidence, horizon)

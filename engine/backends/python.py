@@ -17,6 +17,7 @@ from types import CodeType
 from ..chart import matches
 from ..evaluate import LARGEST
 from ..ir import (
+    INFIX,
     Assign,
     Block,
     Call,
@@ -41,20 +42,6 @@ __all__ = ["BEFORE_START", "Source", "source_of"]
 BEFORE_START = 2**63
 """The clock of a machine that has not started: later than any time, so that every event takes the slow way."""
 
-_INFIX = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "div": "/",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "eq": "==",
-    "ne": "!=",
-    "and": "and",
-    "or": "or",
-}
 _PARTIAL = frozenset(("div", "sqrt", "floor", "given"))
 _DEEP = 60
 """Nested brackets that one line may have, give or take those of one operator."""
@@ -762,7 +749,7 @@ class _Generator:
                 return _logic("and", arguments, "True", "False")
             case "or":
                 return _logic("or", arguments, "False", "True")
-        return f"({arguments[0]} {_INFIX[expr.op]} {arguments[1]})"
+        return f"({arguments[0]} {INFIX[expr.op]} {arguments[1]})"
 
     def _extreme(self, op: str, arguments: list[str]) -> str:
         a, b = arguments
