@@ -384,3 +384,48 @@ def test_before_asks_where_the_machine_was_and_previous_what_it_saw() -> None:
     machine = loads(MEMORY).compile().machine()
     seen = [(machine.port("tick")(time, x).broken, machine.value("last")) for time, x in enumerate((1.0, 2.0, 3.0))]
     assert seen == [((), 1.0), ((), 1.0), (("never",), 2.0)]
+
+
+RANGED = """
+hedgerow: 1
+name: ranged
+units: [USD, IDX]
+capital: {USD: 1000}
+events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}}
+instruments: {index: {unit: IDX, price: tick.price, lot: 0.1}}
+legs: {held: {instrument: index, side: long, quantity: 0.3 IDX}}
+state: {count: {type: int, range: [0, 1], initial: 0}}
+observe: {tick: {seen: tick.price}}
+machine:
+  initial: counting
+  fail_safe: halted
+  states:
+    counting:
+      on:
+        tick: {if: tick.price > 5 USD / 1 IDX, do: [{set: {count: count + 1}}, {target: {held: 0}}]}
+    halted: {}
+invariants:
+  before_is_after_the_marks: before.index.price == index.price
+  before_is_after_the_observation: before.seen == index.price
+"""
+
+
+def test_a_cell_that_leaves_its_range_fails_its_transition() -> None:
+    machine = loads(RANGED).compile().machine()
+    machine.send("tick", 0, price=2)
+    assert machine.send("tick", 1, price=6).fired == ("counting.tick",)
+    step = machine.send("tick", 2, price=7)
+    assert (step.fired, step.configuration, machine.value("count")) == (("fail_safe",), ("halted",), 1)
+
+
+def test_before_is_the_machine_with_the_new_marks_and_observations() -> None:
+    machine = loads(RANGED).compile().machine()
+    assert [machine.send("tick", index, price=price).broken for index, price in enumerate((2, 3, 6, 4))] == [()] * 4
+
+
+def test_closing_the_last_lots_does_not_overshoot_zero_by_a_rounding() -> None:
+    # 0.3 / 0.1 is three lots to rounding, and three lots are 0.30000000000000004.
+    machine = loads(RANGED).compile().machine()
+    machine.send("tick", 0, price=2)
+    step = machine.send("tick", 1, price=6)
+    assert (step.errors, machine.value("held.quantity")) == ((), 0.0)
