@@ -10,7 +10,7 @@ from .ir import Expr
 from .laws import MAX_DEPTH, MAX_SIZE, TOO_LARGE
 from .recall import Recall
 from .symbols import INT_LIMIT, Typed
-from .units import ONE, SECOND, Unit
+from .units import ONE, SECOND, TIME_SUFFIXES, Unit
 
 __all__ = ["Inference"]
 
@@ -66,12 +66,10 @@ class Inference(Recall):
             return None
         if node.unit is not None:
             if node.unit != "s" and node.unit not in self.symbols.bases:
-                self.error(
-                    "HR302",
-                    f"unknown unit `{node.unit}`",
-                    node,
-                    suggestion(node.unit, ("s", *self.symbols.bases), "declare it under `units:`"),
-                )
+                help = suggestion(node.unit, ("s", *self.symbols.bases), "declare it under `units:`")
+                if node.unit in TIME_SUFFIXES:
+                    help = f"a time is written without a blank: `{node.text.split()[0]}{node.unit}`"
+                self.error("HR302", f"unknown unit `{node.unit}`", node, help)
                 return None
             unit = SECOND if node.unit == "s" else Unit(((node.unit, 1),))
             return Typed(self.pool.constant(value, "real"), unit)

@@ -69,6 +69,8 @@ class Names(Laws):
             help = f"`{name}` is a unit and stands after a number: write `1 {name}`, as in `5 USD / 1 {name}`"
         elif name in ("yes", "on", "no", "off"):
             help = f"write `{'true' if name in ('yes', 'on') else 'false'}`"
+        elif len(path) == 2 and path[0] in ("params", "let", "state", "observe") and path[1] in symbols.readable():
+            help = f"write `{path[1]}`: names stand without their section"
         elif name in LEDGER:
             help = f"`{name}` needs legs: declare `legs:` and `capital:`"
         elif name in FUNCTIONS:

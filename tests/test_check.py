@@ -523,3 +523,20 @@ def test_lets_that_double_are_refused_where_they_become_too_large() -> None:
     largest = next(power for power in range(99) if 2 ** (power + 2) - 1 > MAX_SIZE)
     line = HEAD.count("\n") + 2 + largest + 1
     assert found[0][1] == line
+
+
+@pytest.mark.parametrize(
+    ("written", "help"),
+    [
+        ("elapsed(tick) > 30 d", "a time is written without a blank: `30d`"),
+        ("params.a > 1", "write `a`: names stand without their section"),
+    ],
+)
+def test_frequent_slips_are_told_what_to_write(written: str, help: str) -> None:
+    text = (
+        "hedgerow: 1\nname: slips\nevents: {tick: {}}\nparams: {a: {default: 1}}\n"
+        f"machine: {{initial: on, states: {{on: {{on: {{tick: {{if: '{written}', to: off}}}}}}, off: {{}}}}}}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        loads(text)
+    assert [found.help for found in caught.value.diagnostics] == [help]
