@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from .json_text import json_text
+from .main import BAD_INPUT, HOLDS
 
 if TYPE_CHECKING:
     from ..engine.registry import Argument, Binding, Result, Signature
 
 __all__ = ["command"]
-
-HOLDS, BAD_INPUT = 0, 2
 
 
 @click.command("bindings")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .run import HOLDS, refuse
+from .main import HOLDS
+from .run import refuse
 
 if TYPE_CHECKING:
     from ..engine.dryrun.comparison import Difference

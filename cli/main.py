@@ -20,7 +20,7 @@ import click
 from .. import __version__
 from .log import LEVELS, Level, configure, log
 
-__all__ = ["BAD_INPUT", "COMMANDS", "CRASHED", "DOES_NOT_HOLD", "HOLDS", "NOT_DECIDED", "main"]
+__all__ = ["BAD_INPUT", "COMMANDS", "CRASHED", "DOES_NOT_HOLD", "HOLDS", "INTERRUPTED", "NOT_DECIDED", "main"]
 
 HOLDS = 0
 DOES_NOT_HOLD = 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .main import BAD_INPUT, DOES_NOT_HOLD, HOLDS, INTERRUPTED
 from .permit import permit as permit_option
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ..engine.dryrun.problem import RunError
 
 __all__ = ["command", "refuse"]
-
-HOLDS, DOES_NOT_HOLD, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 @click.command("run")

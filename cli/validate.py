@@ -15,6 +15,7 @@ import click
 
 from .json_text import json_text
 from .log import log
+from .main import BAD_INPUT, HOLDS
 from .permit import permit
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-HOLDS, BAD_INPUT = 0, 2
 SUFFIXES = frozenset((".yaml", ".yml", ".json"))
 _YAML_KEY = re.compile(rb"""^(?:\xef\xbb\xbf)?(?:\{\s*)?["']?hedgerow["']?\s*:""", re.MULTILINE)
 _JSON_KEY = re.compile(rb'"hedgerow"\s*:')

@@ -10,8 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from . import syntax
-from .check import Checker, Location
+from .check import Checker, Location, is_bare_literal
 from .diagnostics import Span, suggestion
 from .ir import Call, Expr, Source
 from .registry import Argument, BindingError, Registry, Result
@@ -131,9 +130,7 @@ class _Arguments:
         if argument.kind not in ("real", "int"):
             return False
         node = self.checker.parse(self._at(argument))
-        if isinstance(node, syntax.Unary):
-            node = node.operand
-        return isinstance(node, syntax.Number) and node.unit is None
+        return node is not None and is_bare_literal(node)
 
     def read(self, argument: Argument) -> bool:
         checker, at = self.checker, self._at(argument)

@@ -22,7 +22,7 @@ from .source import Document, Scalar
 from .symbols import Scope, Symbols, Typed
 from .units import ONE, Unit
 
-__all__ = ["Checker", "Location"]
+__all__ = ["Checker", "Location", "is_bare_literal"]
 
 Location = tuple[str | int, ...]
 
@@ -142,7 +142,7 @@ class Checker:
         if node is None:
             return None
         typed = self.check(loc, scope)
-        return None if typed is None else self.fit(typed, type, unit, self.span(loc), what, bare=_is_bare_literal(node))
+        return None if typed is None else self.fit(typed, type, unit, self.span(loc), what, bare=is_bare_literal(node))
 
     def fit(
         self, typed: Typed, type: Type, unit: Unit | None, span: Span, what: str, bare: bool = False
@@ -199,7 +199,8 @@ class Checker:
         return name in found
 
 
-def _is_bare_literal(node: syntax.Node) -> bool:
+def is_bare_literal(node: syntax.Node) -> bool:
+    """Return whether an expression is a number without a unit, which takes the unit of where it stands."""
     if isinstance(node, syntax.Unary) and node.op == "-":
         node = node.operand
     return isinstance(node, syntax.Number) and node.unit is None

@@ -31,6 +31,7 @@ __all__ = [
     "Exact",
     "Expr",
     "Field",
+    "FillMode",
     "Instruction",
     "Instrument",
     "Leg",
@@ -54,6 +55,8 @@ __all__ = [
 ]
 
 Type = Literal["real", "int", "bool"]
+FillMode = Literal["same", "next"]
+"""Whether an order is priced at the mark it was decided at, or at the next one."""
 Value = float | int | bool | Fraction
 Exact = Fraction | int | bool
 ZERO: Mapping[Type, Exact] = {"real": Fraction(0), "int": 0, "bool": False}
@@ -411,7 +414,7 @@ class Program:
 
     name: str
     about: str
-    fill: Literal["same", "next"]
+    fill: FillMode
     money: str
     parameters: tuple[Parameter, ...]
     events: tuple[Event, ...]

@@ -23,7 +23,7 @@ from fractions import Fraction
 from typing import Literal
 
 from .diagnostics import Span
-from .ir import Assign, Block, Cell, Expr, Instruction, Let, Pool, Propose, Require
+from .ir import Assign, Block, Cell, Expr, FillMode, Instruction, Let, Pool, Propose, Require
 
 __all__ = [
     "InstrumentTerms",
@@ -89,7 +89,7 @@ def cells(
     legs: tuple[LegTerms, ...],
     units: dict[str, tuple[str, str]],
     money: str,
-    fill: Literal["same", "next"],
+    fill: FillMode,
 ) -> tuple[Cell, ...]:
     """Return the ledger's cells; `units` gives (quantity, price) units by instrument."""
 
@@ -130,7 +130,7 @@ def mark(
     instrument: InstrumentTerms,
     price: Expr,
     span: Span,
-    fill: Literal["same", "next"],
+    fill: FillMode,
     legs: tuple[LegTerms, ...],
 ) -> Block:
     """Return the block that moves a mark to `price`, settling what was filled since the last one."""
@@ -303,7 +303,7 @@ def _either(pool: Pool, *pairs: tuple[str, Expr, str, Expr]) -> Expr:
     return pool.make("or", (both[0], both[1]), "bool")
 
 
-def fill(pool: Pool, leg: LegTerms, mode: Literal["same", "next"]) -> Block:
+def fill(pool: Pool, leg: LegTerms, mode: FillMode) -> Block:
     """Return the block that books an accepted order which takes the leg to the temp `after`."""
     make, cell = pool.make, pool.cell
     terms = leg.instrument

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Findings, SpecError
-from .ir import Parameter, Program, Value
+from .ir import FillMode, Parameter, Program, Value
 from .lower import lower
 from .printer import digest
 from .registry import Registry, builtin_registry
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .backends.python import Source
 
 __all__ = ["Compiled", "ParameterError", "Spec", "load", "loads"]
-
-Fill = Literal["same", "next"]
 
 
 class ParameterError(ValueError):
@@ -79,11 +77,11 @@ class Spec:
     def text(self) -> str:
         return self._document.text
 
-    def program(self, fill: Fill = "same") -> Program:
+    def program(self, fill: FillMode = "same") -> Program:
         """Return the IR."""
         return self._programs[fill]
 
-    def compile(self, /, *, fill: Fill = "same", **parameters: str | float | int | bool) -> Compiled:
+    def compile(self, /, *, fill: FillMode = "same", **parameters: str | float | int | bool) -> Compiled:
         """Return the spec with its parameters bound; text is read as a constant with units, e.g. ``tau_max="30d"``.
 
         Raises:
@@ -91,7 +89,7 @@ class Spec:
         """
         return self.bind(parameters, fill=fill)
 
-    def bind(self, parameters: Mapping[str, str | float | int | bool], *, fill: Fill = "same") -> Compiled:
+    def bind(self, parameters: Mapping[str, str | float | int | bool], *, fill: FillMode = "same") -> Compiled:
         """Return what `compile` does; here a parameter may have any name, `fill` too."""
         if fill not in self._programs:
             raise ParameterError("`fill` is `same` or `next`")
@@ -109,7 +107,7 @@ class Spec:
             values[name] = float(exact) if parameter.type == "real" else exact
         return Compiled(self, program, values, self._registry)
 
-    def live_source(self, fill: Fill) -> Source:
+    def live_source(self, fill: FillMode) -> Source:
         """Return the generated code of the live backend, made once however many parameter sets use it."""
         if fill not in self._sources:
             from .backends.python import source_of

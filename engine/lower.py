@@ -25,6 +25,7 @@ from .ir import (
     Cell,
     Event,
     Expr,
+    FillMode,
     Instruction,
     Instrument,
     Leg,
@@ -48,31 +49,22 @@ from .units import ONE, SECOND, Unit
 
 __all__ = ["lower"]
 
-Fill = Literal["same", "next"]
-
 
 def lower(
     spec: Spec, document: Document, registry: Registry, findings: Findings, left_out: frozenset[str] = frozenset()
-) -> Callable[[Fill], Program] | None:
+) -> Callable[[FillMode], Program] | None:
     """Check everything a shape cannot say; return a function from the fill mode to the program, or None after errors."""
     symbols = Symbols(left_out=left_out)
     checker = Checker(document, symbols, Pool(), findings)
-    lowering = _Lowering(spec, document, registry, findings, checker)
+    lowering = _Lowering(spec, registry, checker)
     lowering.run()
     return None if findings.failed else lowering.program
 
 
 class _Lowering:
-    def __init__(
-        self, spec: Spec, document: Document, registry: Registry, findings: Findings, checker: Checker
-    ) -> None:
-        self.spec, self.document, self.registry, self.findings, self.checker = (
-            spec,
-            document,
-            registry,
-            findings,
-            checker,
-        )
+    def __init__(self, spec: Spec, registry: Registry, checker: Checker) -> None:
+        self.spec, self.registry, self.checker = spec, registry, checker
+        self.document, self.findings = checker.document, checker.findings
         self.pool, self.symbols = checker.pool, checker.symbols
         self.zero = self.pool.constant(Fraction(0), "real")
         self.observed = Observations(spec, checker, registry)
@@ -258,7 +250,7 @@ class _Lowering:
                 if typed is not None:
                     self.funding.setdefault(event, []).append((name, typed.expr, self.checker.span(loc)))
 
-    def _marks(self, event: str, fill: Fill) -> Block:
+    def _marks(self, event: str, fill: FillMode) -> Block:
         block: list[Instruction] = []
         legs = tuple(self.legs.values())
         for name, rate, span in self.funding.get(event, ()):
@@ -280,7 +272,7 @@ class _Lowering:
 
     # ----------------------------------------------------------------------------------------------------------- cells
 
-    def _late_marks(self, event: str, fill: Fill) -> Block:
+    def _late_marks(self, event: str, fill: FillMode) -> Block:
         """Return the marks that read what the event has observed."""
         legs = tuple(self.legs.values())
         block: list[Instruction] = []
@@ -584,7 +576,7 @@ class _Lowering:
 
     # ------------------------------------------------------------------------------------------------------ the program
 
-    def program(self, fill: Fill) -> Program:
+    def program(self, fill: FillMode) -> Program:
         """Return the program with one way of settling fills."""
         spec, pool = self.spec, self.pool
         legs = tuple(self.legs.values())

@@ -13,7 +13,8 @@ from twins import Twins, spec, twins
 
 from hedgerow import Step
 from hedgerow.engine.evaluate import EXACT
-from hedgerow.engine.load import Compiled, Fill
+from hedgerow.engine.ir import FillMode
+from hedgerow.engine.load import Compiled
 from hedgerow.engine.semantics import Reference
 
 SECOND = 10**9
@@ -55,7 +56,7 @@ def text(side: str, opening: float = 0, terms: str = "") -> str:
     return found.replace(", TERMS", f", {terms}" if terms else "")
 
 
-def book(side: str, opening: float = 0, terms: str = "", price: float = 10.0, fill: Fill = "same") -> Twins:
+def book(side: str, opening: float = 0, terms: str = "", price: float = 10.0, fill: FillMode = "same") -> Twins:
     machine = twins(text(side, opening, terms), fill=fill)
     machine.send("tick", 0, price=price)
     return machine
@@ -221,7 +222,7 @@ machine:
 """
 
 
-def pair(go: str, terms: str = "", fill: Fill = "same") -> Twins:
+def pair(go: str, terms: str = "", fill: FillMode = "same") -> Twins:
     machine = twins(PAIR.replace("{GO}", "{" + go + "}").replace(", TERMS", f", {terms}" if terms else ""), fill=fill)
     machine.send("tick", 0, price=10.0)
     return machine
@@ -378,7 +379,7 @@ happenings = st.lists(
 @pytest.mark.parametrize("side", ["long", "short", "both"])
 @FEW
 @given(happened=happenings)
-def test_the_ledger_is_the_book_kept_by_hand(side: str, fill: Fill, happened: list[tuple[str, Fraction]]) -> None:
+def test_the_ledger_is_the_book_kept_by_hand(side: str, fill: FillMode, happened: list[tuple[str, Fraction]]) -> None:
     compiled = spec(text(side)).compile(fill=fill)
     reference = Reference(compiled.program, {}, compiled.registry, EXACT)
     mark = Fraction(10)

@@ -6,8 +6,8 @@ from functools import cache
 
 from hedgerow import Spec, Step
 from hedgerow.engine.intake import Refusal, in_order
-from hedgerow.engine.ir import Value
-from hedgerow.engine.load import Compiled, Fill, loads
+from hedgerow.engine.ir import FillMode, Value
+from hedgerow.engine.load import Compiled, loads
 from hedgerow.engine.registry import Registry
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.snapshot import Snapshot
@@ -46,7 +46,7 @@ class Twins:
 
 
 def twins(
-    text: str, *, fill: Fill = "same", registry: Registry | None = None, **parameters: str | float | bool
+    text: str, *, fill: FillMode = "same", registry: Registry | None = None, **parameters: str | float | bool
 ) -> Twins:
     """Return both backends of a spec's text, not yet started."""
     return Twins(spec(text, registry).compile(fill=fill, **parameters))

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ... import __version__
 from ..diagnostics import suggestion
-from ..ir import Event
+from ..ir import Event, FillMode
 from ..load import ParameterError, Spec
 from .data import Data, Window, open_data
 from .problem import RunError
@@ -20,8 +20,6 @@ from .summary import summarise
 from .trace import Trace, record
 
 __all__ = ["DryRun", "dry_run", "event_of"]
-
-Fill = Literal["same", "next"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def dry_run(
     mapping: Mapping[str, str] | None = None,
     time_column: str | None = None,
     window: Window | None = None,
-    fill: Fill | None = None,
+    fill: FillMode | None = None,
     parameters: Mapping[str, str] | None = None,
     permitted: tuple[str, ...] = (),
     skip_bad: bool = False,
@@ -107,7 +105,7 @@ def dry_run(
     data = open_data(
         source, [field.name for field in fed.fields], mapping=mapping, time_column=time_column, window=window
     )
-    chosen: Fill = fill or ("next" if data.kind == "bars" else "same")
+    chosen: FillMode = fill or ("next" if data.kind == "bars" else "same")
     try:
         compiled = spec.bind(parameters or {}, fill=chosen)
     except ParameterError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..evaluate import FLOAT, Environment, evaluate
-from ..ir import Assign, Call, Expr, Let, Program, Value
+from ..ir import Assign, Call, Expr, FillMode, Let, Program, Value
 from ..load import Compiled
 
 __all__ = ["LegShape", "RegionShape", "Subject", "subject_of"]
@@ -45,7 +45,7 @@ class Subject:
     about: str
     digest: str
     columns: tuple[str, ...]
-    fill: Literal["same", "next"]
+    fill: FillMode
     money: str = ""
     capital: float = 0.0
     parameters: dict[str, float | int | bool] = field(default_factory=dict)
