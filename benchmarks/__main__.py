@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
-from . import commands, events, population, recorded
+from . import chart_events, commands, compiling, events, population, recorded
 from .page import Section, Size, page
 
 MEASUREMENTS: dict[str, Callable[[Size, Callable[[str], None]], Section]] = {
     "events": events.measure,
+    "levels": partial(chart_events.measure, "levels"),
+    "regions": partial(chart_events.measure, "regions"),
     "machines": population.measure,
+    "compiling": compiling.measure,
     "commands": commands.measure,
     "run": recorded.measure,
 }
 SIZES = {
-    "tiny": Size("tiny", 1, 2_000, 200, 50, 5, 1, 2_000, 1),
-    "small": Size("small", 5, 50_000, 5_000, 2_000, 200, 5, 200_000, 1),
-    "full": Size("full", 9, 200_000, 10_000, 10_000, 1_000, 9, 1_000_000, 3),
+    "tiny": Size("tiny", 1, 2_000, 200, 50, 5, 1, 2_000, 1, 40),
+    "small": Size("small", 5, 50_000, 5_000, 2_000, 200, 5, 200_000, 1, 200),
+    "full": Size("full", 9, 200_000, 10_000, 10_000, 1_000, 9, 1_000_000, 3, 200),
 }
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 

@@ -13,7 +13,7 @@ __all__ = ["Section", "Size", "Target", "page"]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much a measurement does; counts, each > 0."""
+    """How much a measurement does; counts, each > 0, `spec_states` a multiple of 8."""
 
     name: str
     rounds: int
@@ -24,6 +24,7 @@ class Size:
     command_rounds: int
     rows: int
     row_rounds: int
+    spec_states: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ READER_GONE = 128 + 13  # what a shell reports for SIGPIPE
 # name -> (module:attribute, the line that `hedgerow --help` shows)
 COMMANDS = {
     "validate": ("hedgerow.cli.validate:command", "Check specs; report every mistake with its place."),
-    "run": ("hedgerow.cli.run:command", "Run a spec over recorded data and write a report."),
+    "run": ("hedgerow.cli.run:command", "Run a spec over recorded data, or through a script of events."),
+    "explain": ("hedgerow.cli.explain:command", "Say why one event of a run did what it did."),
     "compare": ("hedgerow.cli.compare:command", "Lay two runs side by side."),
     "diagram": ("hedgerow.cli.diagram:command", "Draw a spec's machine as Mermaid or SVG."),
     "bindings": ("hedgerow.cli.bindings:command", "List the guards and actions that specs can call."),

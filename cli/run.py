@@ -1,4 +1,4 @@
-"""`hedgerow run`: a spec over recorded data, to a table on the terminal and a folder with a report."""
+"""`hedgerow run`: a spec over recorded data, to a table on the terminal and a folder with a report; or over a script."""
 
 from __future__ import annotations
 
@@ -28,9 +28,15 @@ __all__ = ["command", "refuse"]
 @click.option(
     "--data",
     "source",
-    required=True,
     metavar="DATA",
     help="sp500, nasdaq, wti, vix, or a CSV or Parquet file.",
+)
+@click.option(
+    "--events",
+    "script",
+    type=click.Path(path_type=Path),
+    metavar="SCRIPT",
+    help="Instead of data: a script of events, .yaml, .json or .jsonl.",
 )
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable.")
 @click.option(
@@ -57,10 +63,11 @@ __all__ = ["command", "refuse"]
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the bootstrap.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary, or what each event did, as JSON.")
 def command(
     spec: Path,
-    source: str,
+    source: str | None,
+    script: Path | None,
     mapping: tuple[str, ...],
     time_column: str | None,
     event: str | None,
@@ -78,9 +85,16 @@ def command(
 ) -> int:
     """Run SPEC over recorded data and write trades.csv, trace.parquet, summary.json and report.html.
 
-    Exit codes: 0 every invariant held, 1 one broke, 2 bad input. A bad row stops the run, and what was done
-    so far is written.
+    With --events, send it the events of a script instead and print what each one did; of the options, --set, --fill,
+    --permit and --json go with it.
+
+    Exit codes: 0 every invariant (or expectation of the script) held, 1 one did not, 2 bad input. A bad row stops the
+    run, and what was done so far is written.
     """
+    if script is not None:
+        return _play(spec, script, settings, fill, permit, as_json=as_json)
+    if source is None:
+        raise click.UsageError("give --data DATA to run over recorded data, or --events SCRIPT to send events")
     from ..engine.diagnostics import SpecError
     from ..engine.dryrun.data import Window, parse_bound
     from ..engine.dryrun.dry_run import bad_row, dry_run
@@ -102,11 +116,11 @@ def command(
                 loaded,
                 source,
                 event=event,
-                mapping=_pairs(mapping, "--map", "price=close"),
+                mapping=pairs(mapping, "--map", "price=close"),
                 time_column=time_column,
                 window=Window(parse_bound(start, "--from"), parse_bound(end, "--to")),
                 fill=fill,
-                parameters=_pairs(settings, "--set", "k=9"),
+                parameters=pairs(settings, "--set", "k=9"),
                 permitted=permit,
                 skip_bad=skip_bad,
                 seed=seed,
@@ -130,6 +144,40 @@ def command(
     return HOLDS if run.held else DOES_NOT_HOLD
 
 
+_OF_SCRIPTS = frozenset(("spec", "script", "settings", "fill", "permit", "as_json"))
+
+
+def _play(
+    spec: Path,
+    script: Path,
+    settings: tuple[str, ...],
+    fill: Literal["same", "next"] | None,
+    permit: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> int:
+    from ..engine.dryrun.problem import RunError
+    from .events import play_events
+
+    context = click.get_current_context()
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in _OF_SCRIPTS
+        and context.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
+    try:
+        if given:
+            told = ", ".join(f"`{option}`" for option in given)
+            help = "leave it out: --set, --fill, --permit and --json go with --events"
+            verb = "belongs" if len(given) == 1 else "belong"
+            raise RunError("HR807", f"{told} {verb} to runs over data, not to --events", given[0], help)
+        chosen = pairs(settings, "--set", "k=9")
+    except RunError as error:
+        return refuse(error, as_json=as_json)
+    return play_events(spec, script, settings=chosen, fill=fill, permit=permit, as_json=as_json)
+
+
 def refuse(error: RunError, *, as_json: bool) -> int:
     """Show what kept a command from running, and return the exit code for bad input."""
     if as_json:
@@ -138,7 +186,7 @@ def refuse(error: RunError, *, as_json: bool) -> int:
     return BAD_INPUT
 
 
-def _pairs(texts: tuple[str, ...], option: str, example: str) -> dict[str, str]:
+def pairs(texts: tuple[str, ...], option: str, example: str) -> dict[str, str]:
     from ..engine.dryrun.problem import RunError
 
     found: dict[str, str] = {}

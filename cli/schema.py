@@ -1,4 +1,4 @@
-"""`hedgerow schema`: the JSON Schema of specs, for editors."""
+"""`hedgerow schema`: the JSON Schema of specs, and of event scripts, for editors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ __all__ = ["command"]
 
 @click.command("schema")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; an old one is replaced.")
-def command(out: Path | None) -> None:
+@click.option("--events", "of_scripts", is_flag=True, help="That of the event scripts of `hedgerow run --events`.")
+def command(out: Path | None, of_scripts: bool) -> None:
     """Print the JSON Schema of specs (draft 2020-12), for editors.
 
     An editor with a YAML language server uses it where the first line of a spec is
     `# yaml-language-server: $schema=FILE`.
     """
-    from ..engine.schema import json_schema
+    if of_scripts:
+        from ..engine.script_model import json_schema
+    else:
+        from ..engine.schema import json_schema
 
     text = json_text(json_schema(), sort=False) + "\n"
     if out is None:

@@ -92,7 +92,7 @@ def _checked(file: str, permit: tuple[str, ...]) -> _Checked:
         log("spec.refused", file=file, errors=_count(error.diagnostics, "error"))
         return _Checked(file, None, error.diagnostics, error.sources)
     log("spec.holds", file=file, name=spec.name, findings=len(spec.diagnostics))
-    return _Checked(file, spec, spec.diagnostics, {spec.file: spec.text})
+    return _Checked(file, spec, spec.diagnostics, spec.sources)
 
 
 # --------------------------------------------------------------------------------------------------------------- files

@@ -7,16 +7,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
 from . import ledger
 from .bind import bind_call
 from .check import Checker, Location
+from .delays import Delays, delay
 from .diagnostics import suggestion
 from .ir import Assign, Block, Expr, Instruction, Let, Propose, Raise
 from .model import (
     CallStep,
+    CancelStep,
     CloseStep,
     IncreaseStep,
     LetStep,
@@ -27,6 +30,7 @@ from .model import (
     TargetStep,
 )
 from .registry import Registry
+from .source import Mapping
 from .symbols import RESERVED, Scope, Typed
 
 __all__ = ["MAX_STEPS", "Blocks", "ordered_legs"]
@@ -38,11 +42,19 @@ MAX_STEPS = 20_000
 class Blocks:
     """Lowers the action lists of one spec."""
 
-    def __init__(self, spec: Spec, checker: Checker, registry: Registry, legs: Mapping[str, ledger.LegTerms]) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        checker: Checker,
+        registry: Registry,
+        legs: MappingOf[str, ledger.LegTerms],
+        delays: Delays,
+    ) -> None:
         self.spec = spec
         self.checker = checker
         self.registry = registry
         self.legs = legs
+        self.delays = delays
         self._count = 0
         self._steps = 0
 
@@ -109,6 +121,8 @@ class Blocks:
                         )
             case RaiseStep():
                 self._raise(step, loc, scope, block)
+            case CancelStep():
+                block.append(self.delays.cancel(step.cancel, (*loc, "cancel")))
             case CallStep():
                 self._call(step, loc, scope, block)
             case _:
@@ -210,7 +224,7 @@ class Blocks:
         return False
 
     def _orders(
-        self, verb: ledger.Verb, orders: Mapping[str, object], loc: Location, scope: Scope, block: list[Instruction]
+        self, verb: ledger.Verb, orders: MappingOf[str, object], loc: Location, scope: Scope, block: list[Instruction]
     ) -> None:
         checker = self.checker
         # All amounts of one map are taken before any order of it: none sees another.
@@ -225,11 +239,16 @@ class Blocks:
 
     def _raise(self, step: RaiseStep, loc: Location, scope: Scope, block: list[Instruction]) -> None:
         checker, raised = self.checker, step.raise_
+        late = self._is_late(step, loc)
+        seconds = None if step.after is None else delay(checker, (*loc, "after"), scope, "a delay")
         events = raised if isinstance(raised, dict) else {raised: {}}
         for event, fields in events.items():
             at: Location = (*loc, "raise", event) if isinstance(raised, dict) else (*loc, "raise")
             span = checker.document.key(at).span if isinstance(raised, dict) else checker.document.at(at).span
             known = checker.symbols.events
+            if late:
+                place = checker.document.at((*loc, "id")).span if step.id is not None else span
+                self.delays.declare(step.id or event, event, place)
             if event not in known:
                 if event not in checker.symbols.left_out:
                     checker.findings.error(
@@ -261,7 +280,25 @@ class Blocks:
                 typed = checker.value((*at, name), scope, field.type, field.unit, f"`{event}.{name}`")
                 if typed is not None:
                     values.append((name, typed.expr))
-            block.append(Raise(event, tuple(values), span))
+            if not late:
+                block.append(Raise(event, tuple(values), span))
+            elif seconds is not None:
+                block.append(self.delays.arm(step.id or event, tuple(values), seconds, span))
+
+    def _is_late(self, step: RaiseStep, loc: Location) -> bool:
+        """Return whether an event comes later; tell an id of one that does not."""
+        document = self.checker.document
+        written = document.at(loc)
+        if (
+            step.after is None
+            and isinstance(written, Mapping)
+            and any(key.text == "after" for key, _ in written.entries)
+        ):
+            return True  # what it says did not fit the model, and was told
+        if step.after is None and step.id is not None:
+            message, help = "`after` is missing: only an event that comes later has an `id`", "add e.g. `after: 30m`"
+            self.checker.findings.error("HR102", message, document.key((*loc, "id")).span, help)
+        return step.after is not None
 
     def _call(self, step: CallStep, loc: Location, scope: Scope, block: list[Instruction]) -> None:
         checker = self.checker

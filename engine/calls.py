@@ -126,24 +126,25 @@ class Calls(Names):
         premise = self.pool.make("not", (good[0].expr,), "bool")
         return Typed(self.pool.make("or", (premise, good[1].expr), "bool"), ONE)
 
-    def _state_argument(self, node: syntax.Call) -> tuple[str, ...] | None:
+    def _state_argument(self, node: syntax.Call) -> str | None:
         (argument,) = node.arguments
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
-        if name not in self.symbols.states:
+        if name in self.symbols.states:
+            return name
+        if self.symbols.left_out.isdisjoint((name, name.partition(".")[0])):
             self.error(
                 "HR205",
                 f"unknown state `{name}`" if name else f"`{node.function}` takes the name of a state",
                 argument,
                 suggestion(name, self.symbols.states, "write the name of a state under `machine:`"),
             )
-            return None
-        return self.symbols.states[name]
+        return None
 
     def _call_In(self, node: syntax.Call) -> Typed | None:  # noqa: N802  # spelt as in SCXML
-        leaves = self._state_argument(node)
-        if leaves is None or not self._machine(node, "In"):
+        state = self._state_argument(node)
+        if state is None or not self._machine(node, "In"):
             return None
-        return Typed(self.pool.make("active", (), "bool", states=leaves), ONE)
+        return Typed(self.pool.make("active", (), "bool", name=state), ONE)
 
     def _history(self, node: syntax.Call) -> bool:
         if not self.scope.history:
@@ -156,10 +157,10 @@ class Calls(Names):
         return self.scope.history
 
     def _call_was(self, node: syntax.Call) -> Typed | None:
-        leaves = self._state_argument(node)
-        if leaves is None or not self._history(node):
+        state = self._state_argument(node)
+        if state is None or not self._history(node):
             return None
-        return Typed(self.pool.make("was", (), "bool", states=leaves), ONE)
+        return Typed(self.pool.make("was", (), "bool", name=state), ONE)
 
     def _call_ordered(self, node: syntax.Call) -> Typed | None:
         return Typed(self.pool.make("ordered", (), "bool"), ONE) if self._history(node) else None
@@ -175,6 +176,8 @@ class Calls(Names):
     def _call_since(self, node: syntax.Call) -> Typed | None:
         (argument,) = node.arguments
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
+        if name in self.symbols.left_out:
+            return None
         if name not in self.symbols.rules:
             self.error(
                 "HR209",
@@ -196,6 +199,8 @@ class Calls(Names):
     def _call_elapsed(self, node: syntax.Call) -> Typed | None:
         (argument,) = node.arguments
         name = ".".join(argument.path) if isinstance(argument, syntax.Name) else ""
+        if name in self.symbols.left_out:
+            return None
         if name not in self.symbols.events:
             self.error(
                 "HR206",

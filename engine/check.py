@@ -18,13 +18,15 @@ from .infer import Inference
 from .ir import Expr, Pool, Type
 from .laws import TOO_LARGE, as_real, unit_help
 from .memory import Memory
-from .source import Document, Scalar
+from .source import Document, Node, Scalar
 from .symbols import Scope, Symbols, Typed
 from .units import ONE, Unit
 
-__all__ = ["Checker", "Location", "is_bare_literal"]
+__all__ = ["KEY", "Checker", "Location", "is_bare_literal"]
 
 Location = tuple[str | int, ...]
+KEY = -1
+"""The last part of the place of an expression that is itself a key: `(..., "after", "30m", KEY)`."""
 
 
 class Checker:
@@ -48,7 +50,7 @@ class Checker:
     def parse(self, loc: Location) -> syntax.Node | None:
         """Return the syntax tree of the expression at `loc`, or None after reporting why there is none."""
         if loc not in self._parsed:
-            scalar = self._scalar(loc)
+            scalar = self.scalar(loc)
             text = scalar.value if isinstance(scalar.value, str) else scalar.text
             try:
                 self._parsed[loc] = parse(text)
@@ -163,12 +165,16 @@ class Checker:
         return Typed(typed.expr, unit if unit is not None else typed.unit, typed.low, typed.high)
 
     def span(self, loc: Location) -> Span:
-        return self.document.at(loc).span
+        return self._node(loc).span
 
-    def _scalar(self, loc: Location) -> Scalar:
-        node = self.document.at(loc)
+    def scalar(self, loc: Location) -> Scalar:
+        """Return the value, or the key, at a place where an expression stands."""
+        node = self._node(loc)
         assert isinstance(node, Scalar), loc
         return node
+
+    def _node(self, loc: Location) -> Node:
+        return self.document.key(loc) if loc[-1:] == (KEY,) else self.document.at(loc)
 
     # -------------------------------------------------------------------------------------------- names by themselves
 

@@ -14,12 +14,13 @@ from .model import FieldShape, ObservedCall, ParameterShape, Spec, StateShape
 from .registry import BindingError, Registry
 from .symbols import INT_LIMIT, RESERVED, CellType, LegNames, Resolve, Scope
 from .units import ONE, Unit, UnitSyntaxError, parse_unit
+from .vocabulary import ENGINE_ROOTS
 
 __all__ = ["Bounds", "constant", "declare", "field_of", "parameter_of"]
 
 Bounds = tuple[Fraction | None, Fraction | None]
-LEDGER_CELLS = frozenset(("slippage", "flows"))
-ENGINE_EVENTS = frozenset(("error", "input", "gate", "done"))
+LEDGER_CELLS = frozenset(("slippage", "flows", "accrued"))
+"""The first words of the events that the engine itself brings."""
 
 
 def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
@@ -139,7 +140,7 @@ def _reserved(name: str, section: str, spec: Spec) -> str:
         return "a word of the language"
     if section in ("state", "observe") and name in LEDGER_CELLS:
         return "a cell of the ledger"
-    return "the name of the engine's own events" if section == "events" and name in ENGINE_EVENTS else ""
+    return "the name of the engine's own events" if section == "events" and name in ENGINE_ROOTS else ""
 
 
 def _names_are_unique(spec: Spec, checker: Checker) -> None:
@@ -152,27 +153,22 @@ def _names_are_unique(spec: Spec, checker: Checker) -> None:
         ("state", spec.state),
         ("let", spec.let),
         ("windows", spec.windows),
+        ("use", spec.use),
     ]
     places: list[tuple[str, Location]] = [(name, (section, name)) for section, names in groups for name in names]
     for event, lines in spec.observe.items():
         places += [(name, ("observe", event, name)) for name in lines if name not in spec.state]
     for name, loc in places:
         span = checker.document.key(loc).span
-        kind = _reserved(name, str(loc[0]), spec)
+        first_word, dot, rest = name.partition(".")
+        kind = _reserved(first_word, str(loc[0]), spec)
         if kind:
-            checker.findings.error("HR211", f"`{name}` is {kind}", span, f"choose another name, e.g. `{name}_value`")
+            help = f"choose another name, e.g. `{first_word}_value{dot}{rest}`"
+            checker.findings.error("HR211", f"`{first_word}` is {kind}", span, help)
         elif name in taken:
             first = checker.document.key(taken[name]).span
             checker.findings.error("HR202", f"`{name}` exists already, at {first}", span, "rename one of them")
         taken.setdefault(name, loc)
-    for event in spec.observe:
-        if event not in spec.events:
-            checker.findings.error(
-                "HR206",
-                f"unknown event `{event}`",
-                checker.document.key(("observe", event)).span,
-                _known("the events are", spec.events) or "declare it under `events:`",
-            )
 
 
 def _unit(checker: Checker, text: str | None, loc: Location) -> Unit:
@@ -181,7 +177,7 @@ def _unit(checker: Checker, text: str | None, loc: Location) -> Unit:
     try:
         return parse_unit(text, checker.symbols.bases)
     except UnitSyntaxError as error:
-        scalar = checker._scalar(loc)
+        scalar = checker.scalar(loc)
         span = checker.document.span_in(scalar, error.offset, error.end)
         checker.findings.error("HR302", error.message, span, error.help)
         return ONE

@@ -7,14 +7,14 @@ letter and counterexamples are replayed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
-from .ir import Expr, Value
+from .ir import NEVER, Expr, Value
 
-__all__ = ["EXACT", "FLOAT", "LARGEST", "Arithmetic", "Environment", "Failure", "evaluate"]
+__all__ = ["EXACT", "FLOAT", "LARGEST", "Arithmetic", "Environment", "Failure", "due", "evaluate", "nanoseconds"]
 
 LARGEST = 1.7976931348623157e308
 """The largest finite double."""
@@ -32,8 +32,29 @@ class Arithmetic(Protocol):
     def real(self, value: Value) -> Value: ...
     def sqrt(self, value: Value) -> Value: ...
     def seconds(self, nanoseconds: int) -> Value: ...
+    def due(self, then: int, delay: Value) -> int: ...
     def floor(self, value: Value) -> Value: ...
     def finite(self, value: Value) -> bool: ...
+
+
+def due(then: int, delay: Value) -> int:
+    """Return the time `delay` seconds after another, in nanoseconds; `NEVER` where no clock reaches it.
+
+    Raises:
+        Failure: a delay below 0, or one that is no number.
+    """
+    return min(then + nanoseconds(delay), NEVER)
+
+
+def nanoseconds(delay: Value) -> int:
+    """Return a delay in seconds as nanoseconds, half to even; one that no clock can wait for as any such number.
+
+    Raises:
+        Failure: it is below 0, or no number.
+    """
+    if not delay >= 0:
+        raise Failure(f"a delay of {float(delay):g} s")
+    return 2**94 if delay >= 2**63 else round(delay * 10**9)
 
 
 class _Float:
@@ -47,6 +68,9 @@ class _Float:
 
     def seconds(self, nanoseconds: int) -> Value:
         return nanoseconds / 1e9
+
+    def due(self, then: int, delay: Value) -> int:
+        return due(then, delay)
 
     def floor(self, value: Value) -> Value:
         return float(math.floor(value))
@@ -74,6 +98,9 @@ class _Exact:
     def seconds(self, nanoseconds: int) -> Value:
         return Fraction(nanoseconds, 10**9)
 
+    def due(self, then: int, delay: Value) -> int:
+        return due(then, delay)
+
     def floor(self, value: Value) -> Value:
         return Fraction(math.floor(value))
 
@@ -96,9 +123,11 @@ class Environment:
     fields: Mapping[str, Value] = field(default_factory=dict)
     temps: Mapping[str, Value] = field(default_factory=dict)
     now: int = 0
-    configuration: tuple[str, ...] = ()
-    was: tuple[str, ...] = ()
-    ordered: bool = False
+    active: Collection[str] = ()
+    """Every active state, with those around the leaves."""
+    was: Collection[str] = ()
+    ordered: Collection[str] = ()
+    """Legs of which orders were released."""
 
 
 def evaluate(expr: Expr, env: Environment) -> Any:
@@ -141,11 +170,11 @@ def _compute(expr: Expr, env: Environment, known: dict[int, Value]) -> Any:
         case "now":
             return env.now
         case "active":
-            return any(state in expr.states for state in env.configuration)
+            return expr.name in env.active
         case "was":
-            return any(state in expr.states for state in env.was)
+            return expr.name in env.was
         case "ordered":
-            return env.ordered
+            return any(leg.startswith(expr.name) for leg in env.ordered)
         case "and":
             return _value(expr.args[0], env, known) and _value(expr.args[1], env, known)
         case "or":
@@ -180,6 +209,8 @@ def _compute(expr: Expr, env: Environment, known: dict[int, Value]) -> Any:
     match expr.op:
         case "seconds":
             return env.arithmetic.seconds(int(a) - int(b))
+        case "due":
+            return env.arithmetic.due(int(a), b)
         case "add":
             return a + b
         case "sub":

@@ -22,6 +22,7 @@ from .diagnostics import Span
 
 __all__ = [
     "INFIX",
+    "NEVER",
     "ZERO",
     "Assign",
     "Block",
@@ -37,6 +38,7 @@ __all__ = [
     "Leg",
     "Let",
     "Parameter",
+    "Part",
     "Pool",
     "Program",
     "Propose",
@@ -49,6 +51,7 @@ __all__ = [
     "Rule",
     "Source",
     "State",
+    "Timer",
     "Type",
     "Value",
     "Window",
@@ -62,7 +65,10 @@ Exact = Fraction | int | bool
 ZERO: Mapping[Type, Exact] = {"real": Fraction(0), "int": 0, "bool": False}
 """What a cell holds before the start."""
 
-# Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(states) was(states) ordered
+NEVER = 2**63 - 1
+"""The due time of a timer that is not armed."""
+
+# Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(name) was(name) ordered
 # Operators take converted arguments only: there is no mixed arithmetic.
 LEAVES = frozenset(("const", "param", "cell", "before", "field", "temp", "now", "active", "was", "ordered"))
 INFIX: Mapping[str, str] = {
@@ -87,8 +93,11 @@ class Expr:
     """One typed expression node, made by a `Pool`.
 
     `real(x)` converts an int; `seconds(now, then)` is the real difference of two int64 nanosecond stamps;
-    `select(c, a, b)` evaluates only the branch it takes, as `and` and `or` do; `given(c, a)` is `a` where `c` holds and
-    an error named `name` elsewhere; `min(a, b)` is `b if b < a else a` and `max(a, b)` is `b if b > a else a`.
+    `due(then, delay)` is the stamp `delay` seconds after another, rounded to the nanosecond (half to even), `NEVER` where
+    no clock reaches it, and an error for a delay below 0; `active(s)` and `was(s)` ask for a state, by its name, and
+    `ordered` for orders of legs whose names begin with its name; `select(c, a, b)` evaluates only the branch it takes, as
+    `and` and `or` do; `given(c, a)` is `a` where `c` holds and an error named `name` elsewhere; `min(a, b)` is
+    `b if b < a else a` and `max(a, b)` is `b if b > a else a`.
     """
 
     op: str
@@ -96,7 +105,6 @@ class Expr:
     type: Type
     name: str = ""
     value: Fraction | int | bool | None = None
-    states: tuple[str, ...] = ()
     depth: int = 1
     size: int = 1
     """Nodes of the tree that this node stands for, sharing undone."""
@@ -129,14 +137,13 @@ class Pool:
         *,
         name: str = "",
         value: Fraction | int | bool | None = None,
-        states: tuple[str, ...] = (),
     ) -> Expr:
-        key = (op, tuple(map(id, args)), type, name, value.__class__, value, states)
+        key = (op, tuple(map(id, args)), type, name, value.__class__, value)
         node = self._nodes.get(key)
         if node is None:
             depth = 1 + max((argument.depth for argument in args), default=0)
             size = 1 + sum(argument.size for argument in args)
-            node = self._nodes[key] = Expr(op, args, type, name, value, states, depth, size)
+            node = self._nodes[key] = Expr(op, args, type, name, value, depth, size)
         return node
 
     def constant(self, value: Fraction | int | bool, type: Type) -> Expr:
@@ -155,14 +162,7 @@ class Pool:
         made: dict[int, Expr] = {}
         for node in expr.walk():
             args = tuple(made[id(argument)] for argument in node.args)
-            made[id(node)] = self.make(
-                replace.get(node.op, node.op),
-                args,
-                node.type,
-                name=node.name,
-                value=node.value,
-                states=node.states,
-            )
+            made[id(node)] = self.make(replace.get(node.op, node.op), args, node.type, name=node.name, value=node.value)
         return made[id(expr)]
 
 
@@ -265,6 +265,8 @@ class Parameter:
     high: Fraction | None
     about: str
     span: Span
+    given: Expr | None = None
+    """Its value over other parameters, where the spec that uses this one gives it; it cannot be set then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +288,8 @@ class Event:
     fields: tuple[Field, ...]
     marks: Block
     """Funding, then marks of the instruments that this event prices; cannot be undone by a failing observation."""
-    observe: Block
+    observe: tuple[Block, ...]
+    """What each part of the program observes; each commits by itself."""
     span: Span
 
 
@@ -300,7 +303,7 @@ class Cell:
     low: Fraction | None
     high: Fraction | None
     initial: Exact
-    kind: Literal["state", "observed", "memory", "ledger", "measure"]
+    kind: Literal["state", "observed", "memory", "ledger", "measure", "timer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +347,21 @@ class State:
 
     name: str
     parent: str | None
-    region: int
-    kind: Literal["atomic", "compound", "final"]
-    initial: str | None
+    kind: Literal["atomic", "compound", "parallel", "final", "history"]
+    initial: tuple[str, ...]
+    """Targets of the initial transition of a compound state, of the default transition of a history state."""
+    initially: Block
+    """What that transition does."""
+    deep: bool
+    """Whether a history state remembers leaves, not children."""
     stamp: Block
-    """What notes the time of entry; it cannot fail."""
+    """Notes the time of entry and arms the timers of the state; it cannot fail."""
     entry: Block
     exit: Block
+    leave: Block
+    """Disarms the timers of the state; it cannot fail."""
+    fail_safe: str | None
+    """Where an error in the state leads that nothing in it takes; None leaves it to the states around."""
     tags: tuple[str, ...]
     about: str
     span: Span
@@ -358,32 +369,68 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of the chart with one active leaf: its register."""
+    """A part of the chart with a register: which of its `leaves` is active, if any.
 
-    name: str
-    initial: str
+    The outermost region is the whole chart; each child of a parallel state begins another. Leaves are the atomic, final
+    and parallel states that are in no inner region, in document order.
+    """
+
+    root: str | None
     leaves: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A transition. `event` is an event descriptor as written (`tick`, `error.*`), or None for an eventless one.
+    """A transition. `events` are event descriptors as written (`tick`, `error.*`); an eventless one has none.
 
-    `domain` is the state whose descendants are exited (None: the whole chart); `entered` are the states entered, outer
-    first; both are empty without a target. Exits are the active descendants of the domain, inner first.
+    Without targets it exits and enters nothing. An internal one, from a compound state into it, does not leave its source.
     """
 
     name: str
     source: str
-    event: str | None
+    events: tuple[str, ...]
     guard: Expr | None
-    target: str | None
-    domain: str | None
-    entered: tuple[str, ...]
+    targets: tuple[str, ...]
+    internal: bool
     measure: Block
     """What the report books for a firing, from the values before it: it comes before the exits."""
     action: Block
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """An event that comes at a time: of an `after` or `every`, or of a delayed `raise`.
+
+    It is armed while its cell `due` (int64 nanoseconds) is not `NEVER`. Timers are declared in document order.
+    """
+
+    name: str
+    event: str
+    due: str
+    period: Expr | None
+    """Seconds after which it is due again, over the parameters; None of one that comes once."""
+    fields: tuple[tuple[str, str], ...]
+    """The cells that hold the fields of the event, by their qualified names."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What belongs to one spec of a composition; a spec that uses no other is one part.
+
+    `name` stands before the names of its cells, states and so on; it is empty for the spec itself.
+    """
+
+    name: str
+    region: str | None
+    """The state that its statechart is in: where its errors are seen. None is the whole chart, empty is no state."""
+    begin: Block
+    """Initial values that read the marks of the start event."""
+    endow: Block
+    """The capital, and opening quantities at the mark: cash moves, no fee."""
+    endow_late: Block
+    """The same for legs whose instrument is marked by what the event observes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,19 +469,17 @@ class Program:
     windows: tuple[Window, ...]
     instruments: tuple[Instrument, ...]
     legs: tuple[Leg, ...]
+    initial: tuple[str, ...]
+    """The states that are entered first."""
     regions: tuple[Region, ...]
     states: tuple[State, ...]
     rules: tuple[Rule, ...]
+    timers: tuple[Timer, ...]
+    parts: tuple[Part, ...]
     start_event: str | None
     """The only event that can start the machine; None where any accepted one does."""
-    begin: Block
-    """Initial values that read the marks of the start event."""
-    endow: Block
-    """The capital, and opening quantities at the mark: cash moves, no fee."""
-    endow_late: Block
-    """The same for legs whose instrument is marked by what the event observes."""
     accrue: Block
-    """Carry over the temp `dt` (seconds since the last event), at the marks before the event."""
+    """Carry up to now, at the marks before the event."""
     fail_safe: str | None
     invariants: tuple[tuple[str, Expr], ...]
     helpers: tuple[tuple[str, Expr], ...]
@@ -444,8 +489,8 @@ class Program:
     @property
     def calls(self) -> tuple[Call, ...]:
         """Every call of a bound function."""
-        blocks = [event.observe for event in self.events]
-        blocks += [block for state in self.states for block in (state.entry, state.exit)]
+        blocks = [block for event in self.events for block in event.observe]
+        blocks += [block for state in self.states for block in (state.initially, state.entry, state.exit)]
         blocks += [rule.action for rule in self.rules]
         return tuple(each for block in blocks for each in block if isinstance(each, Call))
 
@@ -463,10 +508,3 @@ class Program:
 
     def leg(self, name: str) -> Leg:
         return next(leg for leg in self.legs if leg.name == name)
-
-    def lineage(self) -> dict[str, tuple[str, ...]]:
-        """Return the proper ancestors of every state, inner first."""
-        found: dict[str, tuple[str, ...]] = {}
-        for state in self.states:  # parents stand before their children
-            found[state.name] = () if state.parent is None else (state.parent, *found[state.parent])
-        return found

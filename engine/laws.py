@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 from . import syntax
 from .ir import Pool
-from .source import Scalar
 from .symbols import INT_LIMIT, Scope, Typed
 from .units import ONE, Unit
 
@@ -33,8 +32,7 @@ class Laws:
         self.symbols = checker.symbols
 
     def error(self, code: str, message: str, node: syntax.Node, help: str) -> bool:
-        scalar = self.checker.document.at(self.loc)
-        assert isinstance(scalar, Scalar)
+        scalar = self.checker.scalar(self.loc)
         span = self.checker.document.span_in(scalar, node.start, node.end)
         return self.checker.findings.error(code, message, span, help)
 

@@ -26,9 +26,11 @@ from .diagnostics import Span
 from .ir import Assign, Block, Cell, Expr, FillMode, Instruction, Let, Pool, Propose, Require
 
 __all__ = [
+    "ACCRUED",
     "InstrumentTerms",
     "LegTerms",
     "accrual",
+    "accrual_begins",
     "capital",
     "cells",
     "endowment",
@@ -39,6 +41,9 @@ __all__ = [
 ]
 
 Verb = Literal["increase", "reduce", "target", "close"]
+
+ACCRUED = "accrued"
+"""The cell that holds the time up to which borrow has been charged, in int64 nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ def cells(
         quantity, price = units[leg.instrument.name]
         found.append(ledger(leg.quantity, quantity, None if leg.side == "both" else Fraction(0)))
         found += [ledger(leg.average, price), ledger(leg.realised, money)]
+    if _borrowers(legs):
+        found.append(Cell(ACCRUED, "int", "ns", None, None, 0, "ledger"))
     return tuple(found)
 
 
@@ -173,22 +180,35 @@ def funding(pool: Pool, instrument: InstrumentTerms, rate: Expr, span: Span, leg
     return (_flow(pool, pool.make("mul", (value, rate)), span),)
 
 
+def _borrowers(legs: tuple[LegTerms, ...]) -> tuple[LegTerms, ...]:
+    """Return the legs that can be charged borrow."""
+    return tuple(leg for leg in legs if leg.instrument.borrow is not None and leg.side != "long")
+
+
 def accrual(pool: Pool, legs: tuple[LegTerms, ...]) -> Block:
-    """Return the block that charges borrow over the temp `dt`, at the marks so far.
+    """Return the block that charges borrow from where it was last charged up to now, at the marks so far.
 
     Each leg that is short pays for its own quantity: a long leg in the same instrument does not lend to it.
     """
+    now, dt = pool.make("now", (), "int"), pool.temp("dt")
     block: list[Instruction] = []
     zero = pool.constant(Fraction(0), "real")
-    for leg in legs:
+    for leg in _borrowers(legs):
         borrow, quantity = leg.instrument.borrow, pool.cell(leg.quantity)
-        if borrow is None or leg.side == "long":
-            continue
+        assert borrow is not None
         short = quantity if leg.side == "short" else pool.make("max", (pool.make("neg", (quantity,)), zero))
         value = pool.make("mul", (short, pool.cell(leg.instrument.price)))
-        charge = pool.make("mul", (pool.make("mul", (value, borrow)), pool.temp("dt")))
+        charge = pool.make("mul", (pool.make("mul", (value, borrow)), dt))
         block.append(_flow(pool, charge, None))
-    return tuple(block)
+    if not block:
+        return ()
+    passed = pool.make("seconds", (now, pool.cell(ACCRUED, "int")))
+    return (Let(dt.name, passed), *block, Assign(((ACCRUED, now),)))
+
+
+def accrual_begins(pool: Pool, legs: tuple[LegTerms, ...]) -> Block:
+    """Return the block that starts the time for which borrow is charged."""
+    return (Assign(((ACCRUED, pool.make("now", (), "int")),)),) if _borrowers(legs) else ()
 
 
 def capital(amount: Expr, span: Span) -> Block:

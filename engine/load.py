@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .compose import Files
 from .diagnostics import Diagnostic, Findings, SpecError
-from .ir import FillMode, Parameter, Program, Value
-from .lower import lower
+from .evaluate import FLOAT, Environment, Failure, due, evaluate
+from .ir import Expr, FillMode, Parameter, Program, Value
+from .lower import Lowering, lower
+from .modes import timer_delays
 from .printer import digest
 from .registry import Registry, builtin_registry
 from .shape import read_shape
@@ -49,11 +53,14 @@ class Spec:
         programs: Mapping[str, Program],
         diagnostics: tuple[Diagnostic, ...],
         registry: Registry,
+        sources: Mapping[str, str],
     ) -> None:
         self._document = document
         self._programs = programs
         self._registry = registry
         self._sources: dict[str, Source] = {}
+        self.sources = sources
+        """The text of every file of the spec, its own first."""
         self.diagnostics = diagnostics
         """What was found that is no error: warnings, notes and waived errors."""
 
@@ -70,8 +77,8 @@ class Spec:
 
     @cached_property
     def source_sha256(self) -> str:
-        """The SHA-256 of the file's text, in hex."""
-        return hashlib.sha256(self._document.text.encode()).hexdigest()
+        """The SHA-256 of the file's text, in hex; with those that it uses, of all texts in the order of their use."""
+        return hashlib.sha256("\0".join(self.sources.values()).encode()).hexdigest()
 
     @property
     def text(self) -> str:
@@ -103,8 +110,14 @@ class Spec:
                 raise ParameterError(f"unknown param `{name[:64]}`: {help}")
         values: dict[str, Value] = {}
         for name, parameter in known.items():
+            if parameter.given is not None:
+                if name in parameters:
+                    raise ParameterError(f"`{name}` cannot be set: the spec gives it a value under `use:`")
+                continue
             exact = _parameter_value(parameter, parameters[name]) if name in parameters else parameter.default
             values[name] = float(exact) if parameter.type == "real" else exact
+        values = _with_given(program, values)
+        _check_delays(program, values)
         return Compiled(self, program, values, self._registry)
 
     def live_source(self, fill: FillMode) -> Source:
@@ -197,6 +210,44 @@ def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> F
     return Fraction(value) if parameter.type == "real" else value
 
 
+def _with_given(program: Program, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values of all parameters, with those that follow from others, in declared order."""
+    found = dict(values)
+    waiting = [each for each in program.parameters if each.given is not None]
+    while waiting:
+        # INVARIANT: a spec gives values over its own parameters only, so there is no cycle.
+        for each in list(waiting):
+            given = each.given
+            assert given is not None
+            if all(node.name in found for node in given.walk() if node.op == "param"):
+                found[each.name] = _given(each, given, found)
+                waiting.remove(each)
+    return {each.name: found[each.name] for each in program.parameters}
+
+
+def _given(parameter: Parameter, given: Expr, values: Mapping[str, Value]) -> Value:
+    try:
+        value: Value = evaluate(given, Environment(values, FLOAT))
+    except Failure as failure:
+        raise ParameterError(f"`{parameter.name}`: {failure}") from None
+    low, high = parameter.low, parameter.high
+    if (low is not None and value < float(low)) or (high is not None and value > float(high)):
+        shown = f"[{'-' if low is None else f'{float(low):g}'}, {'-' if high is None else f'{float(high):g}'}]"
+        raise ParameterError(f"`{parameter.name}` is given {value:g}, which is outside its range {shown}")
+    return value
+
+
+def _check_delays(program: Program, values: Mapping[str, Value]) -> None:
+    """Tell delays of `after` and `every` that no timer can wait for."""
+    for name, delay, least in timer_delays(program):
+        try:
+            nanoseconds = due(0, evaluate(delay, Environment(values, FLOAT)))
+        except Failure as failure:
+            raise ParameterError(f"the delay of `{name}` has no value with these params: {failure}") from None
+        if nanoseconds < least * 10**9:
+            raise ParameterError(f"the period of `{name}` is below a nanosecond with these params")
+
+
 def _bases(unit: str) -> tuple[str, ...]:
     import re
 
@@ -208,7 +259,7 @@ def _quoted(text: str) -> str:
 
 
 def load(path: str | Path, *, permit: Iterable[str] = (), registry: Registry | None = None) -> Spec:
-    """Read, check and lower a spec.
+    """Read, check and lower a spec, and those that it uses.
 
     Args:
         path: a YAML or JSON file.
@@ -218,24 +269,69 @@ def load(path: str | Path, *, permit: Iterable[str] = (), registry: Registry | N
     Raises:
         SpecError: every mistake of the file, in its order.
     """
-    return _check(read(path), permit, registry)
+    return _check(read(path), Path(path).parent, permit, registry)
 
 
-def loads(text: str, file: str = "<text>", *, permit: Iterable[str] = (), registry: Registry | None = None) -> Spec:
-    """Check a spec that is already in memory; see `load`."""
-    return _check(parse_text(text, file), permit, registry)
+def loads(
+    text: str,
+    file: str = "<text>",
+    *,
+    folder: str | Path | None = None,
+    permit: Iterable[str] = (),
+    registry: Registry | None = None,
+) -> Spec:
+    """Check a spec that is already in memory; see `load`. Only one that stands in a `folder` can use others."""
+    return _check(parse_text(text, file), None if folder is None else Path(folder), permit, registry)
 
 
-def _check(document: Document, permit: Iterable[str], registry: Registry | None) -> Spec:
+def _check(document: Document, folder: Path | None, permit: Iterable[str], registry: Registry | None) -> Spec:
     findings = Findings(permit)
     registry = builtin_registry() if registry is None else registry
-    shape, left_out = read_shape(document, findings)
-    build = None if shape is None else lower(shape, document, registry, findings, left_out)
-    if findings.failed or build is None:
-        raise SpecError(findings, {document.file: document.text})
-    programs = {"same": build("same"), "next": build("next")}
+    path = "" if folder is None else os.path.normpath(folder / Path(document.file).name)
+    files = Files(partial(_lower, registry=registry), frozenset(permit))
+    lowering = _lower(document, findings, files, (path,), folder, registry=registry)
+    sources = {document.file: document.text, **files.sources}
+    if findings.failed or lowering is None:
+        raise SpecError(findings, sources)
+    programs = {"same": lowering.program("same"), "next": lowering.program("next")}
     # INVARIANT: all that can be told has been told before the first program is built.
     assert not findings.failed
     for program in programs.values():
         verify(program)
-    return Spec(document, programs, tuple(findings), registry)
+    spec = Spec(document, programs, tuple(findings), registry, sources)
+    try:
+        spec.bind({})
+    except ParameterError as error:
+        message = f"with the defaults of its params the spec cannot run: {error}"
+        findings.error("HR304", message, document.key(("params",)).span, "change a default")
+        raise SpecError(findings, sources) from None
+    return spec
+
+
+def _lower(
+    document: Document,
+    findings: Findings,
+    files: Files,
+    open_: tuple[str, ...],
+    folder: Path | None,
+    *,
+    registry: Registry,
+) -> Lowering | None:
+    """Check one document, after those that it uses; `open_` are the files that are being read, outermost first."""
+    shape, left_out = read_shape(document, findings)
+    if shape is None:
+        return None
+    used, failed = files.used(shape.use, document, folder, findings, open_)
+    # What cannot be known of a spec that does not hold is no mistake of its user.
+    own = findings if not failed else Findings(files.permit)
+    lowering = lower(shape, document, registry, own, left_out | failed, used)
+    for found in own if failed else ():
+        if found.code not in OF_OTHERS:
+            findings.add(found)
+    for found in () if findings.failed else lowering.lints():
+        findings.add(found)
+    return lowering
+
+
+OF_OTHERS = frozenset(("HR206", "HR404", "HR407"))
+"""What a spec is told that lacks the events of another one."""

@@ -6,16 +6,19 @@ was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import Literal
+from types import MappingProxyType
 
 from . import ledger
-from .blocks import Blocks, ordered_legs
-from .chart import Edge, Node, read_chart
+from .blocks import Blocks
+from .chart import read_chart
 from .check import Checker, Location
+from .compose import UsedSpec, check_together, declare_used, give
+from .conflicts import Conflicts
 from .declare import bounds, declare, field_of, parameter_of
-from .diagnostics import Findings, Span, suggestion
+from .delays import Delays
+from .diagnostics import Diagnostic, Findings, Span, suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
 from .ir import (
     ZERO,
@@ -29,41 +32,57 @@ from .ir import (
     Instruction,
     Instrument,
     Leg,
+    Part,
     Pool,
     Program,
+    Raise,
     Ranking,
-    Region,
     Report,
     Require,
-    Rule,
-    State,
     Window,
 )
+from .link import link
+from .lints import lints
 from .memory import Memory
-from .model import Spec
+from .model import MachineShape, Spec
+from .modes import Modes
 from .observe import Observations
 from .registry import Registry
 from .source import Document
+from .statechart import MACHINE
 from .symbols import Scope, Symbols
 from .units import ONE, SECOND, Unit
 
-__all__ = ["lower"]
+__all__ = ["Lowering", "lower"]
+
+EMPTY: Mapping[str, UsedSpec] = MappingProxyType({})
 
 
 def lower(
-    spec: Spec, document: Document, registry: Registry, findings: Findings, left_out: frozenset[str] = frozenset()
-) -> Callable[[FillMode], Program] | None:
-    """Check everything a shape cannot say; return a function from the fill mode to the program, or None after errors."""
-    symbols = Symbols(left_out=left_out)
+    spec: Spec,
+    document: Document,
+    registry: Registry,
+    findings: Findings,
+    left_out: frozenset[str] = frozenset(),
+    used: Mapping[str, UsedSpec] = EMPTY,
+) -> Lowering:
+    """Check everything a shape cannot say; the program can be had where nothing was found."""
+    symbols = Symbols(left_out=left_out, incomplete=len(used) < len(spec.use))
     checker = Checker(document, symbols, Pool(), findings)
-    lowering = _Lowering(spec, registry, checker)
+    lowering = Lowering(spec, registry, checker, used)
     lowering.run()
-    return None if findings.failed else lowering.program
+    return lowering
 
 
-class _Lowering:
-    def __init__(self, spec: Spec, registry: Registry, checker: Checker) -> None:
-        self.spec, self.registry, self.checker = spec, registry, checker
+class Lowering:
+    """One spec on its way to a program; `program` is there for one without errors."""
+
+    def __init__(self, spec: Spec, registry: Registry, checker: Checker, used: Mapping[str, UsedSpec]) -> None:
+        self.spec, self.registry, self.checker, self.used = spec, registry, checker, used
+        # A composition may be of other specs alone.
+        self.machine = spec.machine or MachineShape.model_construct(
+            parallel=True, states={}, initial=None, fail_safe=None
+        )
         self.document, self.findings = checker.document, checker.findings
         self.pool, self.symbols = checker.pool, checker.symbols
         self.zero = self.pool.constant(Fraction(0), "real")
@@ -75,37 +94,59 @@ class _Lowering:
         self.late: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.funding: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.measures: dict[str, dict[str, Expr]] = {}
+        self._programs: dict[FillMode, Program] = {}
 
     # ------------------------------------------------------------------------------------------------------ the stages
 
     def run(self) -> None:
         spec, findings = self.spec, self.findings
         declare(spec, self.checker, self.registry)
-        self.chart = read_chart(spec.machine, self.document, frozenset(spec.events), findings)
-        self.symbols.states = self.chart.all_leaves()
+        if spec.machine is None and not spec.use and not self.document.has("machine"):
+            help = "add `machine: {initial: on, states: {on: {}}}`"
+            findings.error("HR102", "`machine` is missing", self.document.root.span, help)
+        declare_used(self.used, self.checker)
+        done = {f"done.state.{name}" for used in self.used.values() for name in used.states(done=True)}
+        events = frozenset(self.symbols.events)
+        self.chart = read_chart(self.machine, self.document, events, findings, self.symbols.left_out, done)
+        self._regions()
+        for event in spec.observe:
+            if event not in events:
+                self._unknown_event(event, ("observe", event))
+        self.symbols.states = frozenset(node.name for node in self.chart.nodes.values() if node.kind != "history")
+        self.symbols.states |= {name for used in self.used.values() for name in used.states()}
         self.symbols.rules = frozenset(edge.name for edge in self.chart.edges)
-        self.own_rules: dict[str, list[str]] = {}
-        for edge in self.chart.edges:
-            self.own_rules.setdefault(edge.source, []).append(edge.name)
         self.parameters = [p for name, shape in spec.params.items() if (p := parameter_of(self.checker, name, shape))]
         self.fields = {
             event: tuple(field_of(self.checker, event, name, shape) for name, shape in fields.items())
             for event, fields in spec.events.items()
         }
+        self.symbols.ranges = {e: {f.name: (f.low, f.high) for f in fields} for e, fields in self.fields.items()}
+        for used in self.used.values():
+            for theirs in used.program.events:
+                ours = used.called(theirs.name)
+                if ours is not None:
+                    self.fields.setdefault(ours, theirs.fields)
+        give(self.used, self.checker, self.parameters)
+        # What is given is read when its event comes, and not to start with.
+        self.checker.fields_read = set()
         self._terms()
         self.observed.declare_windows()
         self._price_marks()
         self._fundings()
-        for event in spec.events:
+        for event in self.fields:
             late = frozenset(f"{name}.price" for name, _, _ in self.late.get(event, ()))
             self.observed.lower(event, late)
         self._initial_cells()
-        blocks = Blocks(spec, self.checker, self.registry, self.legs)
+        self.delays = Delays(self.checker)
         self._measures()
-        self._states(blocks)
-        self._rules(blocks)
+        self.modes = Modes(self.checker, self.chart, self._blocks())
+        conflicts = Conflicts(self.chart, self.modes, self.document, findings)
+        conflicts.one_order_a_leg(self.machine.fail_safe)
+        conflicts.one_region_a_cell(spec.state)
         self._claims()
         self._unused()
+        self.delays.check()
+        check_together(self.used, self.checker, self._raised(), bool(spec.legs))
         self._start()
         self._fail_safe()
 
@@ -157,9 +198,19 @@ class _Lowering:
                 typed = self.checker.value(
                     loc, Scope("an opening quantity", event="*"), "real", unit, f"the quantity of `{name}`"
                 )
+                if typed is not None and self._reads_used(typed.expr, loc):
+                    typed = None
                 opening = self.zero if typed is None else typed.expr
             self.legs[name] = ledger.LegTerms(name, self.instruments[names.instrument], names.side, opening)
         self.start_fields = {event for event, _ in self.checker.fields_read}
+
+    def _reads_used(self, expr: Expr, loc: Location) -> bool:
+        """Tell an opening quantity that reads a used spec: the spec's own books open before it starts."""
+        read = sorted(n.name for n in expr.walk() if n.op == "cell" and n.name.partition(".")[0] in self.used)
+        if read:
+            message = f"`{read[0]}` is not known yet when the books open"
+            self.findings.error("HR210", message, self.checker.span(loc), "read params, prices and fields only")
+        return bool(read)
 
     def _terms_make_sense(self, terms: ledger.InstrumentTerms) -> None:
         """Tell constants that no market has; a fee below 0 is a rebate."""
@@ -188,7 +239,7 @@ class _Lowering:
             if isinstance(shape.price, dict):
                 priced = [(event, ("instruments", name, "price", event)) for event in shape.price]
             for event, loc in priced:
-                if event is not None and event not in self.spec.events:
+                if event is not None and event not in self.fields:
                     self._unknown_event(event, loc)
                     continue
                 self.checker.fields_read = set()
@@ -234,7 +285,7 @@ class _Lowering:
             "HR206",
             f"unknown event `{event}`",
             self.document.key(loc).span,
-            suggestion(event, self.spec.events, "declare it under `events:`"),
+            suggestion(event, self.symbols.events, "declare it under `events:`"),
         )
 
     def _fundings(self) -> None:
@@ -242,7 +293,7 @@ class _Lowering:
         for name, shape in self.spec.instruments.items():
             for event in shape.funding:
                 loc: Location = ("instruments", name, "funding", event)
-                if event not in self.spec.events:
+                if event not in self.fields:
                     self._unknown_event(event, loc)
                     continue
                 scope = Scope("a funding rate", event=event)
@@ -264,7 +315,7 @@ class _Lowering:
     def _priced(self, name: str, price: Expr, span: Span) -> Block:
         """Return the check that a price is not below 0, unless the range of the field that it is says otherwise."""
         if price.op == "field":
-            event, _, field = price.name.partition(".")
+            event, _, field = price.name.rpartition(".")
             low = next(each.low for each in self.fields[event] if each.name == field)
             if low is not None:
                 return ()
@@ -297,9 +348,10 @@ class _Lowering:
                 continue
             for node in typed.expr.walk():
                 if node.op in ("active", "now") or (node.op == "cell" and node.name not in priced):
+                    read = {"now": "the time", "active": f"In({node.name})"}.get(node.op, node.name)
                     self.findings.error(
                         "HR210",
-                        f"the initial value of `{name}` reads `{node.name or 'the machine'}`, which has none yet",
+                        f"the initial value of `{name}` reads `{read}`, which has none yet",
                         checker.span(loc),
                         "only params, constants, prices and the first event's fields can stand here",
                     )
@@ -307,43 +359,10 @@ class _Lowering:
             self.begin.append(Assign(((name, typed.expr),), checker.span(loc)))
         self.start_fields |= {event for event, _ in checker.fields_read}
 
-    # ------------------------------------------------------------------------------------------------------- the chart
+    # -------------------------------------------------------------------------------------------------------- measures
 
-    def _stamp(self, rules: Iterable[str]) -> Block:
-        now = self.pool.make("now", (), "int")
-        stamped = sorted(set(rules) & self.checker.memory.since)
-        return (Assign(tuple((f"since({name})", now) for name in stamped)),) if stamped else ()
-
-    def _states(self, blocks: Blocks) -> None:
-        self.entry: dict[str, Block] = {}
-        self.exit: dict[str, Block] = {}
-        for node in self.chart.nodes.values():
-            shape = node.shape
-            scope = Scope("an entry action")
-            self.entry[node.name] = (
-                () if shape.entry is None else blocks.block(shape.entry, (*node.loc, "entry"), scope)
-            )
-            scope = Scope("an exit action")
-            self.exit[node.name] = () if shape.exit is None else blocks.block(shape.exit, (*node.loc, "exit"), scope)
-
-    def _state(self, node: Node) -> State:
-        own = self.own_rules.get(node.name, ())
-        kind: Literal["atomic", "compound", "final"] = (
-            "final" if node.shape.final else "compound" if node.shape.states else "atomic"
-        )
-        return State(
-            node.name,
-            node.parent,
-            0,
-            kind,
-            self.chart.initial_of(node.name),
-            self._stamp(own),
-            self.entry[node.name],
-            self.exit[node.name],
-            tuple(node.shape.tags),
-            node.shape.about or "",
-            self.document.key(node.loc).span,
-        )
+    def _blocks(self) -> Blocks:
+        return Blocks(self.spec, self.checker, self.registry, self.legs, self.delays)
 
     def _measures(self) -> None:
         spec = self.spec
@@ -352,6 +371,8 @@ class _Lowering:
             for rule in getattr(spec.report, measure):
                 loc: Location = ("report", measure, rule)
                 edge = next((edge for edge in self.chart.edges if edge.name == rule), None)
+                if edge is None and rule in self.symbols.left_out:
+                    continue
                 if edge is None:
                     self.findings.error(
                         "HR209",
@@ -360,10 +381,8 @@ class _Lowering:
                         suggestion(rule, self.symbols.rules, "give a transition a `name:` and write it here"),
                     )
                     continue
-                event = edge.event if edge.event in spec.events else None
-                typed = self.checker.value(
-                    loc, Scope("a measure", event=event), "real", unit, f"the {measure} of `{rule}`"
-                )
+                scope = Scope("a measure", event=edge.event)
+                typed = self.checker.value(loc, scope, "real", unit, f"the {measure} of `{rule}`")
                 if typed is not None:
                     self.measures.setdefault(measure, {})[rule] = typed.expr
         limits = []
@@ -375,79 +394,6 @@ class _Lowering:
             if limit_typed is not None:
                 limits.append((str(limit), limit_typed.expr))
         self.limits = tuple(limits)
-
-    def _rules(self, blocks: Blocks) -> None:
-        self.guards: dict[str, Expr | None] = {}
-        self.actions: dict[str, Block] = {}
-        for edge in self.chart.edges:
-            event = edge.event if edge.event in self.spec.events else None
-            scope = Scope("a guard", event=event)
-            shape = edge.shape
-            self.guards[edge.name] = None if shape.if_ is None else self.checker.boolean((*edge.loc, "if"), scope)
-            scope = Scope("an action", event=event)
-            self.actions[edge.name] = () if shape.do is None else blocks.block(shape.do, (*edge.loc, "do"), scope)
-        self._one_order_a_leg()
-
-    def _one_order_a_leg(self) -> None:
-        """Tell where leaving, acting and entering together would order one leg twice in one step."""
-        chart = self.chart
-        for edge in chart.edges:
-            target = edge.shape.to
-            if target is not None and target in chart.nodes:
-                domain = chart.domain(edge.source, target)
-                for leaf in self.symbols.states[edge.source]:
-                    self._orders_once(
-                        edge.name, self._left(leaf, domain), self.actions[edge.name], chart.entered(domain, target)
-                    )
-        if chart.initial in chart.nodes:
-            self._orders_once("the start", (), (), (chart.initial, *chart.descend(chart.initial)))
-        safe = self.spec.machine.fail_safe
-        if safe in chart.nodes:
-            for leaf, node in chart.nodes.items():
-                if node.kind == "atomic" and leaf != safe:
-                    domain = chart.domain(leaf, safe)
-                    self._orders_once("the way to fail_safe", self._left(leaf, domain), (), chart.entered(domain, safe))
-
-    def _left(self, leaf: str, domain: str | None) -> tuple[str, ...]:
-        """Return the states that are left from a leaf up to a domain, inner first."""
-        chain = (leaf, *self.chart.ancestors(leaf))
-        return chain if domain is None else chain[: chain.index(domain)]
-
-    def _orders_once(self, what: str, left: tuple[str, ...], action: Block, entered: tuple[str, ...]) -> None:
-        seen: dict[str, Span | None] = {}
-        for block in (*(self.exit[name] for name in left), action, *(self.entry[name] for name in entered)):
-            for order in ordered_legs(block):
-                if order.leg in seen:
-                    self.findings.error(
-                        "HR403",
-                        f"`{what}` orders `{order.leg}` twice: here and at {seen[order.leg]}",
-                        order.span or self.document.root.span,
-                        "exit, action and entry make one step: order a leg in one of them",
-                    )
-                seen.setdefault(order.leg, order.span)
-
-    def _rule(self, edge: Edge) -> Rule:
-        target = edge.shape.to
-        domain = None if target is None else self.chart.domain(edge.source, target)
-        entered = () if target is None else self.chart.entered(domain, target)
-        measures: list[Instruction] = []
-        for measure, rules in self.measures.items():
-            if edge.name in rules:
-                cell = f"report.{measure}"
-                measures.append(Assign(((cell, self.pool.make("add", (self.pool.cell(cell), rules[edge.name]))),)))
-        return Rule(
-            edge.name,
-            edge.source,
-            edge.event,
-            self.guards[edge.name],
-            target,
-            domain,
-            entered,
-            tuple(measures),
-            # Stamped last: in its own actions `since` still speaks of the firing before.
-            self.actions[edge.name] + self._stamp((edge.name,)),
-            self.document.key(edge.loc).span,
-        )
 
     # ---------------------------------------------------------------------------------------------------------- claims
 
@@ -462,14 +408,14 @@ class _Lowering:
         self.rankings: list[Ranking] = []
         for name, shape in self.spec.decreases.items():
             loc: Location = ("decreases", name)
-            if shape.while_ not in self.chart.nodes:
+            if shape.while_ not in self.symbols.states | self.symbols.left_out:
                 self.findings.error(
                     "HR205",
                     f"unknown state `{shape.while_}`",
                     self.document.at((*loc, "while")).span,
-                    suggestion(shape.while_, self.chart.nodes, "name a state under `machine:`"),
+                    suggestion(shape.while_, self.symbols.states, "name a state under `machine:`"),
                 )
-            if shape.by not in self.symbols.rules:
+            if shape.by not in self.symbols.rules | self.symbols.left_out:
                 self.findings.error(
                     "HR209",
                     f"unknown transition `{shape.by}`",
@@ -498,9 +444,10 @@ class _Lowering:
     def _unused(self) -> None:
         """Check lets and actions that nothing uses: a mistake in them is a mistake all the same."""
         kept, self.checker.memory = self.checker.memory, Memory()
+        self.delays.in_use = False
         for name in self.spec.let:
             self.checker.check(("let", name), Scope("a let", event="*", observing="*", history=True))
-        blocks = Blocks(self.spec, self.checker, self.registry, self.legs)
+        blocks = self._blocks()
         for name in self.spec.actions:
             blocks.block(name, ("actions", name), Scope("an action", event="*"))
         self.checker.memory = kept
@@ -521,7 +468,7 @@ class _Lowering:
                 }
                 for name in spec.instruments
             ]
-            common = [event for event in spec.events if all(event in events for events in sets)]
+            common = [event for event in self.fields if all(event in events for events in sets)]
             if not common and self.findings.failed:
                 return  # a price with a mistake, already told, may be what is missing
             if not common:
@@ -541,9 +488,11 @@ class _Lowering:
                     f"read the fields of `{common[0]}`",
                 )
                 return
-        if not wanted and self.observed.unset and len(spec.events) == 1:
+        if not wanted and self.observed.unset and len(self.fields) == 1:
             # Nothing but this event could come first.
-            wanted = set(spec.events)
+            wanted = set(self.fields)
+        if self.used and not self._start_together(wanted):
+            return
         if len(wanted) > 1:
             self.findings.error(
                 "HR404",
@@ -562,11 +511,65 @@ class _Lowering:
                     f"declare `{name}` under `state:` with an initial value",
                 )
 
+    def _start_together(self, wanted: set[str]) -> bool:
+        """Let this spec and those that it uses start with one event; return whether there is one."""
+        for used in self.used.values():
+            event = used.start_event()
+            if event is not None and wanted and event not in wanted:
+                self.findings.error(
+                    "HR604",
+                    f"`{used.name}` starts with its first `{event}`, and what stands before it with `{min(wanted)}`",
+                    self.document.key(("use", used.name)).span,
+                    f"let one event carry what both need: `events: {{{event}: {{{min(wanted)}: {{…}}}}}}`",
+                )
+                return False
+            wanted |= set() if event is None else {event}
+        return True
+
+    def _raised(self) -> set[str]:
+        """Return the events that the spec's own actions raise."""
+        blocks = (*self.modes.blocks, *self.observed.blocks)
+        raised = {each.event for block in blocks for each in block if isinstance(each, Raise)}
+        return raised | {timer.event for timer in self.delays.timers()}
+
+    def _regions(self) -> None:
+        """Tell states of this spec that are called as the region of another."""
+        names = {*self.chart.nodes, self.spec.name} if self.used else set()
+        if self.used and MACHINE in (self.spec.name, *self.spec.use):
+            self.findings.error(
+                "HR211",
+                f"`{MACHINE}` is the name of the state around all regions",
+                self.document.key(("use", MACHINE) if MACHINE in self.spec.use else ("name",)).span,
+                "choose another name",
+            )
+        if self.used and self.spec.name in self.chart.nodes:
+            self.findings.error(
+                "HR202",
+                f"`{self.spec.name}` is the name of the spec, and so of the region that its states are in",
+                self.document.key(self.chart.nodes[self.spec.name].loc).span,
+                "rename the state, or the spec",
+            )
+        for event in self.spec.events:
+            if event.partition(".")[0] in self.spec.use:
+                message = f"`{event}` begins as what is read of the used spec `{event.partition('.')[0]}`"
+                self.findings.error("HR202", message, self.document.key(("events", event)).span, "rename one of them")
+        for name in self.spec.use:
+            if name == "report":
+                message = "`report` is the name of what a report measures"
+                self.findings.error("HR211", message, self.document.key(("use", name)).span, "choose another name")
+            if name in names:
+                self.findings.error(
+                    "HR202",
+                    f"`{name}` is a region, and a state of this spec or the name of it too",
+                    self.document.key(("use", name)).span,
+                    "use the other spec under another name",
+                )
+
     def _fail_safe(self) -> None:
         spec = self.spec
-        blocks = (*self.observed.blocks, *self.entry.values(), *self.exit.values(), *self.actions.values())
+        blocks = (*self.observed.blocks, *self.modes.blocks)
         binds = any(isinstance(instruction, Call) for block in blocks for instruction in block)
-        if spec.machine.fail_safe is None and (spec.legs or binds) and not self.document.has("machine", "fail_safe"):
+        if self.machine.fail_safe is None and (spec.legs or binds) and not self.document.has("machine", "fail_safe"):
             self.findings.error(
                 "HR401",
                 "`fail_safe` is missing",
@@ -577,7 +580,26 @@ class _Lowering:
     # ------------------------------------------------------------------------------------------------------ the program
 
     def program(self, fill: FillMode) -> Program:
-        """Return the program with one way of settling fills."""
+        """Return the program with one way of settling fills, linked with those of the specs that this one uses."""
+        if fill not in self._programs:
+            own = self.alone(fill)
+            parts = [used.linked(fill) for used in self.used.values()]
+            self._programs[fill] = link(own, parts, self.pool) if parts else own
+        return self._programs[fill]
+
+    @property
+    def size(self) -> int:
+        """How many specs it uses, with those that they use."""
+        return sum(used.size for used in self.used.values())
+
+    def lints(self) -> Iterator[Diagnostic]:
+        """Yield what is allowed and hardly meant in this spec; in one without errors."""
+        handled = {ours for used in self.used.values() for _, ours in used.shared()}
+        handled |= {made.event for used in self.used.values() for made in used.made.values()}
+        return lints(self.alone("same"), handled, self.spec.raises)
+
+    def alone(self, fill: FillMode) -> Program:
+        """Return the program of the spec without those that it uses."""
         spec, pool = self.spec, self.pool
         legs = tuple(self.legs.values())
         terms = tuple(self.instruments.values())
@@ -591,6 +613,8 @@ class _Lowering:
             *ledger.cells(terms, legs, units, money, fill),
             *self.cells.values(),
             *self.observed.memory_cells(),
+            *self.modes.cells(),
+            *self.delays.cells(self.fields),
             *measures,
         )
         endow: Block = ()
@@ -605,18 +629,17 @@ class _Lowering:
         memory = self.checker.memory
         # A machine has been in its first state since it started: its observations may ask since when.
         begin = (
-            *self._stamp(self.symbols.rules),
+            *self.modes.stamp(self.symbols.rules),
+            *ledger.accrual_begins(pool, legs),
             *self.begin,
             *(Assign(((name, value),)) for name, value in memory.initial.items()),
         )
         events = []
-        for name in spec.events:
-            span = self.document.key(("events", name)).span
+        for name, fields in self.fields.items():
+            span = self.document.key(("events", name) if name in spec.events else ("use",)).span
             observe = self.observed.block(name, self._late_marks(name, fill))
-            events.append(Event(name, self.fields[name], self._marks(name, fill), observe, span))
-        outer = [node.name for node in self.chart.nodes.values() if node.parent is None]
-        leaves = tuple(leaf for name in outer for leaf in self.symbols.states[name])
-        initial = (self.chart.initial, *self.chart.descend(self.chart.initial))[-1]
+            events.append(Event(name, fields, self._marks(name, fill), (observe,), span))
+        timers = sorted((*self.modes.timers(), *self.delays.timers()), key=lambda timer: timer.span)
         return Program(
             name=spec.name,
             about=spec.about or "",
@@ -632,15 +655,15 @@ class _Lowering:
             legs=tuple(
                 Leg(leg.name, leg.instrument.name, leg.side, leg.quantity, ledger.fill(pool, leg, fill)) for leg in legs
             ),
-            regions=(Region("machine", initial, leaves),),
-            states=tuple(self._state(node) for node in self.chart.nodes.values()),
-            rules=tuple(self._rule(edge) for edge in self.chart.edges),
+            initial=self.chart.initial,
+            regions=self.modes.regions,
+            states=self.modes.states(),
+            rules=self.modes.rules(self.measures),
+            timers=tuple(timers),
+            parts=(Part("", None, begin, endow, endow_late),),
             start_event=self.start_event,
-            begin=begin,
-            endow=endow,
-            endow_late=endow_late,
             accrue=ledger.accrual(pool, legs),
-            fail_safe=spec.machine.fail_safe,
+            fail_safe=self.machine.fail_safe,
             invariants=self.invariants,
             helpers=self.helpers,
             rankings=tuple(self.rankings),

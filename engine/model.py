@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonS
 from pydantic.functional_validators import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-__all__ = ["STEPS", "Spec"]
+__all__ = ["STEPS", "Spec", "UseShape"]
 
 NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
+EVENT = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*(\.[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*)*$"
 FUNCTION = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$"
 
 
@@ -37,7 +38,11 @@ Expression = Annotated[
     WithJsonSchema({"type": ["string", "number", "boolean"], "description": "an expression, see docs/language.md"}),
 ]
 Name = Annotated[str, Field(pattern=NAME, max_length=64, description="a name: letters, digits, single underscores")]
-EventName = Annotated[str, Field(max_length=128, description="an event, or a prefix such as `error.*`")]
+Event = Annotated[str, Field(pattern=EVENT, max_length=128, description="an event: names joined by dots")]
+Descriptors = Annotated[
+    str, Field(max_length=512, description="events, or prefixes such as `error.*`, parted by blanks")
+]
+Delay = Annotated[str, Field(description="an expression in seconds over params and constants, such as `30m`")]
 UnitText = Annotated[str, Field(max_length=100, description="a product of base units", examples=["USD/IDX", "1/s"])]
 About = Annotated[str, Field(max_length=4000, description="what it is, in plain words", examples=["one-way fee"])]
 Range = Annotated[
@@ -52,6 +57,10 @@ def _mapping_or_one(value: Any) -> str:
 
 def _one_or_list(value: Any) -> str:
     return "list" if isinstance(value, list) else "one"
+
+
+def _one_list_or_mapping(value: Any) -> str:
+    return "list" if isinstance(value, list) else _mapping_or_one(value)
 
 
 class _Shape(BaseModel):
@@ -82,14 +91,14 @@ class InstrumentShape(_Shape):
 
     unit: UnitText = Field(description="the unit of a quantity of it", examples=["IDX"])
     price: Annotated[
-        Annotated[Expression, Tag("one")] | Annotated[dict[Name, Expression], Tag("mapping")],
+        Annotated[Expression, Tag("one")] | Annotated[dict[Event, Expression], Tag("mapping")],
         Discriminator(_mapping_or_one),
     ] = Field(description="its mark, or one mark for each event that sets it", examples=["tick.price"])
     fee: Expression = Field(0, description="share of the notional paid on each order", examples=["0.0005"])
     slippage: Expression = Field(0, description="share of the notional lost on each fill", examples=["0.0001"])
     half_spread: Expression = Field(0, description="price lost on each unit filled", examples=["0.25 USD"])
     borrow: Expression = Field(0, description="rate paid on a short position, per second", examples=["0.02 / 365d"])
-    funding: dict[Name, Expression] = Field(
+    funding: dict[Event, Expression] = Field(
         {},
         description="share of the position's value paid by longs on an event",
         examples=[{"funding": "funding.rate"}],
@@ -126,7 +135,7 @@ class WindowShape(_Shape):
     """The last values of an expression, handed to bound functions as an array, oldest first."""
 
     of: Expression = Field(description="the value that is kept", examples=["price / previous(price) - 1"])
-    on: Name = Field(description="the event that adds a value", examples=["tick"])
+    on: Event = Field(description="the event that adds a value", examples=["tick"])
     length: int = Field(ge=1, le=1_000_000, description="how many values are kept", examples=[250])
     until_full: Literal["skip", "partial"] = Field(
         description="`skip`: calls that read it wait and keep their initial results; `partial`: they see what there is",
@@ -202,12 +211,24 @@ class CloseStep(_Shape):
 
 
 class RaiseStep(_Shape):
-    """Queue an internal event, processed in this macrostep."""
+    """Queue an internal event, processed in this macrostep, or later where it says `after`."""
 
     raise_: Annotated[
-        Annotated[Name, Tag("one")] | Annotated[dict[Name, dict[Name, Expression]], Tag("mapping")],
+        Annotated[Event, Tag("one")] | Annotated[dict[Event, dict[Name, Expression]], Tag("mapping")],
         Discriminator(_mapping_or_one),
     ] = Field(alias="raise", description="an event, or an event with its fields", examples=["alarm"])
+    after: Expression | None = Field(None, description="the seconds until it comes; none is at once", examples=["30m"])
+    id: Name | None = Field(
+        None,
+        description="what `cancel` calls a delayed event; its own name unless given",
+        examples=["late_alarm"],
+    )
+
+
+class CancelStep(_Shape):
+    """Forget a delayed event that has not come yet."""
+
+    cancel: Event = Field(description="the `id` of a delayed `raise`, or the name of its event", examples=["alarm"])
 
 
 class CallStep(_Shape):
@@ -231,6 +252,7 @@ STEPS: dict[str, type[_Shape]] = {
     "target": TargetStep,
     "close": CloseStep,
     "raise": RaiseStep,
+    "cancel": CancelStep,
     "call": CallStep,
 }
 
@@ -257,12 +279,13 @@ Step = Annotated[
     | Annotated[TargetStep, Tag("target")]
     | Annotated[CloseStep, Tag("close")]
     | Annotated[RaiseStep, Tag("raise")]
+    | Annotated[CancelStep, Tag("cancel")]
     | Annotated[CallStep, Tag("call")],
     Discriminator(
         _step_tag,
         custom_error_type="step",
         custom_error_message="an action is expected here: the name of one, or one of set, let, increase, reduce, target, "
-        "close, raise, call",
+        "close, raise, cancel, call",
     ),
 ]
 
@@ -274,12 +297,23 @@ Steps = Annotated[
 ]
 
 
+States = Annotated[
+    Annotated[Name, Tag("one")] | Annotated[list[Name], Field(min_length=1), Tag("list")],
+    Discriminator(_one_or_list),
+]
+
+
 class TransitionShape(_Shape):
     """A transition; without `to` it stays where it is and only acts."""
 
     name: Name | None = Field(None, description="its name in traces, `since(…)` and reports", examples=["freeze"])
     if_: Expression | None = Field(None, alias="if", description="its guard; none is true", examples=["price > anchor"])
-    to: Name | None = Field(None, description="the state it goes to", examples=["paused"])
+    to: States | None = Field(
+        None, description="the state it goes to, or several in parallel regions", examples=["paused"]
+    )
+    internal: bool = Field(
+        False, description="whether a state that goes to one inside it is not left itself", examples=[True]
+    )
     do: Steps | None = Field(None, description="what it does", examples=["re_anchor"])
     about: About | None = Field(None, description="why it is there", examples=["friction ate the edge"])
 
@@ -291,20 +325,66 @@ Transitions = Annotated[
 ]
 
 
-class NodeShape(_Shape):
-    """A state of the machine (a mode); one with `states` is nested."""
+class DefaultShape(_Shape):
+    """Where a state, or a history state, leads by itself, and what is done on the way."""
 
-    initial: Name | None = Field(None, description="the nested state entered first", examples=["watching"])
-    states: dict[Name, NodeShape] = Field({}, description="nested states", examples=[{"watching": {}}])
+    to: States = Field(description="the state that is entered, or several in parallel regions", examples=["watching"])
+    do: Steps | None = Field(None, description="what is done on the way", examples=["re_anchor"])
+
+
+Default = Annotated[
+    Annotated[Name, Tag("one")]
+    | Annotated[list[Name], Field(min_length=1), Tag("list")]
+    | Annotated[DefaultShape, Tag("mapping")],
+    Discriminator(_one_list_or_mapping),
+]
+
+
+class NodeShape(_Shape):
+    """A state of the machine (a mode); one with `states` is nested, or has parallel regions."""
+
+    initial: Default | None = Field(
+        None,
+        description="the state inside it that is entered first, several in parallel regions, or `{to, do}`",
+        examples=["watching"],
+    )
+    parallel: bool = Field(False, description="whether its states are regions, all active together", examples=[True])
+    states: dict[Name, NodeShape] = Field({}, description="the states inside it", examples=[{"watching": {}}])
     entry: Steps | None = Field(None, description="done when it is entered", examples=["re_anchor"])
     exit: Steps | None = Field(None, description="done when it is left", examples=["re_anchor"])
-    on: dict[EventName, Transitions] = Field(
-        {}, description="transitions by event, tried from the top", examples=[{"stop": {"to": "flat"}}]
+    on: dict[Descriptors, Transitions] = Field(
+        {},
+        description="transitions by event, or by several parted by blanks, tried from the top",
+        examples=[{"stop": {"to": "flat"}}, {"stop error.*": {"to": "flat"}}],
     )
     always: Transitions | None = Field(
         None, description="transitions that need no event", examples=[{"if": "gross == 0", "to": "flat"}]
     )
+    after: dict[Delay, Transitions] = Field(
+        {},
+        description="transitions by the seconds since it was entered",
+        examples=[{"30m": {"to": "flat"}}],
+    )
+    every: dict[Delay, Transitions] = Field(
+        {},
+        description="transitions by a period in seconds, due again and again while it is active",
+        examples=[{"1d": {"do": "re_anchor"}}],
+    )
+    fail_safe: Name | None = Field(
+        None,
+        description="a state inside it, where an error in it leads that nothing in it handles",
+        examples=["halted"],
+    )
     final: bool = Field(False, description="whether it ends the machine, or its parent", examples=[True])
+    history: Literal["shallow", "deep"] | None = Field(
+        None,
+        description="whether it stands for what was active in its parent when that was left: the state in it, or all "
+        "the way down",
+        examples=["shallow"],
+    )
+    default: Default | None = Field(
+        None, description="where a history state leads before its parent was ever left", examples=["watching"]
+    )
     tags: list[Name] = Field([], description="words that reports and other regions look for", examples=[["halted"]])
     about: About | None = Field(None, description="what the mode is for", examples=["no new trades"])
 
@@ -312,13 +392,40 @@ class NodeShape(_Shape):
 class MachineShape(_Shape):
     """The statechart (W3C SCXML)."""
 
-    initial: Name = Field(description="the state entered first", examples=["active"])
+    initial: States | None = Field(
+        None, description="the state entered first, or several in parallel regions", examples=["active"]
+    )
+    parallel: bool = Field(False, description="whether its states are regions, all active together", examples=[True])
     states: dict[Name, NodeShape] = Field(min_length=1, description="the modes", examples=[{"active": {}}])
     fail_safe: Name | None = Field(
         None,
         description="where an error that nothing else handles leads; mandatory with legs or bound functions",
         examples=["halted"],
     )
+
+
+class UseShape(_Shape):
+    """Another spec, as a region beside this spec's own states, under a name that its names get in front."""
+
+    spec: Annotated[str, Field(min_length=1, max_length=500)] = Field(
+        description="its file, from the folder of this one", examples=["drawdown_breaker.yaml"]
+    )
+    params: dict[Descriptors, Expression] = Field(
+        {}, description="values of its params, over the params of this spec", examples=[{"limit": "max_drawdown"}]
+    )
+    events: dict[
+        Event,
+        Annotated[
+            Annotated[Event, Tag("one")]
+            | Annotated[dict[Event, dict[Name, Expression]], Field(min_length=1, max_length=1), Tag("mapping")],
+            Discriminator(_mapping_or_one),
+        ],
+    ] = Field(
+        {},
+        description="its events that are called otherwise here, or happen on an event of this spec with other fields",
+        examples=[{"release": "resume", "mark": {"tick": {"equity": "strategy.equity"}}}],
+    )
+    about: About | None = Field(None, description="what it is here for", examples=["stops the strategy"])
 
 
 class RankingShape(_Shape):
@@ -368,7 +475,7 @@ class Spec(_Shape):
         description="cash at the start, in one unit; mandatory with legs",
         examples=[{"USD": 1000000}],
     )
-    events: dict[Name, dict[Name, FieldShape]] = Field(
+    events: dict[Event, dict[Name, FieldShape]] = Field(
         {},
         description="what can happen, with its fields; each event also carries its time",
         examples=[{"tick": {"price": {"unit": "USD/IDX"}}}],
@@ -395,13 +502,21 @@ class Spec(_Shape):
             {"returns": {"of": "price / previous(price) - 1", "on": "tick", "length": 250, "until_full": "skip"}}
         ],
     )
-    observe: dict[Name, dict[Name, Observed]] = Field(
+    observe: dict[Event, dict[Name, Observed]] = Field(
         {},
         description="values computed once on each event, before any guard, from the top",
         examples=[{"tick": {"calm": "streak(distance < band, max=100)"}}],
     )
-    machine: MachineShape = Field(
-        description="the modes and their transitions", examples=[{"initial": "on", "states": {"on": {}}}]
+    use: dict[Name, UseShape] = Field(
+        {},
+        description="other specs, each a region beside the states of this one",
+        examples=[{"breaker": {"spec": "drawdown_breaker.yaml"}}],
+    )
+    raises: list[Event] = Field(
+        [], description="events that its actions raise, for specs that use this one", examples=[["tripped"]]
+    )
+    machine: MachineShape | None = Field(
+        None, description="the modes and their transitions", examples=[{"initial": "on", "states": {"on": {}}}]
     )
     actions: dict[Name, Steps] = Field(
         {}, description="named actions", examples=[{"re_anchor": [{"set": {"anchor": "price"}}]}]

@@ -45,14 +45,31 @@ class Names(Laws):
                 return Typed(self.pool.cell(name), symbols.instruments[owner][1])
             if owner in symbols.legs and part in ("quantity", "average", "realised", "profit"):
                 return self._leg(node, owner, part)
-            if owner in symbols.events and part in symbols.events[owner]:
-                return self._field(node, owner, part)
+        event, part = ".".join(path[:-1]), path[-1]
+        if event in symbols.events and part in symbols.events[event]:
+            return self._field(node, event, part)
+        if len(path) > 1 and path[0] in symbols.used:
+            return self._used(node, path)
         self._unknown(node, path)
         return None
 
+    def _used(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
+        """Return what a name of a used spec stands for."""
+        owner, name = self.symbols.used[path[0]], ".".join(path)
+        typed = owner.read(path[1:], self.pool)
+        if typed is None:
+            self.error(
+                "HR201", f"unknown name `{name}`", node, suggestion(name, owner.readable(), "look into its file")
+            )
+            return None
+        over_parameters = all(leaf.args or leaf.op in ("const", "param") for leaf in typed.expr.walk())
+        return typed if over_parameters or self._machine(node, name) else None
+
     def _unknown(self, node: syntax.Node, path: tuple[str, ...]) -> None:
         symbols, name = self.symbols, ".".join(path)
-        if path[0] in symbols.left_out:
+        if any(".".join(path[: end + 1]) in symbols.left_out for end in range(len(path))):
+            return
+        if symbols.incomplete and len(path) > 1:
             return
         if name in symbols.events:
             fields = ", ".join(f"`{name}.{part}`" for part in symbols.events[name])

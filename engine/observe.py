@@ -54,12 +54,12 @@ class Observations:
                     self.document.at(("windows", name, "length")).span,
                     "shorten the windows, or use `ewma` and `peak`, which need no history",
                 )
-            if shape.on not in self.spec.events:
+            if shape.on not in self.checker.symbols.events:
                 self.findings.error(
                     "HR206",
                     f"unknown event `{shape.on}`",
                     self.document.at(("windows", name, "on")).span,
-                    suggestion(shape.on, self.spec.events, "declare it under `events:`"),
+                    suggestion(shape.on, self.checker.symbols.events, "declare it under `events:`"),
                 )
                 continue
             kept, self.checker.memory = self.checker.memory, Memory()

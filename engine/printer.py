@@ -12,7 +12,24 @@ from fractions import Fraction
 from typing import Any
 
 from .diagnostics import Span
-from .ir import INFIX, Assign, Block, Call, Expr, Let, Program, Propose, Push, Raise, Require, Source
+from .ir import (
+    INFIX,
+    NEVER,
+    Assign,
+    Block,
+    Call,
+    Expr,
+    Let,
+    Program,
+    Propose,
+    Push,
+    Raise,
+    Require,
+    Rule,
+    Source,
+    State,
+    Timer,
+)
 
 __all__ = ["digest", "expression_text", "program_text"]
 
@@ -41,9 +58,9 @@ def _text(expr: Expr) -> str:
         case "now":
             return "now"
         case "active":
-            return f"In({'|'.join(expr.states)})"
+            return f"In({expr.name})"
         case "was":
-            return f"was({'|'.join(expr.states)})"
+            return f"was({expr.name})"
         case "neg":
             return f"-{arguments[0]}"
         case "not":
@@ -58,6 +75,8 @@ def _text(expr: Expr) -> str:
 def _constant(value: Fraction | int | bool | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value == NEVER:
+        return "never"
     if isinstance(value, Fraction) and value.denominator != 1:
         as_float = float(value)
         return repr(as_float) if Fraction(repr(as_float)) == value else str(value)
@@ -66,38 +85,38 @@ def _constant(value: Fraction | int | bool | None) -> str:
 
 def program_text(program: Program) -> str:
     """Return the whole program, one declaration or instruction a line."""
-    start, safe = program.start_event or "any", program.fail_safe or "none"
-    lines = [f"program {program.name} fill={program.fill} money={program.money} start={start} fail_safe={safe}"]
-    lines += [
-        f"param {p.name}: {p.type} [{p.unit}] = {_constant(p.default)} in {_range(p.low, p.high)}"
-        for p in program.parameters
-    ]
+    start, safe, initial = program.start_event or "any", program.fail_safe or "none", ",".join(program.initial)
+    lines = [f"program {program.name} fill={program.fill} money={program.money}"]
+    lines[0] += f" start={start} initial={initial} fail_safe={safe}"
+    for p in program.parameters:
+        value = _constant(p.default) if p.given is None else f"given {_text(p.given)}"
+        lines.append(f"param {p.name}: {p.type} [{p.unit}] = {value} in {_range(p.low, p.high)}")
     for cell in program.cells:
         low_high = _range(cell.low, cell.high)
         lines.append(
             f"cell {cell.name}: {cell.type} [{cell.unit}] {cell.kind} = {_constant(cell.initial)} in {low_high}"
         )
     lines += [f"window {w.name}: {w.length} {'waits' if w.waits else 'partial'}" for w in program.windows]
-    opening = (("begin", program.begin), ("endow", program.endow), ("endow late", program.endow_late))
-    for title, block in (*opening, ("accrue", program.accrue)):
-        lines += _block(title, block)
+    lines += [f"instrument {i.name}: [{i.unit}] price={i.price}" for i in program.instruments]
+    for part in program.parts:
+        lines.append(f"part{_after(' ', part.name)}{_after(' in ', part.region)}")
+        for title, block in (("begin", part.begin), ("endow", part.endow), ("endow late", part.endow_late)):
+            lines += _block(f"  {title}", block)
+    lines += _block("accrue", program.accrue)
     for leg in program.legs:
         lines += _block(f"fill {leg.name}: {leg.side} {leg.instrument}", leg.fill)
     for event in program.events:
         fields = ", ".join(f"{f.name}: {f.type} [{f.unit}] in {_range(f.low, f.high)}" for f in event.fields)
         lines.append(f"event {event.name}({fields})")
-        lines += _block("  marks", event.marks) + _block("  observe", event.observe)
-    lines += [f"region {r.name}: initial {r.initial}, leaves {' '.join(r.leaves)}" for r in program.regions]
+        lines += _block("  marks", event.marks)
+        for part, block in zip(program.parts, event.observe, strict=True):
+            lines += _block(f"  observe{_after(' ', part.name)}", block)
+    lines += [_timer(timer) for timer in program.timers]
+    lines += [f"region{_after(' ', region.root)}: leaves {' '.join(region.leaves)}" for region in program.regions]
     for state in program.states:
-        tags = f" tags={','.join(state.tags)}" if state.tags else ""
-        inside = f" in {state.parent}" if state.parent else ""
-        lines.append(f"state {state.name}: {state.kind}{inside} region={state.region}{tags}")
-        lines += _block("  stamp", state.stamp) + _block("  entry", state.entry) + _block("  exit", state.exit)
+        lines += _state(state)
     for rule in program.rules:
-        guard = f" if {_text(rule.guard)}" if rule.guard is not None else ""
-        target = f" -> {rule.target} entering {','.join(rule.entered) or 'nothing'}" if rule.target else ""
-        lines.append(f"rule {rule.name}: {rule.source} on {rule.event or 'always'}{guard}{target}")
-        lines += _block("  measure", rule.measure) + _block("  do", rule.action)
+        lines += _rule(rule)
     lines += [f"invariant {name}: {_text(expr)}" for name, expr in program.invariants]
     lines += [f"helper {name}: {_text(expr)}" for name, expr in program.helpers]
     lines += [
@@ -107,6 +126,44 @@ def program_text(program: Program) -> str:
     ]
     lines += [f"limit {name}: {_text(expr)}" for name, expr in program.report.limits]
     return "\n".join(lines) + "\n"
+
+
+def _timer(timer: Timer) -> str:
+    again = "" if timer.period is None else f" every {_text(timer.period)}"
+    fields = ", ".join(f"{field}={cell}" for field, cell in timer.fields)
+    return f"timer {timer.name}: event {timer.event}({fields}) at {timer.due}{again}"
+
+
+def _state(state: State) -> list[str]:
+    kind = "deep history" if state.deep else state.kind
+    initial = f" initial={','.join(state.initial)}" if state.initial else ""
+    tags = f" tags={','.join(state.tags)}" if state.tags else ""
+    safe = _after(" fail_safe=", state.fail_safe)
+    return [
+        f"state {state.name}: {kind}{_after(' in ', state.parent)}{initial}{safe}{tags}",
+        *_block("  initially", state.initially),
+        *_block("  stamp", state.stamp),
+        *_block("  entry", state.entry),
+        *_block("  exit", state.exit),
+        *_block("  leave", state.leave),
+    ]
+
+
+def _rule(rule: Rule) -> list[str]:
+    guard = f" if {_text(rule.guard)}" if rule.guard is not None else ""
+    targets = f" -> {', '.join(rule.targets)}" if rule.targets else ""
+    internal = " internal" if rule.internal else ""
+    on = f"on {' '.join(rule.events)}" if rule.events else "always"
+    return [
+        f"rule {rule.name}: {rule.source} {on}{guard}{targets}{internal}",
+        *_block("  measure", rule.measure),
+        *_block("  do", rule.action),
+    ]
+
+
+def _after(word: str, name: str | None) -> str:
+    """Return a name behind its word; nothing where there is no name."""
+    return f"{word}{name}" if name else ""
 
 
 def _range(low: Fraction | None, high: Fraction | None) -> str:
@@ -175,7 +232,6 @@ def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:
                 node.type,
                 node.name,
                 _constant(node.value),
-                node.states,
                 *(memo[id(a)] for a in node.args),
             )
             memo[id(node)] = hashlib.sha256(repr(parts).encode()).hexdigest()

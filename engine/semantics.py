@@ -1,55 +1,54 @@
 """The reference: what one event does to a machine, written to be read.
 
-Every backend is held to `Reference.step` by one conformance suite. The algorithm is that of W3C SCXML, Appendix D, with
-the departures that docs/semantics.md lists; the numbers below are the rules of the design that a line carries out.
+Every backend is held to `Reference.step` by one conformance suite. The algorithm is that of W3C SCXML, Appendix D (see
+`engine.statechart`), with the departures that docs/semantics.md lists; the numbers below are the rules of the design that
+a line carries out.
 
-    refuse bad input -> clock, carry, marks -> observe -> macrostep: select, exit, act, enter, check, commit -> ...
-    until stable -> release the orders -> judge the invariants
+    refuse bad input -> due timers, each its own macrostep -> clock, carry, marks -> observe -> macrostep: select, exit,
+    act, enter, check, commit -> ... until stable -> judge the invariants -> release the orders
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from .bound import Functions, Results
-from .chart import FAIL_SAFE, matches
+from .chart import FAIL_SAFE
 from .evaluate import FLOAT, Arithmetic, Environment, Failure, evaluate
 from .intake import Refusal, accept_fields, accept_time
-from .ir import (
-    Assign,
-    Block,
-    Call,
-    Cell,
-    Event,
-    Expr,
-    Let,
-    Pool,
-    Program,
-    Propose,
-    Push,
-    Raise,
-    Require,
-    Rule,
-    Source,
-    State,
-    Value,
-)
+from .ir import NEVER, Cell, Event, Pool, Program, Rule, Timer, Value
 from .monitors import monitor
 from .printer import digest
 from .registry import Registry
 from .snapshot import Snapshot
-from .step import Order, Step, orders_of
+from .statechart import MACHINE, ROOT, Entry, History, Tree
+from .step import Order, Step
+from .vocabulary import matches
+from .work import Context, Dropped, Occurrence, Origin, Work
 
-__all__ = ["FAIL_SAFE", "MICROSTEPS", "Reference", "Run", "Work"]
+__all__ = [
+    "FAIL_SAFE",
+    "MICROSTEPS",
+    "QUEUED",
+    "TIMERS",
+    "Candidate",
+    "Reference",
+    "Run",
+    "Selection",
+]
 
-QUEUED = 10_000
-"""A macrostep with more internal events waiting than this does not settle either."""
 MICROSTEPS = 1000
 """A macrostep of more microsteps than this does not settle: `error.divergence`."""
+QUEUED = 10_000
+"""A macrostep of more internal events than this, or with more of them waiting, does not settle either."""
+TIMERS = 10_000
+"""An event before which more timers than this fall due does not settle either."""
+DIVERGENCES = 10
+"""Nor does one before which the macrosteps of so many timers do not settle."""
 
 
 class Reference:
@@ -70,12 +69,13 @@ class Reference:
         self.lengths = {window.name: window.length for window in program.windows}
         self.cells = {cell.name: cell for cell in program.cells}
         self.states = {state.name: state for state in program.states}
-        self.order = {state.name: index for index, state in enumerate(program.states)}
+        self.tree = Tree(program.states)
         self.events = {event.name: event for event in program.events}
-        self.ancestors = program.lineage()
+        self.legs = {leg.name: index for index, leg in enumerate(program.legs)}
         self.rules: dict[str, list[Rule]] = {name: [] for name in self.states}
         for rule in program.rules:
             self.rules[rule.source].append(rule)
+        self.regions = frozenset(part.region for part in program.parts)
         pool = Pool()
         self.monitors = tuple(
             (name, claim if arithmetic.exact else monitor(pool, claim)) for name, claim in program.invariants
@@ -83,8 +83,10 @@ class Reference:
 
     def initial(self) -> Snapshot:
         """Return the state of a machine that has not started."""
-        start = {name: self._typed(cell, cell.initial) for name, cell in self.cells.items()}
-        return Snapshot(self.digest, self.given, None, (), start, {window.name: () for window in self.program.windows})
+        start = {name: self.typed(cell, cell.initial) for name, cell in self.cells.items()}
+        windows: dict[str, tuple[float, ...]] = {window.name: () for window in self.program.windows}
+        history: dict[str, tuple[str, ...]] = {name: () for name, s in self.states.items() if s.kind == "history"}
+        return Snapshot(self.digest, self.given, None, (), start, windows, history)
 
     def step(
         self,
@@ -93,462 +95,551 @@ class Reference:
         time_ns: object,
         values: Sequence[object] = (),
         results: Results | None = None,
+        watch: list[Selection] | None = None,
     ) -> tuple[Snapshot, Step]:
         """Return what an event makes of a snapshot, and what it did.
 
-        `results` holds what bound functions have returned within this event already, and collects what they return now.
+        `results` holds what bound functions have returned within this event already, and collects what they return now;
+        `watch` collects how transitions were selected.
         """
         if snapshot.ended:
-            reason = "the machine has ended"
-            return snapshot, Step((), snapshot.configuration, snapshot.configuration, rejected=reason)
-        run = Run(self, snapshot, {} if results is None else results)
-        return run.refuse_or_process(event, time_ns, values)
+            return _has_ended(snapshot)
+        return Run(self, snapshot, {} if results is None else results, watch).event(event, time_ns, values)
 
-    def refuse(self, snapshot: Snapshot, reason: str) -> tuple[Snapshot, Step]:
+    def advance(
+        self, snapshot: Snapshot, time_ns: object, watch: list[Selection] | None = None
+    ) -> tuple[Snapshot, Step]:
+        """Return what the passing of time alone makes of a snapshot; a machine that needs no event to start starts."""
+        return _has_ended(snapshot) if snapshot.ended else Run(self, snapshot, {}, watch).advance(time_ns)
+
+    def refuse(self, snapshot: Snapshot, reason: str, watch: list[Selection] | None = None) -> tuple[Snapshot, Step]:
         """Return what a refused input makes of a snapshot: the machine sees `input.rejected`, clock and marks stand."""
-        if snapshot.ended:
-            return snapshot, Step((), snapshot.configuration, snapshot.configuration, rejected=reason)
-        return Run(self, snapshot, {}).refuse(reason)
+        return _has_ended(snapshot) if snapshot.ended else Run(self, snapshot, {}, watch).refuse(reason)
 
-    def _typed(self, cell: Cell, value: Any) -> Any:
+    def fail_safes(self, source: str | None, active: Collection[str]) -> list[tuple[str, str]]:
+        """Return where an unhandled error of a state leads: pairs of the state that says so (or ROOT) and the target.
+
+        The innermost active state around it decides. An error of the whole chart, where the chart has no fail-safe
+        state, leads each active part that has one there.
+        """
+        around = () if source is None else (source, *self.tree.ancestors[source])
+        for name in around:
+            target = self.states[name].fail_safe
+            if target is not None and name in active:
+                return [(name, target)]
+        if self.program.fail_safe is not None:
+            return [(ROOT, self.program.fail_safe)]
+        if source is not None:
+            return []
+        inside = [(s.name, s.fail_safe) for s in self.program.states if s.fail_safe is not None and s.name in active]
+        outer = {name for name, _ in inside}
+        return [each for each in inside if outer.isdisjoint(self.tree.ancestors[each[0]])]
+
+    def part(self, state: str) -> str | None:
+        """Return the region of the part that a state belongs to."""
+        around = () if state == ROOT else (state, *self.tree.ancestors[state])
+        return next((name for name in around if name in self.regions), None)
+
+    def typed(self, cell: Cell, value: Any) -> Any:
         return self.arithmetic.real(value) if cell.type == "real" else value
 
 
-@dataclass(slots=True)
-class _Proposal:
-    leg: str
-    after: Any
-    rule: str
+def _has_ended(snapshot: Snapshot) -> tuple[Snapshot, Step]:
+    where = snapshot.configuration
+    return snapshot, Step((), where, where, rejected="the machine has ended")
+
+
+# ------------------------------------------------------------------------------------------------------ what is watched
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A transition that an event might have taken, for one active leaf, in the order of selection."""
+
+    leaf: str
+    rule: Rule
+    outcome: Literal["true", "false", "failed", "not asked"]
+    reason: str = ""
 
 
 @dataclass(slots=True)
-class Work:
-    """The state that one transition may change, so that it can be dropped whole."""
+class Selection:
+    """How the transitions of one microstep were selected; `event` is None for eventless ones."""
 
-    cells: dict[str, Any]
-    windows: dict[str, tuple[float, ...]]
-    configuration: tuple[str, ...]
-    written: set[str] = field(default_factory=set)
-    temps: dict[str, Value] = field(default_factory=dict)
-    proposals: list[_Proposal] = field(default_factory=list)
-    queue: list[tuple[str, dict[str, Value]]] = field(default_factory=list)
-
-    @staticmethod
-    def of(snapshot: Snapshot) -> Work:
-        return Work(dict(snapshot.cells), dict(snapshot.windows), snapshot.configuration)
-
-    def copy(self) -> Work:
-        return Work(dict(self.cells), dict(self.windows), self.configuration)
+    event: str | None
+    origin: Origin
+    time_ns: int
+    environment: Environment
+    history: History
+    candidates: list[Candidate]
+    preempted: tuple[str, ...]
+    fired: tuple[str, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
+    """Transitions that failed, and why."""
 
 
 class Run:
-    """The processing of one event."""
+    """The processing of one event, or of the passing of time."""
 
-    def __init__(self, reference: Reference, snapshot: Snapshot, results: Results) -> None:
+    def __init__(
+        self, reference: Reference, snapshot: Snapshot, results: Results, watch: list[Selection] | None = None
+    ) -> None:
         self.reference = reference
         self.program = reference.program
+        self.tree = reference.tree
         self.arithmetic = reference.arithmetic
         self.snapshot = snapshot
-        self.results = results
-        self.clock = snapshot.time_ns
-        self.state = Work.of(snapshot)
-        self.fields: dict[str, Value] = {}
-        self.queue: deque[tuple[str, dict[str, Value]]] = deque()
+        self.watch = watch
+        self.context = Context(reference, results, 0 if snapshot.time_ns is None else snapshot.time_ns)
+        active = self.tree.with_ancestors(snapshot.configuration)
+        self.state = Work(
+            self.context, dict(snapshot.cells), dict(snapshot.windows), set(active), dict(snapshot.history)
+        )
+        self.queue: deque[Occurrence] = deque()
         self.fired: list[str] = []
         self.orders: list[Order] = []
         self.raised: list[str] = []
         self.errors: list[str] = []
-        self.pending: list[Order] = []
-        """Orders of the transition at hand, released with it."""
-        self.cautious = False
-        """A guard failed on this event, so nothing may increase exposure (rule 9)."""
+        self.timers: list[tuple[str, int]] = []
+        self.broken: dict[str, None] = {}
+        self.divergences = 0
         self.told: set[str] = set()
+        """Eventless transitions whose guard has failed in this macrostep."""
+        self.failed: set[str] = set()
+        """Transitions that were dropped in this macrostep."""
 
-    # ------------------------------------------------------------------------------------------------------- an event
+    # ------------------------------------------------------------------------------------------------------- an input
 
-    def refuse_or_process(self, name: str, time_ns: object, values: Sequence[object]) -> tuple[Snapshot, Step]:
+    def event(self, name: str, time_ns: object, values: Sequence[object]) -> tuple[Snapshot, Step]:
+        """Process an event from outside."""
         try:
             if name not in self.reference.events:
                 raise Refusal(f"unknown event `{name}`")
             event = self.reference.events[name]
-            time = accept_time(time_ns, self.clock)
+            time = accept_time(time_ns, self.snapshot.time_ns)
             fields = accept_fields(event, values, self.arithmetic)
-            start = not self.snapshot.configuration
-            if start and self.program.start_event not in (None, name):
-                raise Refusal(f"the machine starts with its first `{self.program.start_event}`")
-            observed = self._open(event, time, fields) if start else self._move(event, time, fields)
+            if not self.snapshot.configuration:
+                occurrence = self._open(event, time, fields)
+            else:
+                self._fire_timers(time)
+                occurrence = self._move(event, time, fields)
         except Refusal as refusal:
-            return self.refuse(str(refusal))
-        self.fields = fields
-        before = self.state.configuration if not start else ()
-        self.cells_before, self.was = dict(self.state.cells), self.state.configuration
-        self._macrostep((name, fields) if observed else None)
-        return self._finish(before, None)
+            return self._refused(str(refusal))
+        self.context.fields = fields
+        self._macrostep(occurrence)
+        return self._finish()
+
+    def advance(self, time_ns: object) -> tuple[Snapshot, Step]:
+        """Let time pass."""
+        try:
+            time = accept_time(time_ns, self.snapshot.time_ns)
+            if not self.snapshot.configuration:
+                self._open(None, time, {})
+                self._macrostep(None)
+            else:
+                self._fire_timers(time)
+                self.context.clock = time
+        except Refusal as refusal:
+            return self._refused(str(refusal))
+        return self._finish()
+
+    def _refused(self, reason: str) -> tuple[Snapshot, Step]:
+        """Refuse an input from where it came: no clock has moved, so timers that have fired by now fire again later."""
+        if self.watch is not None:
+            self.watch.clear()
+        return self.reference.refuse(self.snapshot, reason, self.watch)
 
     def refuse(self, reason: str) -> tuple[Snapshot, Step]:
         """Leave clock and marks alone, and let the machine see `input.rejected` (rule 7)."""
-        configuration = self.snapshot.configuration
-        if not configuration:
+        if not self.snapshot.configuration:
             return self.snapshot, Step((), (), (), rejected=reason)
-        self.state, self.clock = Work.of(self.snapshot), self.snapshot.time_ns
-        self.cells_before, self.was = dict(self.state.cells), configuration
-        self._raise("input.rejected")
+        self._raise(Occurrence("input.rejected"))
         self._macrostep(None)
-        return self._finish(configuration, reason)
+        return self._finish(reason)
 
-    def _open(self, event: Event, time: int, fields: dict[str, Value]) -> bool:
-        """Start the machine: marks, initial values, observations, opening positions, initial entries (rule 12)."""
-        program, work = self.program, self.state
-        self.clock = time
-        self.fields = fields
+    def _open(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
+        """Start the machine: marks, initial values, opening positions, observations, initial entries (rule 12)."""
+        wanted = self.program.start_event
+        if wanted is not None and (event is None or event.name != wanted):
+            raise Refusal(f"the machine starts with its first `{wanted}`")
+        work, self.context.clock, self.context.fields = self.state, time, fields
         try:
-            for block in (event.marks, program.begin, program.endow, event.observe, program.endow_late):
-                self._run_block(block, work, "start")
-            self._check(work)
-        except Failure as failure:
+            if event is not None:
+                work.run(event.marks)
+            for index, part in enumerate(self.program.parts):
+                observe = () if event is None else event.observe[index]
+                for block in (part.begin, part.endow, observe, part.endow_late):
+                    work.run(block)
+            work.check()
+        except Dropped as failure:
             raise Refusal(f"the machine cannot start: {failure}") from None
-        region = program.regions[0]
-        entered = (*reversed(self.reference.ancestors[region.initial]), region.initial)
-        work.configuration = (region.initial,)
-        opened = work.copy()
-        try:
-            for name in entered:
-                self._enter(self.reference.states[name], work, "start")
-            self._reached_final(self.reference.states[region.initial], work)
-            self._settle_orders(work)
-            self._check(work)
-            self._commit(work)
-        except Failure as failure:
-            self.state = opened
-            self._fail(f"entering `{region.initial}`: {failure}")
-        return True
+        entry = self.tree.entry_set(self.program.initial, ROOT, {})
+        bare: set[str | None] = set()
+        while True:
+            entered = work.copy()
+            try:
+                self._enter_initially(entry, entered, bare)
+                entered.settle_orders()
+                entered.check()
+            except Dropped as dropped:
+                # What the states of a region do on entry is undone as one; another region keeps what it did.
+                failing = dropped.rule
+                assert failing is not None
+                bare.add(self.tree.region(failing.source))
+                self._fail(f"entering `{failing.source}`: {dropped}", failing.source)
+                continue
+            self._commit(entered)
+            return None if event is None else Occurrence(event.name, fields, "event")
 
-    def _move(self, event: Event, time: int, fields: dict[str, Value]) -> bool:
-        """Move clock and marks and observe; return whether the event goes on to the transitions."""
-        work = self.state
-        assert self.clock is not None
-        elapsed = self.arithmetic.seconds(time - self.clock)
-        self.clock = time
-        self.fields = fields
+    def _enter_initially(self, entry: Entry, work: Work, bare: set[str | None]) -> None:
+        for name in entry.states:
+            around = {None, *(each for each in (name, *self.tree.ancestors[name]))}
+            place = self.reference.states[name].span
+            # Each state enters under a rule of its own, so that its failure is known as its own.
+            self._enter(name, entry, work, Rule("start", name, (), None, (), False, (), (), place), bool(around & bare))
+
+    def _move(self, event: Event, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
+        """Move clock and marks and observe; return what goes on to the transitions."""
+        work = self.state.copy()
+        self.context.clock, self.context.fields = time, fields
         try:
-            work.temps["dt"] = elapsed
-            self._run_block(self.program.accrue, work, "carry")
-            self._run_block(event.marks, work, "marks")
-            self._check(work)
-        except Failure as failure:
+            work.run(self.program.accrue)
+            work.run(event.marks)
+            work.check()
+        except Dropped as failure:
             raise Refusal(f"the marks cannot be set: {failure}") from None
         self._commit(work)
-        observing = self.state.copy()
+        blind: set[str] = set()
+        for part, block in zip(self.program.parts, event.observe, strict=True):
+            if not block or any(part.region == each or self._is_inside(part.region, each) for each in blind):
+                continue
+            observing = self.state.copy()
+            try:
+                observing.run(block)
+                observing.check()
+            except Dropped as failure:
+                # None of it commits, and the event goes no further in what the part is about (rule 7).
+                message = f"observing `{event.name}`: {failure}"
+                if part.region == "":
+                    self.errors.append(message)  # no state is there to see it
+                    continue
+                self._fail(message, part.region)
+                if part.region is None:
+                    return None
+                blind.add(part.region)
+            else:
+                self._commit(observing)
+        return Occurrence(event.name, fields, "event", blind=frozenset(blind))
+
+    def _is_inside(self, state: str | None, other: str) -> bool:
+        return bool(state) and self.tree.is_descendant(str(state), other)
+
+    # --------------------------------------------------------------------------------------------------------- timers
+
+    def _fire_timers(self, until: int) -> None:
+        """Fire what is due up to a time, in due order, then in document order, each as its own macrostep (rule 11)."""
+        for _ in range(TIMERS):
+            timer = self._next_timer(until)
+            if timer is None or self._stopped():
+                return
+            if self.divergences >= DIVERGENCES:
+                break
+            self._fire_timer(timer)
+        if self._next_timer(until) is not None and not self._stopped():
+            self._skip_timers(until)
+
+    def _next_timer(self, until: int) -> Timer | None:
+        cells = self.state.cells
+        due = [timer for timer in self.program.timers if cells[timer.due] <= until and cells[timer.due] != NEVER]
+        return min(due, key=lambda timer: cells[timer.due], default=None)
+
+    def _fire_timer(self, timer: Timer) -> None:
+        due = self.state.cells[timer.due]
+        # What was left over when too many were due comes late; no clock goes back.
+        self.context.clock, self.context.fields = max(due, self.context.clock), {}
+        self.timers.append((timer.name, due))
+        self.state.cells[timer.due] = NEVER if timer.period is None else self._due_again(timer, due)
+        occurrence: Occurrence | None = Occurrence(
+            timer.event, {name: self.state.cells[cell] for name, cell in timer.fields}, "timer"
+        )
+        work = self.state.copy()
         try:
-            self._run_block(event.observe, observing, "observe")
-            self._check(observing)
-        except Failure as failure:
-            # None of the observation commits, and the event goes no further (rule 7).
-            self._fail(f"observing `{event.name}`: {failure}")
-            return False
-        self._commit(observing)
-        return True
+            work.run(self.program.accrue)
+            work.check()
+        except Dropped as failure:
+            self._fail(f"the carry up to `{timer.name}`: {failure}", None)
+            occurrence = None
+        else:
+            self._commit(work)
+        # A result is one value a macrostep, and this is another one than the event's.
+        kept, self.context.results = self.context.results, {}
+        self._macrostep(occurrence)
+        self.context.results = kept
+
+    def _due_again(self, timer: Timer, due: int) -> int:
+        assert timer.period is not None
+        return self.arithmetic.due(due, self.state.value(timer.period))
+
+    def _skip_timers(self, until: int) -> None:
+        """Give up on more timers than can be meant: what is due again and again goes on after the event."""
+        for timer in self.program.timers:
+            due = self.state.cells[timer.due]
+            if due <= until and timer.period is not None:
+                period = self._due_again(timer, 0)
+                self.state.cells[timer.due] = min(due + ((until - due) // period + 1) * period, NEVER)
+        too_many = self.divergences < DIVERGENCES
+        what = f"more than {TIMERS:,} timers fell due before one event" if too_many else "timers do not settle"
+        self.errors.append(what)
+        self._raise(Occurrence("error.divergence"))
+        self._macrostep(None)
 
     # ------------------------------------------------------------------------------------------------------ a macrostep
 
-    def _macrostep(self, external: tuple[str, dict[str, Value]] | None) -> None:
-        """Run eventless transitions and internal events until none is left, then the external event, then again."""
+    def _macrostep(self, external: Occurrence | None) -> None:
+        """Run eventless transitions and internal events until none is left, then the event, then again; judge."""
+        self.context.cautious, self.told, self.failed = set(), set(), set()
+        cells, active, orders = dict(self.state.cells), frozenset(self.state.active), len(self.orders)
+        self._settle(external)
+        ordered = frozenset(order.leg for order in self.orders[orders:])
+        env = replace(self.state.environment(), before=cells, was=active, ordered=ordered)
+        for name, claim in self.reference.monitors:
+            try:
+                holds = evaluate(claim, env)
+            except Failure:
+                holds = False
+            if not holds:
+                self.broken[name] = None
+
+    def _settle(self, external: Occurrence | None) -> None:
         kept = self.state.copy(), list(self.orders), list(self.fired), list(self.raised)
-        external_fields = self.fields
-        for _ in range(MICROSTEPS):
+        outer = self.context.fields
+        microsteps = events = 0
+        while microsteps < MICROSTEPS and events < QUEUED and len(self.queue) <= QUEUED:
             if self._stopped():
+                self.queue.clear()
                 return
-            if len(self.queue) > QUEUED:
-                break
-            rule = self._select(None)
-            if rule is None:
+            rules = self._select(None)
+            if not rules:
                 if self.queue:
-                    name, self.fields = self.queue.popleft()
+                    occurrence = self.queue.popleft()
                 elif external is not None:
-                    (name, self.fields), external = external, None
+                    occurrence, external = external, None
                 else:
-                    self.fields = external_fields
+                    self.context.fields = outer
                     return
-                rule = self._select(name)
-                if rule is None:
-                    if name.startswith("error."):
-                        self._to_fail_safe()
+                events += 1
+                self.context.fields = occurrence.fields
+                rules = self._select(occurrence)
+                if not rules:
+                    if occurrence.name.startswith("error."):
+                        self._to_fail_safe(occurrence.source)
                     continue
-            self._microstep(rule)
+            microsteps += 1
+            self._microstep(rules)
         self.state, self.orders, self.fired, self.raised = kept
-        self.fields = external_fields
+        self.context.fields = outer
         self._diverge()
 
     def _diverge(self) -> None:
-        """Undo a macrostep that never settles, and let the machine act on that alone (rule 8)."""
+        """Let a machine whose macrostep never settles, and was undone, act on that alone (rule 8)."""
         self.queue.clear()
+        self.divergences += 1
         self.errors.append(f"the macrostep did not settle in {MICROSTEPS} microsteps and was undone")
         self.raised.append("error.divergence")
-        rule = self._select("error.divergence")
-        if rule is None or not self._microstep(rule):
-            self._to_fail_safe()
+        rules = self._select(Occurrence("error.divergence"))
+        if not rules or not self._microstep(rules):
+            self._to_fail_safe(None)
         # What that raised is dropped: it might be what does not settle.
         self.queue.clear()
 
-    def _select(self, event: str | None) -> Rule | None:
-        """Return the first enabled transition, inner states first, then document order (SCXML selectTransitions)."""
-        for leaf in self.state.configuration:
-            for name in (leaf, *self.reference.ancestors[leaf]):
+    def _select(self, occurrence: Occurrence | None) -> list[Rule]:
+        """Return the transitions that fire together (selectTransitions, selectEventlessTransitions)."""
+        enabled: dict[str, Rule] = {}
+        asked: dict[str, Candidate] = {}
+        candidates: list[Candidate] = []
+        for leaf in self.tree.atoms(self.state.active):
+            found = False
+            for name in (leaf, *self.tree.ancestors[leaf]):
                 for rule in self.reference.rules[name]:
-                    if (rule.event is None) != (event is None):
+                    if not self._is_candidate(rule, occurrence):
                         continue
-                    if (event is None or matches(rule.event or "", event)) and self._enabled(rule):
-                        return rule
-        return None
+                    if found:
+                        candidates.append(Candidate(leaf, rule, "not asked"))
+                        continue
+                    if rule.name not in asked:
+                        asked[rule.name] = self._asked(leaf, rule)
+                    if asked[rule.name].outcome == "true":
+                        found = True
+                        enabled[rule.name] = rule
+                    candidates.append(replace(asked[rule.name], leaf=leaf))
+                if found and self.watch is None:
+                    break
+        chosen = self.tree.without_conflicts(list(enabled.values()), self.state.active, self.state.history)
+        if self.watch is not None and candidates:
+            lost = tuple(name for name, rule in enabled.items() if rule not in chosen)
+            event = None if occurrence is None else occurrence.name
+            origin: Origin = "eventless" if occurrence is None else occurrence.origin
+            env = replace(self.state.environment(), cells=dict(self.state.cells))
+            history = dict(self.state.history)
+            self.watch.append(Selection(event, origin, self.context.clock, env, history, candidates, lost))
+        return chosen
 
-    def _enabled(self, rule: Rule) -> bool:
+    def _is_candidate(self, rule: Rule, occurrence: Occurrence | None) -> bool:
+        if occurrence is None:
+            # One that failed would fail again, until nothing settles.
+            return not rule.events and rule.name not in self.failed
+        if not matches(rule.events, occurrence.name):
+            return False
+        around = (rule.source, *self.tree.ancestors[rule.source])
+        region = None if occurrence.source is None else self.tree.region(occurrence.source)
+        return (region is None or region in around) and occurrence.blind.isdisjoint(around)
+
+    def _asked(self, leaf: str, rule: Rule) -> Candidate:
+        """Return what the guard of a transition says."""
         if rule.guard is None:
-            return True
+            return Candidate(leaf, rule, "true")
         try:
-            return bool(evaluate(rule.guard, self._environment(self.state)))
+            return Candidate(leaf, rule, "true" if self.state.value(rule.guard) else "false")
         except Failure as failure:
             # The guard is false and later candidates are tried (rule 9); an eventless guard is told once an event.
-            self.cautious = True
-            if rule.event is not None or rule.name not in self.told:
+            self.context.cautious.add(self.reference.part(rule.source))
+            if rule.events or rule.name not in self.told:
                 self.told.add(rule.name)
-                self._fail(f"the guard of `{rule.name}`: {failure}")
-            return False
+                self._fail(f"the guard of `{rule.name}`: {failure}", rule.source)
+            return Candidate(leaf, rule, "failed", str(failure))
 
-    def _to_fail_safe(self) -> None:
-        target = self.program.fail_safe
-        (leaf,) = self.state.configuration
-        if target is None or leaf == target:
-            return
-        domain = next(
-            (name for name in self.reference.ancestors[leaf] if name in self.reference.ancestors[target]),
-            None,
-        )
-        above = self.reference.ancestors[target]
-        between = above if domain is None else above[: above.index(domain)]
-        place = self.reference.states[target].span
-        rule = Rule(FAIL_SAFE, leaf, None, None, target, domain, (*reversed(between), target), (), (), place)
-        self._microstep(rule)
-
-    def _microstep(self, rule: Rule) -> bool:
-        """Fire one transition, or drop it whole (rule 8); return whether it fired."""
-        work = self.state.copy()
-        queued = len(self.queue), len(self.raised)
-        try:
-            self._transition(rule, work)
-        except Failure as failure:
-            assert queued == (len(self.queue), len(self.raised))
-            if rule.name == FAIL_SAFE:
-                # Entering fail_safe cannot fail: where a step on the way does, none of them takes effect.
-                self.pending = []
-                self.errors.append(f"entering `{rule.target}`: {failure}")
-                bare = self.state.copy()
-                bare.configuration = (rule.entered[-1],)
-                for name in rule.entered:
-                    self._run_block(self.reference.states[name].stamp, bare, rule.name)
-                self._commit(bare)
-            else:
-                self._fail(f"`{rule.name}`: {failure}")
-                return False
-        else:
-            self._commit(work)
-        self.fired.append(rule.name)
-        return True
-
-    def _transition(self, rule: Rule, work: Work) -> None:
-        (leaf,) = work.configuration
-        self._run_block(rule.measure, work, rule.name)
-        if rule.target is not None:
-            chain = (leaf, *self.reference.ancestors[leaf])
-            left = chain if rule.domain is None else chain[: chain.index(rule.domain)]
-            for name in left:
-                self._run_block(self.reference.states[name].exit, work, rule.name)
-        self._run_block(rule.action, work, rule.name)
-        if rule.target is not None:
-            work.configuration = (rule.entered[-1],)
-            for name in rule.entered:
-                self._enter(self.reference.states[name], work, rule.name)
-            self._reached_final(self.reference.states[rule.entered[-1]], work)
-        self._settle_orders(work)
-        self._check(work)
-
-    def _enter(self, state: State, work: Work, rule: str) -> None:
-        self._run_block(state.stamp, work, rule)
-        self._run_block(state.entry, work, rule)
-
-    def _reached_final(self, state: State, work: Work) -> None:
-        if state.kind == "final" and state.parent is not None:
-            work.queue.append((f"done.state.{state.parent}", {}))
-
-    def _settle_orders(self, work: Work) -> None:
-        """Judge the proposals of a microstep together and book them, in the order of the legs."""
-        for proposal in sorted(
-            work.proposals, key=lambda each: [leg.name for leg in self.program.legs].index(each.leg)
-        ):
-            leg = self.program.leg(proposal.leg)
-            held = work.cells[leg.quantity]
-            if proposal.after == held:
+    def _to_fail_safe(self, source: str | None) -> None:
+        """Enter what catches an error that nothing else took; what is active beside it stays (rule 10)."""
+        for scope, target in self.reference.fail_safes(source, self.state.active):
+            active = self.state.active
+            ended = any(self.tree.kind(child) == "final" and child in active for child in self.tree.children[scope])
+            if target in active or ended:
                 continue
-            if self.cautious and abs(proposal.after) > abs(held):
-                raise Failure(f"a guard failed on this event, so `{leg.name}` may not grow")
-            price = work.cells[f"{leg.instrument}.price"]
-            work.temps = {"after": proposal.after}
-            self._run_block(leg.fill, work, proposal.rule)
-            temps = work.temps
-            costs = temps["notional"], temps["fee"], temps["slip"]
-            made = orders_of(
-                leg.name,
-                leg.instrument,
-                proposal.rule,
-                leg.side == "short",
-                held,
-                temps["delta"],
-                price,
-                costs,
-            )
-            self.pending.extend(made)
+            around = (*(name for name in self.tree.ancestors[target] if name in active), ROOT)
+            domain = next(name for name in around if self.tree.kind(name) == "compound")
+            place = self.reference.states[target].span
+            # INVARIANT: internal and from its own domain, it leaves what is in the domain and nothing else.
+            self._enter_fail_safe(Rule(FAIL_SAFE, domain, (), None, (target,), True, (), (), place))
 
-    def _check(self, work: Work) -> None:
-        """Check range and finiteness of what was written."""
-        for name in sorted(work.written):
-            cell, value = self.reference.cells[name], work.cells[name]
-            if cell.type == "real" and not self.arithmetic.finite(value):
-                raise Failure(f"`{name}` becomes {value}, which is not finite")
-            if cell.type != "bool" and cell.low is not None and value < self.reference._typed(cell, cell.low):
-                raise Failure(f"`{name}` becomes {value}, below {float(cell.low):g}")
-            if cell.type != "bool" and cell.high is not None and value > self.reference._typed(cell, cell.high):
-                raise Failure(f"`{name}` becomes {value}, above {float(cell.high):g}")
+    def _enter_fail_safe(self, rule: Rule) -> None:
+        work = self.state.copy()
+        try:
+            self._transitions([rule], work)
+        except Dropped as dropped:
+            # It cannot fail: where a step on the way does, none of them takes effect.
+            self.errors.append(f"entering `{rule.targets[0]}`: {dropped}")
+            work = self.state.copy()
+            self._transitions([rule], work, bare=True)
+        self._commit(work)
+        self.fired.append(FAIL_SAFE)
+
+    # ------------------------------------------------------------------------------------------------------ a microstep
+
+    def _microstep(self, rules: Sequence[Rule]) -> bool:
+        """Fire transitions together; one that fails is dropped whole, and the rest runs again (rule 8)."""
+        rules = list(rules)
+        dropped_here: list[tuple[str, str]] = []
+        while rules:
+            work = self.state.copy()
+            try:
+                self._transitions(rules, work)
+            except Dropped as dropped:
+                failing = dropped.rule
+                assert failing is not None
+                rules.remove(failing)
+                dropped_here.append((failing.name, str(dropped)))
+                self.failed.add(failing.name)
+                self._fail(f"`{failing.name}`: {dropped}", failing.source)
+                continue
+            self._commit(work)
+            self.fired += [rule.name for rule in rules]
+            break
+        if self.watch:
+            self.watch[-1].fired = tuple(rule.name for rule in rules)
+            self.watch[-1].dropped = tuple(dropped_here)
+        return bool(rules)
+
+    def _transitions(self, rules: Sequence[Rule], work: Work, *, bare: bool = False) -> None:
+        """Exit, act and enter (procedure microstep); `bare` runs nothing that could fail."""
+        tree, states = self.tree, self.reference.states
+        for rule in rules:
+            work.run_checked(rule.measure, rule)
+        left = {name: rule for rule in rules for name in tree.exit_set(rule, work.active, work.history)}
+        for name in left:
+            work.history.update(tree.recorded(name, work.active))
+        for name in sorted(left, key=tree.order.__getitem__, reverse=True):
+            if not bare:
+                work.run(states[name].exit, left[name])
+            work.run(states[name].leave, left[name])
+            work.active.discard(name)
+        for rule in rules:
+            work.run(rule.action, rule)
+        entered: list[tuple[str, Entry, Rule]] = []
+        for rule in rules:
+            domain = tree.domain(rule, work.history)
+            if domain is not None:
+                entry = tree.entry_set(rule.targets, domain, work.history)
+                entered += [(name, entry, rule) for name in entry.states]
+        for name, entry, rule in sorted(entered, key=lambda each: tree.order[each[0]]):
+            self._enter(name, entry, work, rule, bare)
+        work.settle_orders()
+        work.check()
+
+    def _enter(self, name: str, entry: Entry, work: Work, rule: Rule, bare: bool) -> None:
+        """Enter one state (procedure enterStates); `bare` only notes that it is entered."""
+        states, state = self.reference.states, self.reference.states[name]
+        work.active.add(name)
+        work.run(state.stamp, rule)
+        if not bare:
+            work.run(state.entry, rule)
+            if name in entry.by_default:
+                work.run(state.initially, rule)
+            if name in entry.history:
+                work.run(states[entry.history[name]].initially, rule)
+        if state.kind == "final" and state.parent is not None:
+            work.queue.append(Occurrence(f"done.state.{state.parent}"))
+            above = states[state.parent].parent
+            done = above is not None and self.tree.kind(above) == "parallel"
+            if above is not None and done and self.tree.is_in_final_state(above, work.active):
+                work.queue.append(Occurrence(f"done.state.{above}"))
+                if above.endswith(f".{MACHINE}"):  # a part that is parallel as a whole has come to its end
+                    work.queue.append(Occurrence(f"done.state.{states[above].parent}"))
 
     def _commit(self, work: Work) -> None:
-        for name, fields in work.queue:
-            self._raise(name, fields)
-        self.orders.extend(self.pending)
-        self.pending = []
+        for occurrence in work.queue:
+            self._raise(occurrence)
+        self.orders += work.orders
         self.state = work.copy()
 
     def _stopped(self) -> bool:
-        """Return whether a final state of the outermost level is active: no transition follows."""
-        return any(
-            self.reference.states[leaf].kind == "final" and not self.reference.ancestors[leaf]
-            for leaf in self.state.configuration
-        )
+        """Return whether the chart has reached a final state of its own level: no transition follows."""
+        return self.tree.is_finished(self.state.active)
 
-    def _ended(self) -> bool:
-        """Return whether the machine has stopped and every fill is settled; until then marks still move."""
-        return self._stopped() and not any(self.state.cells[cell] for cell in self.program.unsettled)
+    def _raise(self, occurrence: Occurrence) -> None:
+        self.queue.append(occurrence)
+        self.raised.append(occurrence.name)
 
-    def _raise(self, name: str, fields: dict[str, Value] | None = None) -> None:
-        self.queue.append((name, fields or {}))
-        self.raised.append(name)
-
-    def _fail(self, message: str) -> None:
+    def _fail(self, message: str, source: str | None) -> None:
         self.errors.append(message)
-        self.pending = []
-        self._raise("error.execution")
+        self._raise(Occurrence("error.execution", source=source))
 
-    def _finish(self, before: tuple[str, ...], rejected: str | None) -> tuple[Snapshot, Step]:
-        work = self.state
+    def _finish(self, rejected: str | None = None) -> tuple[Snapshot, Step]:
+        work, leaves = self.state, self.tree.atoms(self.state.active)
+        # Until every fill is settled, marks still move.
+        ended = self._stopped() and not any(work.cells[cell] for cell in self.program.unsettled)
+        reference = self.reference
         snapshot = Snapshot(
-            self.reference.digest,
-            self.reference.given,
-            self.clock,
-            work.configuration,
-            work.cells,
-            work.windows,
-            self._ended(),
+            reference.digest, reference.given, self.context.clock, leaves, work.cells, work.windows, work.history, ended
         )
         step = Step(
             tuple(self.fired),
-            before,
-            work.configuration,
+            self.snapshot.configuration,
+            leaves,
             tuple(self.orders),
             tuple(self.raised),
             rejected,
             tuple(self.errors),
-            self._broken(),
+            tuple(self.broken),
+            tuple(self.timers),
         )
         return snapshot, step
-
-    def _broken(self) -> tuple[str, ...]:
-        env = self._environment(self.state)
-        env.before, env.was, env.ordered = self.cells_before, self.was, bool(self.orders)
-        broken = []
-        for name, claim in self.reference.monitors:
-            try:
-                if not evaluate(claim, env):
-                    broken.append(name)
-            except Failure:
-                broken.append(name)
-        return tuple(broken)
-
-    # ----------------------------------------------------------------------------------------------------- instructions
-
-    def _environment(self, work: Work) -> Environment:
-        return Environment(
-            self.reference.parameters,
-            self.arithmetic,
-            work.cells,
-            {},
-            self.fields,
-            work.temps,
-            self.clock or 0,
-            work.configuration,
-        )
-
-    def _run_block(self, block: Block, work: Work, rule: str) -> None:
-        for instruction in block:
-            match instruction:
-                case Let():
-                    work.temps[instruction.temp] = self._value(instruction.value, work)
-                case Assign():
-                    values = [(name, self._value(expr, work)) for name, expr in instruction.targets]
-                    work.cells.update(values)
-                    work.written.update(name for name, _ in values)
-                case Require():
-                    if not self._value(instruction.condition, work):
-                        raise Failure(instruction.reason)
-                case Propose():
-                    if any(proposal.leg == instruction.leg for proposal in work.proposals):
-                        raise Failure(f"`{instruction.leg}` is ordered twice in one step")
-                    work.proposals.append(_Proposal(instruction.leg, self._value(instruction.after, work), rule))
-                case Raise():
-                    self._queue_event(instruction, work)
-                case Push():
-                    window = next(each for each in self.program.windows if each.name == instruction.window)
-                    value = self._value(instruction.value, work)
-                    if not FLOAT.finite(value):
-                        raise Failure(f"the window `{window.name}` is fed {value}, which is not finite")
-                    work.windows[window.name] = (*work.windows[window.name], float(value))[-window.length :]
-                case Call():
-                    self._call(instruction, work)
-
-    def _value(self, expr: Expr, work: Work) -> Any:
-        return evaluate(expr, self._environment(work))
-
-    def _queue_event(self, instruction: Raise, work: Work) -> None:
-        values = [self._value(expr, work) for _, expr in instruction.fields]
-        try:
-            fields = accept_fields(self.reference.events[instruction.event], values, self.arithmetic)
-        except Refusal as refusal:
-            raise Failure(f"raising `{instruction.event}`: {refusal}") from None
-        work.queue.append((instruction.event, fields))
-
-    def _call(self, instruction: Call, work: Work) -> None:
-        if any(len(work.windows[name]) < self.reference.lengths[name] for name in instruction.waits):
-            return
-        arguments = {name: self._argument(value, work) for name, value in instruction.arguments}
-        found = self.reference.functions.call(instruction, arguments, self.results)
-        for result, cell in instruction.into:
-            work.cells[cell] = self.reference._typed(self.reference.cells[cell], found[result])
-            work.written.add(cell)
-
-    def _argument(self, value: Expr | Source, work: Work) -> object:
-        if isinstance(value, Expr):
-            found = self._value(value, work)
-            return float(found) if value.type == "real" else found
-        if value.kind == "literal":
-            return value.text
-        import numpy
-
-        view = numpy.array(work.windows[value.text], dtype=numpy.float64)
-        view.setflags(write=False)
-        return view

@@ -19,6 +19,7 @@ from .source import Document, Mapping, Node, Scalar
 __all__ = ["read_shape"]
 
 _NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
+_ACTING = frozenset(("machine", "actions"))
 _ROUNDS = 8
 _STAND_INS: dict[tuple[str | int, ...], object] = {("hedgerow",): 1, ("name",): "unnamed"}
 """What takes the place of a wrong value that every spec must have, so that the rest is still looked at."""
@@ -96,6 +97,8 @@ def _leave_out(data: Any, path: tuple[str | int, ...], broken: set[str]) -> None
             data = data[part]
         except (KeyError, IndexError, TypeError):
             return
+    if isinstance(data, dict) and path[0] in _ACTING:
+        broken |= _texts(data.get(path[-1]))
     if isinstance(data, dict) and path in _STAND_INS and data.get(path[-1]) != _STAND_INS[path]:
         data[path[-1]] = _STAND_INS[path]
     elif isinstance(data, dict) and len(path) >= 2 and path[-2] == "states" and data.get(path[-1]) != {}:
@@ -103,8 +106,21 @@ def _leave_out(data: Any, path: tuple[str | int, ...], broken: set[str]) -> None
         data[path[-1]] = {}
     elif isinstance(data, dict):
         data.pop(path[-1], None)
+    elif isinstance(data, list) and isinstance(path[-1], int) and path[0] in _ACTING:
+        # Steps and transitions keep their places in the file: what stands behind a wrong one is left out with it.
+        broken |= _texts(data[path[-1] :])
+        del data[path[-1] :]
     elif isinstance(data, list) and isinstance(path[-1], int) and path[-1] < len(data):
         del data[path[-1]]
+
+
+def _texts(value: Any) -> set[str]:
+    """Return all names in what is left out: states, transitions and delayed events are not declared in one place."""
+    if isinstance(value, dict):
+        return set(map(str, value)).union(*map(_texts, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_texts, value))
+    return {value} if isinstance(value, str) else set()
 
 
 def _report(document: Document, findings: Findings, detail: Any, path: tuple[str | int, ...]) -> None:
@@ -178,6 +194,10 @@ _TYPES = {
 }
 
 
+_TAGS = frozenset(("one", "list", "mapping"))
+"""What pydantic writes into a path for the form that a value takes; it names no place in the file."""
+
+
 def _given(value: object) -> str:
     if value is None:
         return "empty"
@@ -193,6 +213,8 @@ def _given(value: object) -> str:
 
 
 def _help(loc: tuple[Any, ...]) -> str:
+    while loc and loc[-1] in _TAGS:
+        loc = loc[:-1]
     example = _example(loc)
     return f"write e.g. `{example}`" if example != "…" else "see docs/language.md for its shape"
 

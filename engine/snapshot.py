@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .ir import Cell, Program, Value
+from .statechart import ROOT, Tree
 
 __all__ = ["Snapshot", "SnapshotError"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class SnapshotError(ValueError):
@@ -23,9 +24,10 @@ class SnapshotError(ValueError):
 class Snapshot:
     """A machine at rest.
 
-    `time_ns` is the clock (None before the start), `configuration` the active leaf of each region (empty before the
-    start), `cells` every named value, `windows` the histories, oldest first. `program` is the digest of the IR: two
-    machines with equal snapshots behave alike for ever.
+    `time_ns` is the clock (None before the start), `configuration` the active leaves in document order (empty before the
+    start), `cells` every named value, with the due times of timers, `windows` the last values, oldest first, `history`
+    what each history state remembers. `program` is the digest of the IR: two machines with equal snapshots behave alike
+    for ever.
     """
 
     program: str
@@ -34,6 +36,7 @@ class Snapshot:
     configuration: tuple[str, ...]
     cells: Mapping[str, Value]
     windows: Mapping[str, tuple[float, ...]]
+    history: Mapping[str, tuple[str, ...]]
     ended: bool = False
 
     def to_json(self) -> str:
@@ -49,6 +52,7 @@ class Snapshot:
             "configuration": list(self.configuration),
             "cells": dict(self.cells),
             "windows": {name: list(values) for name, values in self.windows.items()},
+            "history": {name: list(states) for name, states in self.history.items()},
             "ended": self.ended,
         }
         return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -70,6 +74,7 @@ class Snapshot:
                 tuple(body["configuration"]),
                 body["cells"],
                 {name: tuple(values) for name, values in body["windows"].items()},
+                {name: tuple(states) for name, states in body["history"].items()},
                 body["ended"],
             )
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -95,13 +100,18 @@ class Snapshot:
             raise SnapshotError("the snapshot was taken with other parameters")
         cells = {cell.name: cell for cell in program.cells}
         lengths = {window.name: window.length for window in program.windows}
+        if not isinstance(form.windows, Mapping):
+            raise SnapshotError("the snapshot does not hold the cells and windows of its program")
         if not isinstance(form.cells, Mapping) or set(self.cells) != set(cells) or set(self.windows) != set(lengths):
             raise SnapshotError("the snapshot does not hold the cells and windows of its program")
-        started = len(self.configuration) == len(program.regions) and all(
-            leaf in region.leaves for leaf, region in zip(self.configuration, program.regions, strict=True)
-        )
-        if not started and self.configuration:
+        if not (isinstance(form.configuration, tuple) and isinstance(form.history, Mapping)):
             raise SnapshotError("the snapshot does not stand in states of its program")
+        tree = Tree(program.states)
+        started = bool(self.configuration)
+        if started and not _stands(self.configuration, tree):
+            raise SnapshotError("the snapshot does not stand in states of its program")
+        if not _remembers(self.history, tree):
+            raise SnapshotError("the snapshot does not hold the history of its program")
         clock = form.time_ns
         whole = isinstance(clock, int) and not isinstance(clock, bool) and -(2**63) <= clock < 2**63
         if not (whole if started else clock is None):
@@ -113,17 +123,71 @@ class Snapshot:
                 raise SnapshotError(f"window `{name}` holds {len(values)} values, more than its {lengths[name]}")
         typed = {name: _value(cell, self.cells[name]) for name, cell in cells.items()}
         for name, cell in cells.items():
-            # Before the start every cell is 0, in its range or not.
             low, high = cell.low, cell.high
-            if started and (
+            # Where nothing was written yet, a cell is what it began as, in its range or not.
+            unwritten = cell.kind in ("timer", "observed") and typed[name] == cell.initial
+            if (started and not unwritten) and (
                 (low is not None and typed[name] < float(low)) or (high is not None and typed[name] > float(high))
             ):
                 raise SnapshotError(f"`{name}` of the snapshot is outside its range")
+        unsettled = any(typed[name] for name in program.unsettled)
+        if self.ended != (tree.is_finished(tree.with_ancestors(self.configuration)) and not unsettled):
+            raise SnapshotError("the snapshot has ended where its machine has not, or the other way round")
+        untouched = all(typed[cell.name] == cell.initial for cell in program.cells) and not any(self.windows.values())
+        if not started and not (untouched and not any(self.history.values())):
+            raise SnapshotError("the snapshot has not started and holds what only a started machine has")
         return replace(
             self,
             cells=typed,
             windows={name: tuple(_real(f"window `{name}`", one) for one in self.windows[name]) for name in lengths},
         )
+
+
+def _stands(leaves: tuple[Any, ...], tree: Tree) -> bool:
+    """Return whether leaves are those of a legal configuration (W3C SCXML 3.11), in document order."""
+    known = all(isinstance(leaf, str) and leaf in tree.states and tree.is_atomic(leaf) for leaf in leaves)
+    if not known:
+        return False
+    active = {ROOT, *tree.with_ancestors(leaves)}
+    if tuple(sorted(set(leaves), key=tree.order.__getitem__)) != leaves:
+        return False
+    for state in active:
+        inner = [child for child in tree.children[state] if child in active]
+        wanted = {"compound": 1, "parallel": len(tree.children[state])}.get(tree.kind(state), 0)
+        if len(inner) != wanted:
+            return False
+    return True
+
+
+def _remembers(history: Mapping[str, tuple[Any, ...]], tree: Tree) -> bool:
+    """Return whether each history state remembers nothing or what its parent can have been left in."""
+    if set(history) != {name for name, state in tree.states.items() if state.kind == "history"}:
+        return False
+    for name, kept in history.items():
+        parent, deep = tree.parent(name), tree.states[name].deep
+        if not all(isinstance(each, str) and each in tree.states for each in kept):
+            return False
+        inside = (
+            tree.is_atomic(each) and tree.is_descendant(each, parent) if deep else each in tree.children[parent]
+            for each in kept
+        )
+        if not all(inside) or (kept and not _complete(kept, parent, tree)):
+            return False
+    return True
+
+
+def _complete(kept: tuple[str, ...], parent: str, tree: Tree) -> bool:
+    """Return whether what is remembered of a state says which one child of it is entered, or all of a parallel one."""
+    around = {name for each in kept for name in (each, *tree.ancestors[each])}
+    stack = [parent]
+    while stack:
+        state = stack.pop()
+        inner = [child for child in tree.children[state] if child in around]
+        wanted = {"compound": 1, "parallel": len(tree.children[state])}.get(tree.kind(state), 0)
+        if len(inner) != wanted and not (state in kept and not inner):
+            return False
+        stack += inner
+    return True
 
 
 def _value(cell: Cell, value: object) -> Value:

@@ -32,12 +32,14 @@ class Step(NamedTuple):
 
     Fields:
         fired: names of the transitions that fired, in order.
-        before, configuration: the active leaf of each region, before and after; empty while the machine has not started.
+        before, configuration: the active leaves, in document order, before and after; empty before the start.
         orders: what was released, in order.
         raised: names of the internal events that were queued, in order.
         rejected: why the event was refused, or None; a refused event moves no clock and no mark.
         errors: what went wrong inside transitions and observations, and was undone.
-        broken: names of the invariants that do not hold now.
+        broken: names of the invariants that do not hold now, or did not after a timer.
+        timers: names and due times (ns) of the timers that fired before the event, in order; what they did is told with
+            the rest.
     """
 
     fired: tuple[str, ...]
@@ -48,6 +50,7 @@ class Step(NamedTuple):
     rejected: str | None = None
     errors: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    timers: tuple[tuple[str, int], ...] = ()
 
 
 def orders_of(

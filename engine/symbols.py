@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
-from .ir import Expr, Type
+from .ir import Expr, Pool, Type
 from .units import Unit
 
-__all__ = ["FUNCTIONS", "KEYWORDS", "LEDGER", "CellType", "Scope", "Symbols", "Typed"]
+__all__ = ["FUNCTIONS", "KEYWORDS", "LEDGER", "CellType", "Readable", "Scope", "Symbols", "Typed"]
 
 LEDGER = ("cash", "equity", "fees")
 KEYWORDS = frozenset(("and", "or", "not", "if", "else", "true", "false", "True", "False", "before", "time"))
@@ -57,6 +57,18 @@ class LegNames:
 Resolve = Callable[[tuple[str | int, ...], "Scope"], Mapping[str, CellType]]
 
 
+class Readable(Protocol):
+    """A used spec, whose names can be read with its own in front."""
+
+    def read(self, path: tuple[str, ...], pool: Pool) -> Typed | None:
+        """Return what a name of it stands for, or None where it has none."""
+        ...
+
+    def readable(self) -> set[str]:
+        """Return its names, with its own in front."""
+        ...
+
+
 @dataclass(slots=True)
 class Symbols:
     """Every name that a spec declares, by kind. Filled by `engine.lower` before any expression is checked."""
@@ -73,10 +85,16 @@ class Symbols:
     legs: dict[str, LegNames] = field(default_factory=dict)
     observed: dict[str, tuple[str, tuple[str | int, ...], Resolve]] = field(default_factory=dict)
     """Undeclared names under `observe`: their event, where they stand, and how to find their types."""
-    states: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Each state's leaves."""
+    states: frozenset[str] = frozenset()
+    """The states that `In` can ask for."""
     rules: frozenset[str] = frozenset()
     windows: dict[str, Unit] = field(default_factory=dict)
+    used: Mapping[str, Readable] = field(default_factory=dict)
+    """The specs that this one uses, by the names of their regions."""
+    ranges: dict[str, dict[str, tuple[object, object]]] = field(default_factory=dict)
+    """The ranges of the fields of the spec's own events."""
+    incomplete: bool = False
+    """Whether a used spec does not hold, so that its events are unknown."""
     left_out: frozenset[str] = frozenset()
     """Names whose declarations did not fit the model and were told."""
 
@@ -86,6 +104,7 @@ class Symbols:
         names |= {f"{leg}.{part}" for leg in self.legs for part in ("quantity", "average", "realised", "profit")}
         names |= {f"{instrument}.price" for instrument in self.instruments}
         names |= {f"{event}.{name}" for event, fields in self.events.items() for name in fields}
+        names |= {name for used in self.used.values() for name in used.readable()}
         return names | (set(LEDGER) if self.legs else set())
 
 

@@ -60,7 +60,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A dotted name of at most four parts: `price`, `before.long.quantity`."""
+    """A dotted name of a few parts: `price`, `before.long.quantity`."""
 
     path: tuple[str, ...]
     start: int = field(compare=False)

@@ -14,7 +14,7 @@ from .units import TIME_SUFFIXES
 __all__ = ["FOREIGN_HELP", "FOREIGN_OPERATORS", "ExpressionError", "Token", "clipped", "tokens"]
 
 _MAX_DIGITS = 400
-_MAX_PARTS = 4
+_MAX_PARTS = 8
 
 
 class ExpressionError(ValueError):

@@ -8,10 +8,34 @@ pass that rewrote the program. All broken rules are told together, each with whe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
+from itertools import combinations
 
-from .ir import LEAVES, Assign, Block, Call, Expr, Let, Program, Propose, Push, Raise, Require, Rule, Source, Type
+from .ir import (
+    LEAVES,
+    NEVER,
+    Assign,
+    Block,
+    Call,
+    Cell,
+    Expr,
+    Let,
+    Program,
+    Propose,
+    Push,
+    Raise,
+    Region,
+    Require,
+    Rule,
+    Source,
+    State,
+    Timer,
+    Type,
+)
+from .statechart import Tree
+from .vocabulary import BUILTIN_EVENTS, Vocabulary
 
 __all__ = ["ProgramError", "verify"]
 
@@ -46,20 +70,29 @@ class _Verification:
         self.program = program
         self.found: list[str] = []
         self.parameters: dict[str, Type] = {p.name: p.type for p in program.parameters}
-        self.cells: dict[str, Type] = {cell.name: cell.type for cell in program.cells}
+        self.cells: dict[str, Cell] = {cell.name: cell for cell in program.cells}
         self.events = {event.name: event for event in program.events}
+        done = (f"done.state.{state.name}" for state in program.states)
+        self.vocabulary = Vocabulary((*self.events, *BUILTIN_EVENTS, *done))
         self.states = {state.name: state for state in program.states}
         self.rules = {rule.name: rule for rule in program.rules}
         self.windows = {window.name for window in program.windows}
-        self.leaves = {state.name for state in program.states if state.kind != "compound"}
+        self.due = {timer.due for timer in program.timers}
+        self.scopes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.typed: set[int] = set()
+        self.tree: Tree
 
     def broken(self) -> tuple[str, ...]:
         self._declarations()
-        self._chart()
+        self._lineage()
         if not self.found:  # the rest reads the tree of states
+            self.tree = Tree(self.program.states)
+            self._chart()
             for rule in self.program.rules:
                 self._rule(rule)
+            for timer in self.program.timers:
+                self._timer(timer)
+            self._parts()
             self._blocks()
             self._claims()
         return tuple(dict.fromkeys(self.found))
@@ -82,6 +115,8 @@ class _Verification:
             ("leg", [leg.name for leg in program.legs]),
             ("state", [state.name for state in program.states]),
             ("rule", [rule.name for rule in program.rules]),
+            ("timer", [timer.name for timer in program.timers]),
+            ("part", [part.name for part in program.parts]),
         )
         for kind, names in kinds:
             self._hold(len(set(names)) == len(names), kind, "a name is declared twice")
@@ -110,70 +145,171 @@ class _Verification:
     def _is_cell(self, where: str, cell: str, type: Type) -> bool:
         if not self._hold(cell in self.cells, where, f"no cell `{cell}`"):
             return False
-        return self._hold(self.cells[cell] == type, where, f"cell `{cell}` is {self.cells[cell]}, its value is {type}")
+        kind = self.cells[cell].type
+        return self._hold(kind == type, where, f"cell `{cell}` is {kind}, its value is {type}")
 
     # ------------------------------------------------------------------------------------------------------ the chart
 
-    def _chart(self) -> None:
-        program = self.program
+    def _lineage(self) -> None:
+        """Check what makes the states a tree."""
         seen: set[str] = set()
-        parents = {state.parent for state in program.states}
-        for state in program.states:
-            where = f"state {state.name}"
-            self._hold(state.parent is None or state.parent in seen, where, "it stands before its parent")
-            seen.add(state.name)
-            self._hold(0 <= state.region < len(program.regions), where, f"no region {state.region}")
-            self._hold((state.kind == "compound") == (state.name in parents), where, f"it is {state.kind}")
-            if state.kind == "compound":
-                inner = self.states.get(state.initial or "")
-                self._hold(
-                    inner is not None and inner.parent == state.name, where, "its initial state is not inside it"
-                )
-            else:
-                self._hold(state.initial is None, where, "a leaf has an initial state")
-        for index, region in enumerate(program.regions):
-            leaves = tuple(s.name for s in program.states if s.region == index and s.kind != "compound")
+        for state in self.program.states:
             self._hold(
-                region.leaves == leaves, f"region {region.name}", "its leaves are not those of the tree, in order"
+                state.parent is None or state.parent in seen, f"state {state.name}", "it stands before its parent"
             )
-            self._hold(region.initial in region.leaves, f"region {region.name}", "its initial state is no leaf of it")
+            seen.add(state.name)
+
+    def _chart(self) -> None:
+        program, tree = self.program, self.tree
+        for state in program.states:
+            self._state(state)
+        self._together("initial", program.initial)
+        self._hold(bool(program.initial), "initial", "no state is entered first")
+        regions = tuple(Region(root, tree.leaves(root)) for root in tree.roots())
+        self._hold(program.regions == regions, "regions", "they are not those of the tree, in order")
         safe = program.fail_safe
-        self._hold(
-            safe is None or (safe in self.leaves and self.states[safe].kind == "atomic"), "fail_safe", "not atomic"
-        )
+        self._hold(safe is None or self._is_atomic(safe), "fail_safe", f"`{safe}` is not atomic")
+
+    def _state(self, state: State) -> None:
+        where, tree = f"state {state.name}", self.tree
+        children = tree.children[state.name]
+        around = state.kind in ("compound", "parallel")
+        self._hold(around == bool(children), where, f"it is {state.kind}, with {len(children)} states inside")
+        self._hold(around or not tree.histories[state.name], where, f"it is {state.kind}, with a history state inside")
+        if state.kind == "parallel":
+            for child in children:
+                self._hold(self.states[child].kind != "final", where, f"its region `{child}` is a final state")
+        if state.kind == "history":
+            blocks = state.stamp + state.entry + state.exit + state.leave
+            self._hold(not blocks, where, "it is never active, and does something then")
+            self._hold(state.parent is not None, where, "it remembers nothing: it is in no state")
+        self._hold(state.kind == "history" or not state.deep, where, "it is deep, and no history state")
+        if state.kind in ("compound", "history"):
+            self._initial(where, state)
+        else:
+            self._hold(
+                not state.initial and not state.initially, where, f"a transition leads into what is {state.kind}"
+            )
+        if state.fail_safe is not None:
+            inside = self._is_atomic(state.fail_safe) and tree.is_descendant(state.fail_safe, state.name)
+            self._hold(inside, where, f"its fail_safe `{state.fail_safe}` is no atomic state inside it")
+        for name, block in (("stamp", state.stamp), ("leave", state.leave)):
+            self._cannot_fail(f"{where} {name}", block)
+
+    def _initial(self, where: str, state: State) -> None:
+        """Check the initial transition of a compound state, or the default one of a history state."""
+        if not self._hold(bool(state.initial), where, "it does not say what it enters"):
+            return
+        if not self._together(where, state.initial):
+            return
+        history = state.kind == "history"
+        around = state.parent if history else state.name
+        for target in state.initial:
+            # A history state that falls back on one of the same state might lead in a circle.
+            entered = self._place(target) if history else target
+            inside = around is not None and self.tree.is_descendant(entered, around)
+            self._hold(inside, where, f"it enters `{target}`, which is not inside `{around}`")
+
+    def _together(self, where: str, targets: Sequence[str]) -> bool:
+        """Check that targets exist and can be active together (W3C SCXML 3.11, legal state specifications)."""
+        known = [self._hold(name in self.states, where, f"no state `{name}`") for name in targets]
+        if not all(known):
+            return False
+        legal = [
+            self._hold(self._is_apart(first, second), where, f"`{first}` and `{second}` cannot be active together")
+            for first, second in combinations(dict.fromkeys(targets), 2)
+        ]
+        return all(legal)
+
+    def _is_apart(self, first: str, second: str) -> bool:
+        """Return whether two states lie in different regions of a parallel state."""
+        first, second = self._place(first), self._place(second)
+        around = (second, *self.tree.ancestors[second])
+        common = next((name for name in (first, *self.tree.ancestors[first]) if name in around), None)
+        return common not in (None, first, second) and self.tree.kind(str(common)) == "parallel"
+
+    def _place(self, state: str) -> str:
+        """Return the state that a target enters in any case: a history state stands for its parent."""
+        return self.tree.parent(state) if self.states[state].kind == "history" else state
+
+    def _is_atomic(self, state: str) -> bool:
+        return state in self.states and self.states[state].kind == "atomic"
+
+    def _cannot_fail(self, where: str, block: Block) -> None:
+        for instruction in block:
+            if not self._hold(isinstance(instruction, Assign), where, "it does more than assign"):
+                continue
+            assert isinstance(instruction, Assign)
+            for name, value in instruction.targets:
+                cell = self.cells.get(name)
+                free = cell is None or (cell.type == "int" and cell.low is None and cell.high is None)
+                self._hold(free, where, f"`{name}` may refuse a time")
+                reads = {node.op for node in value.walk()} & (_MACHINE - {"now"})
+                self._hold(not reads, where, f"`{name}` reads more than parameters and the clock")
 
     def _rule(self, rule: Rule) -> None:
         where, states = f"rule {rule.name}", self.states
-        if not self._hold(rule.source in states, where, f"no state `{rule.source}`"):
+        if self._hold(rule.source in states, where, f"no state `{rule.source}`"):
+            kind = states[rule.source].kind
+            self._hold(kind not in ("final", "history"), where, f"it leaves a {kind} state")
+        self._together(where, rule.targets)
+
+    # ----------------------------------------------------------------------------------------------- timers and parts
+
+    def _timer(self, timer: Timer) -> None:
+        where = f"timer {timer.name}"
+        if self._is_cell(where, timer.due, "int"):
+            due = self.cells[timer.due]
+            armed = due.kind == "timer" and due.initial == NEVER and due.low is None and due.high is None
+            self._hold(armed, where, f"cell `{due.name}` is not that of a timer that is not armed")
+        if timer.period is not None:
+            self._over_parameters(where, timer.period)
+        event = self.events.get(timer.event)
+        if event is None:
+            own = timer.event == timer.name and timer.name.startswith(("after.", "every."))
+            self._hold(own, where, f"no event `{timer.event}`")
+        declared = () if event is None else event.fields
+        named = tuple(f"{timer.event}.{field.name}" for field in declared)
+        if not self._hold(tuple(name for name, _ in timer.fields) == named, where, "it brings other fields"):
             return
-        self._hold(states[rule.source].kind != "final", where, "it leaves a final state")
-        if rule.target is None:
-            self._hold(rule.domain is None and not rule.entered, where, "it has no target, but a domain or entries")
-            return
-        lineage = self.program.lineage()
-        if not self._hold(all(name in states for name in (rule.target, *rule.entered)), where, "it enters no state"):
-            return
-        self._hold(rule.domain in (None, *lineage[rule.source]), where, "its domain is not around its source")
-        wanted = [rule.target, *(name for name in lineage[rule.target])]
-        wanted = wanted if rule.domain not in wanted else wanted[: wanted.index(rule.domain)]
-        chain, deepest = wanted[::-1], states[rule.target]
-        while deepest.initial is not None:
-            deepest = states[deepest.initial]
-            chain.append(deepest.name)
-        self._hold(rule.entered == tuple(chain), where, f"it enters {', '.join(rule.entered)}, not {', '.join(chain)}")
+        for field, (_, name) in zip(declared, timer.fields, strict=True):
+            if self._is_cell(where, name, field.type):
+                cell = self.cells[name]
+                same = (cell.kind, cell.low, cell.high) == ("timer", field.low, field.high)
+                self._hold(same, where, f"cell `{name}` does not hold what `{field.name}` may be")
+
+    def _parts(self) -> None:
+        program = self.program
+        held = Counter(name for timer in program.timers for name in (timer.due, *(cell for _, cell in timer.fields)))
+        for cell in program.cells:
+            if cell.kind == "timer" or held[cell.name]:
+                self._hold(held[cell.name] == 1, f"cell {cell.name}", f"it belongs to {held[cell.name]} timers")
+        self._hold(bool(program.parts), "parts", "there is none")
+        for part in program.parts:
+            known = part.region in (*self.tree.roots(), "")
+            self._hold(known, f"part {part.name}", f"its statechart is in `{part.region}`, which is no region")
+        for event in program.events:
+            count = len(event.observe)
+            self._hold(count == len(program.parts), f"event {event.name}", f"{count} observations for the parts")
 
     # --------------------------------------------------------------------------------------------------------- blocks
 
     def _blocks(self) -> None:
         program = self.program
+        for parameter in program.parameters:
+            if parameter.given is not None:
+                self._over_parameters(f"parameter {parameter.name}", parameter.given, parameter.type)
         start = (program.start_event,) if program.start_event else ()
-        self._block("begin", program.begin, start)
-        self._block("endow", program.endow, start)
-        self._block("endow late", program.endow_late, start)
-        self._block("accrue", program.accrue, (), {"dt": "real"})
+        for part in program.parts:
+            named = f"{part.name} ".lstrip()
+            self._block(f"{named}begin", part.begin, start)
+            self._block(f"{named}endow", part.endow, start)
+            self._block(f"{named}endow late", part.endow_late, start)
+        self._block("accrue", program.accrue, ())
         for event in program.events:
             self._block(f"event {event.name} marks", event.marks, (event.name,))
-            self._block(f"event {event.name} observe", event.observe, (event.name,))
+            for block in event.observe:
+                self._block(f"event {event.name} observe", block, (event.name,))
         for leg in program.legs:
             temps: dict[str, Type] = {"after": "real"}
             self._block(f"fill {leg.name}", leg.fill, (), temps)
@@ -181,14 +317,22 @@ class _Verification:
                 self._hold(temps.get(name) == "real", f"fill {leg.name}", f"it does not bind `{name}`")
         for state in program.states:
             self._block(f"state {state.name} stamp", state.stamp, ())
-            self._block(f"state {state.name} entry", state.entry, (), acts=True)
-            self._block(f"state {state.name} exit", state.exit, (), acts=True)
+            self._block(f"state {state.name} leave", state.leave, ())
+            for name, block in (("initially", state.initially), ("entry", state.entry), ("exit", state.exit)):
+                self._block(f"state {state.name} {name}", block, (), acts=True)
         for rule in program.rules:
-            event_fields = (rule.event,) if rule.event in self.events else ()
+            fields = self._scope(rule.events)
             if rule.guard is not None:
-                self._expression(f"rule {rule.name} guard", rule.guard, "bool", event_fields)
-            self._block(f"rule {rule.name}", rule.measure, event_fields, acts=False)
-            self._block(f"rule {rule.name}", rule.action, event_fields, acts=True)
+                self._expression(f"rule {rule.name} guard", rule.guard, "bool", fields)
+            self._block(f"rule {rule.name}", rule.measure, fields, acts=False)
+            self._block(f"rule {rule.name}", rule.action, fields, acts=True)
+
+    def _scope(self, descriptors: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the event whose fields a transition on these descriptors can read: the only one that they match."""
+        if descriptors not in self.scopes:
+            matched = self.vocabulary.matching(descriptors)
+            self.scopes[descriptors] = tuple(matched) if len(matched) == 1 and matched <= set(self.events) else ()
+        return self.scopes[descriptors]
 
     def _block(
         self,
@@ -214,6 +358,8 @@ class _Verification:
                     for name, value in instruction.targets:
                         self._is_cell(where, name, value.type)
                         self._expression(where, value, value.type, events, temps)
+                        timed = value.op == "due" or value.value == NEVER
+                        self._hold(name not in self.due or timed, where, f"`{name}` is set to what is no due time")
                 case Require():
                     self._expression(where, instruction.condition, "bool", events, temps)
                 case Propose():
@@ -265,8 +411,8 @@ class _Verification:
         for limit, expr in program.report.limits:
             self._over_parameters(f"limit {limit}", expr)
 
-    def _over_parameters(self, where: str, expr: Expr) -> None:
-        self._expression(where, expr, "real", ())
+    def _over_parameters(self, where: str, expr: Expr, type: Type = "real") -> None:
+        self._expression(where, expr, type, ())
         self._hold(not any(node.op in _MACHINE for node in expr.walk()), where, "it reads more than parameters")
 
     # ---------------------------------------------------------------------------------------------------- expressions
@@ -300,8 +446,9 @@ class _Verification:
             case "ordered":
                 self._hold(node.type == "bool", where, "`ordered` is a bool")
             case "active" | "was":
-                leaves = bool(node.states) and self.leaves.issuperset(node.states)
-                self._hold(leaves and node.type == "bool", where, f"`{node.op}` asks for what is no leaf")
+                state = self.states.get(node.name)
+                known = state is not None and state.kind != "history" and node.type == "bool"
+                self._hold(known, where, f"`{node.op}` asks for `{node.name}`, which is no state")
             case "cell" | "before":
                 self._is_cell(where, node.name, node.type)
             case "param":
@@ -309,8 +456,8 @@ class _Verification:
             case "temp":
                 self._hold(temps.get(node.name) == node.type, where, f"`{node.name}` is not bound to a {node.type}")
             case "field":
-                known = {f"{event}.{f.name}": f.type for event in events for f in self.events[event].fields}
-                self._hold(known.get(node.name) == node.type, where, f"no {node.type} field `{node.name}` here")
+                fields = {f"{event}.{f.name}": f.type for event in events for f in self.events[event].fields}
+                self._hold(fields.get(node.name) == node.type, where, f"no {node.type} field `{node.name}` here")
 
 
 def _fits(node: Expr) -> bool:
@@ -330,6 +477,8 @@ def _fits(node: Expr) -> bool:
             return types == ("int",) and result == "real"
         case "seconds":
             return types == ("int", "int") and result == "real"
+        case "due":
+            return types == ("int", "real") and result == "int"
         case "div":
             return types == ("real", "real") and result == "real"
         case "eq" | "ne":

@@ -48,6 +48,7 @@ class Step(NamedTuple):
     rejected: str | None = None
     errors: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    timers: tuple[tuple[str, int], ...] = ()
 
 
 class BandMachine:

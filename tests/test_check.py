@@ -254,7 +254,7 @@ def test_clip_and_implies_want_what_their_parts_want() -> None:
 
 def test_chained_comparisons_are_read_as_a_conjunction_of_neighbours() -> None:
     section = "observe:\n  tick:\n    a: tick.x < tick.y <= 1\n    b: tick.x < tick.y and tick.y <= 1\n"
-    (first, second) = loads(HEAD + MACHINE + section).program().event("tick").observe[:2]
+    ((first, second),) = loads(HEAD + MACHINE + section).program().event("tick").observe
     assert first.targets[0][1] is second.targets[0][1]  # type: ignore[union-attr]  # both are assignments
 
 

@@ -23,6 +23,7 @@ CODE = re.compile(r"\bHR\d{3}\b")
 
 BLOCKS = list(fences(PAGE))
 FAILING = [fence for fence in BLOCKS if fence.info[1:2] == ("fails",)]
+WARNING = [fence for fence in BLOCKS if fence.info[1:2] == ("warns",)]
 SESSIONS = [fence for fence in BLOCKS if fence.language == "console"]
 HOLDER = next(fence.text for fence in BLOCKS if fence.heading == "Runs over data" and fence.language == "yaml")
 
@@ -38,7 +39,34 @@ FILES: dict[str, bytes] = {
     "unnamed.csv": b"time,last\n2024-01-01,100\n2024-01-02,102\n",
     "timeless.csv": b"price\n100\n",
     "broken.parquet": b"no parquet\n",
+    "counter.yaml": next(f.text for f in BLOCKS if f.heading == "Compositions" and f.language == "yaml").encode(),
+    "lost.yaml": b"hedgerow: 1\nname: lost\nuse: {c: {spec: counters.yaml}}\n",
+    "ring.yaml": b"hedgerow: 1\nname: ring\nuse: {me: {spec: ring.yaml}}\n",
+    "unlike.yaml": b"hedgerow: 1\nname: unlike\nevents: {go: {by: {type: bool}}}\nuse: {c: {spec: counter.yaml}}\n",
+    "shouter.yaml": b"hedgerow: 1\nname: shouter\nevents: {go: {}, full: {}}\n"
+    b"machine: {initial: on, states: {on: {on: {go: {do: {raise: full}}, full: {}}}}}\n",
+    "listener.yaml": b"hedgerow: 1\nname: listener\nuse: {c: {spec: shouter.yaml}}\n",
+    "clock.yaml": b"hedgerow: 1\nname: clock\nevents: {tock: {x: {}}}\n"
+    b"state: {first: {initial: tock.x}}\nmachine: {initial: on, states: {on: {}}}\n",
+    "clocks.yaml": b"hedgerow: 1\nname: clocks\n"
+    b"use: {one: {spec: clock.yaml}, two: {spec: clock.yaml, events: {tock: tick}}}\n",
+    "echo.yaml": b"hedgerow: 1\nname: echo\nevents: {tick: {}}\n"
+    b"use: {c: {spec: counter.yaml, events: {go: {tick: {by: 1}}}}}\n"
+    b"machine: {initial: on, states: {on: {on: {full: {do: {raise: tick}}}}}}\n",
+    "exchange.yaml": b"hedgerow: 1\nname: exchange\nunits: [EUR, IDX]\n"
+    b"use: {here: {spec: dollars.yaml}, there: {spec: euros.yaml, events: {tick: {tick: {price: 90 EUR / 1 IDX}}}}}\n",
+    **{
+        f"{name}.yaml": (
+            f"hedgerow: 1\nname: {name}\nunits: [{unit}, IDX]\ncapital: {{{unit}: 100}}\n"
+            f"events: {{tick: {{price: {{unit: {unit}/IDX}}}}}}\ninstruments: {{index: {{unit: IDX, price: tick.price}}}}\n"
+            "legs: {held: {instrument: index, side: long}}\n"
+            "machine: {initial: on, fail_safe: off, states: {on: {}, off: {}}}\n"
+        ).encode()
+        for name, unit in (("dollars", "USD"), ("euros", "EUR"))
+    },
     "photos/cat.txt": b"a cat\n",
+    "soon.yaml": b"- {event: tick, with: {price: 100.5}, at: soon}\n",
+    "wrong.yaml": b"- {event: tick, with: {price: 100}, expect: {configuration: [halted]}}\n",
 }
 
 
@@ -82,9 +110,10 @@ def test_the_page_has_one_section_a_code_under_its_title_and_in_order() -> None:
 def test_every_code_is_shown_failing_and_mended() -> None:
     for code in CODES:
         section = [fence for fence in BLOCKS if fence.heading.startswith(code)]
-        if code in {fence.info[2] for fence in FAILING}:
+        if code in {fence.info[2] for fence in FAILING + WARNING}:
             kinds = [fence.info[1:] for fence in section]
-            assert kinds == [("fails", code), ()] * (len(kinds) // 2), code
+            verb = "fails" if code in {fence.info[2] for fence in FAILING} else "warns"
+            assert kinds == [(verb, code), ()] * (len(kinds) // 2), code
         else:
             assert [fence.language for fence in section] == ["console"], code
 
@@ -99,11 +128,18 @@ def test_the_failing_example_gives_its_code_and_no_other(fence: Fence) -> None:
     assert codes == {fence.info[2]}, message
 
 
+@pytest.mark.parametrize("fence", WARNING, ids=str)
+def test_a_doubtful_example_gets_its_code_and_the_mended_one_nothing(fence: Fence) -> None:
+    mended = BLOCKS[BLOCKS.index(fence) + 1]
+    assert {found.code for found in loads(fence.text).diagnostics} == {fence.info[2]}
+    assert loads(mended.text).diagnostics == ()
+
+
 def test_the_mended_example_differs_from_the_failing_one_in_a_few_lines() -> None:
     for failing, mended in pairwise(BLOCKS):
-        if failing in FAILING and len(failing.text.splitlines()) > 3:
+        if failing in FAILING + WARNING and len(failing.text.splitlines()) > 3:
             before, after = failing.text.splitlines(), mended.text.splitlines()
-            assert mended not in FAILING
+            assert mended not in FAILING + WARNING
             assert len(set(before) - set(after)) <= 4, failing
             assert len(set(after) - set(before)) <= 4, failing
 
@@ -115,7 +151,9 @@ def test_a_command_on_the_page_says_what_the_page_says(
     if fence.heading.startswith("HR809"):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
     command, _, expected = fence.text.partition("\n")
-    assert main(shlex.split(command.removeprefix("$ hedgerow "))) == 2
+    # What a script expects in vain is an answer, and no bad input.
+    code = 1 if fence.heading.startswith("HR821") else 2
+    assert main(shlex.split(command.removeprefix("$ hedgerow "))) == code
     # `validate` parts what it says of one file from the next by a blank line.
     assert capfd.readouterr().err.rstrip("\n") == expected.rstrip("\n")
 

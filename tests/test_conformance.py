@@ -18,7 +18,12 @@ from hedgerow.engine.semantics import Reference
 from hedgerow.engine.snapshot import Snapshot
 
 SPECS = Path(__file__).parent.parent / "specs"
-SHIPPED = sorted(path.name for path in SPECS.iterdir() if path.suffix in (".yaml", ".json"))
+# What ships and takes a price on `tick`: strategies, and the desk around one.
+SHIPPED = sorted(
+    path.name
+    for path in SPECS.iterdir()
+    if path.suffix in (".yaml", ".json") and not path.name.endswith("_breaker.yaml")
+)
 PHASES = (Phase.explicit, Phase.generate, Phase.target)
 # No shrinking: a machine is a large example, and minutes of shrinking help less than its own text.
 MANY = settings(

@@ -401,7 +401,7 @@ def snapshot(**changes: Any) -> str:
         *({"parameters": value} for value in (None, 5, [], "x")),
         {"parameters": {"fee": 0.002}},
         *({"program": value} for value in (None, 5, "", "0" * 64)),
-        *({"format": value} for value in (None, 2, "1", True, [])),
+        *({"format": value} for value in (None, 1, "2", True, [])),
     ],
     ids=lambda changes: json.dumps(changes)[:50],
 )
@@ -743,7 +743,8 @@ def test_a_full_disk_is_no_answer_and_no_defect(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 74
-    assert done.stderr.startswith("error: the output cannot be written")
+    # `validate` has remarked on the spec by then.
+    assert "error: the output cannot be written" in done.stderr
 
 
 def test_a_reader_that_leaves_a_run_is_no_broken_invariant(place: Path) -> None:

@@ -47,6 +47,14 @@ def test_fields_that_are_not_the_declared_ones_are_refused_and_change_nothing(fi
     assert machine.snapshot() == before
 
 
+def test_a_refused_value_is_told_as_it_came() -> None:
+    machine = compiled("price").machine()
+    machine.send("tick", 1, price=100)
+    assert machine.send("tick", 2, price=1001).rejected == "`price` = 1001 is above 1000"
+    assert machine.send("tick", 2, price=1001.0).rejected == "`price` = 1001.0 is above 1000"
+    assert machine.send("tick", 2, price=102).fired == ("move",)
+
+
 def test_the_generated_name_of_a_renamed_field_is_no_name_of_it() -> None:
     machine = compiled("class").machine()
     machine.send("tick", 1, **{"class": 100.0})

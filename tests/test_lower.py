@@ -23,6 +23,7 @@ GOLDEN = ROOT / "tests" / "golden" / "ir"
 BAND = ROOT / "specs" / "band_limited_hedge.yaml"
 CASES = {
     "lamp": (GOLDEN / "lamp.yaml", "same"),
+    "modes": (GOLDEN / "modes.yaml", "same"),
     "holder": (GOLDEN / "holder.yaml", "next"),
     "band_limited_hedge": (BAND, "same"),
 }

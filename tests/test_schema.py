@@ -33,7 +33,11 @@ WHOLE = {
     "about": "all keys",
     "units": ["USD", "IDX"],
     "capital": {"USD": 1000},
-    "events": {"tick": {"price": {"type": "real", "unit": "USD/IDX", "range": [0, "1e7"], "about": "x"}}, "alarm": {}},
+    "events": {
+        "tick": {"price": {"type": "real", "unit": "USD/IDX", "range": [0, "1e7"], "about": "x"}},
+        "alarm": {},
+        "tick.fast": {},
+    },
     "params": {"k": {"default": 8, "type": "int", "unit": "USD", "range": [1, 9], "about": "x"}},
     "instruments": {
         "index": {
@@ -60,6 +64,8 @@ WHOLE = {
             "c": {"call": "some.function", "initial": {"ok": True}},
         }
     },
+    "use": {"breaker": {"spec": "b.yaml", "params": {"limit": "k"}, "events": {"a": "tick", "b": {"tick": {"x": 1}}}}},
+    "raises": ["alarm"],
     "machine": {
         "initial": "on",
         "fail_safe": "off",
@@ -75,6 +81,23 @@ WHOLE = {
                 "on": {
                     "tick": {"name": "t", "if": "n > 1", "to": "off", "do": {"let": {"a": 1}}, "about": "x"},
                     "error.*": [{"do": ["act", {"increase": {"long": 1}}, {"reduce": {"long": 1}}]}],
+                    "alarm tick.*": {"to": ["inner"], "internal": True},
+                },
+                "after": {"30m": {"to": "off"}, "2 * k": [{"if": True}, {}]},
+                "every": {"1d": {"do": "act"}},
+                "fail_safe": "inner",
+            },
+            "both": {
+                "parallel": True,
+                "states": {
+                    "first": {
+                        "initial": {"to": ["x"], "do": "act"},
+                        "states": {"x": {}, "h": {"history": "deep", "default": ["x"], "about": "x"}},
+                    },
+                    "second": {
+                        "initial": ["y"],
+                        "states": {"y": {}, "h2": {"history": "shallow", "default": {"to": "y", "do": ["act"]}}},
+                    },
                 },
             },
             "off": {"final": True},
@@ -82,6 +105,7 @@ WHOLE = {
     },
     "actions": {
         "act": [{"target": {"long": 1}}, {"close": "long"}, {"close": ["long"]}, {"raise": "alarm"}],
+        "late": [{"raise": "alarm", "after": "30m", "id": "soon"}, {"cancel": "soon"}, {"cancel": "tick.fast"}],
         "more": {"raise": {"tick": {"price": 1}}},
         "call": [{"call": "a.b", "with": {"x": 1}, "into": "n"}, {"call": "a.b", "into": {"y": "n"}}],
     },
@@ -208,7 +232,8 @@ VALUES: list[Any] = [
     {"close": []}, {"raise": {"e": {}}}, {"set": {"n": 1}, "let": {"n": 1}}, {"call": "a.b", "into": "n"}, {"initial": 0},
     {"to": "off"}, [{"to": "off"}], [[{"to": "off"}]], {"x": None}, {"x": [1]}, {"x": {"y": 1}},
 ]  # fmt: skip
-BASES = [WHOLE, *(read(path).plain() for path in SPECS)]
+PARALLEL = {**WHOLE, "machine": {"parallel": True, "states": {"a": {}, "b": {"initial": ["c"], "states": {"c": {}}}}}}
+BASES = [WHOLE, PARALLEL, *(read(path).plain() for path in SPECS)]
 
 
 @settings(max_examples=600)

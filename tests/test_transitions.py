@@ -163,21 +163,79 @@ def test_a_trigger_past_the_adapter_is_refused() -> None:
     assert adapter.snapshot().configuration == ()
 
 
-def test_a_transition_into_its_own_state_is_refused_because_transitions_reads_it_otherwise() -> None:
+REFUSED = {
+    "a transition from a state into itself": (
+        "a: {initial: x, on: {go: {name: inward, to: y}}, states: {x: {}, y: {}}}",
+        "`inward` leads from `a` to `y` inside it: W3C SCXML leaves and enters `a`, `transitions` does not",
+    ),
+    "an internal transition": (
+        "a: {initial: x, on: {go: {name: inward, to: y, internal: true}}, states: {x: {}, y: {}}}",
+        "`inward` is internal",
+    ),
+    "regions": ("a: {parallel: true, states: {x: {}, y: {}}}", "`a` is a parallel state"),
+    "several targets": (
+        "a: {on: {go: {name: both, to: [x, y]}}}, p: {parallel: true, states: {x: {}, y: {}}}",
+        "`both` has 2 targets; `p` is a parallel state",
+    ),
+    "history": ("a: {initial: x, states: {x: {}, h: {history: deep, default: x}}}", "`h` is a history state"),
+    "steps on the way in": (
+        "a: {initial: {to: x, do: {set: {n: 1}}}, states: {x: {}}}",
+        "the initial transition of `a` has steps",
+    ),
+    "an initial state further in": (
+        "a: {initial: z, states: {x: {initial: y, states: {y: {}, z: {}}}}}",
+        "the initial transition of `a` leads to more than a state directly inside it",
+    ),
+    "a fail_safe of a state": (
+        "a: {initial: x, fail_safe: x, states: {x: {}}}",
+        "`a` has a fail_safe of its own",
+    ),
+    "a timer": ("a: {after: {30m: {do: {set: {n: 1}}}}}", "`after.a.1` is a timer"),
+    "a delayed event": ("a: {on: {go: {do: {raise: late, after: 1s}}}}", "`late` is a timer"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_transitions_cannot_hold_is_refused_by_name(case: str) -> None:
+    states, told = REFUSED[case]
+    text = f"""
+hedgerow: 1
+name: refused
+events: {{go: {{}}, late: {{}}}}
+state: {{n: {{initial: 0}}}}
+machine: {{initial: a, states: {{{states}}}}}
+"""
+    with pytest.raises(UnsupportedChart) as refusal:
+        to_transitions(loads(text).compile())
+    assert sorted(str(refusal.value).split("; ")) == sorted(told.split("; "))
+
+
+def test_time_that_passes_moves_the_clock_of_the_adapter_as_of_the_reference() -> None:
+    compiled = nested()
+    adapter, reference = to_transitions(compiled), Reference(compiled.program, compiled.parameters, compiled.registry)
+    snapshot = reference.initial()
+    for time in (5, 7, 6):
+        step = adapter.advance(time)
+        snapshot, expected = reference.advance(snapshot, time)
+        assert step == expected
+        assert adapter.snapshot() == snapshot
+    assert step.rejected is not None
+    assert adapter.snapshot().time_ns == 7
+
+
+def test_one_transition_on_several_events_and_prefixes_is_taken_on_each() -> None:
     text = """
 hedgerow: 1
-name: inward
-events: {go: {}}
+name: prefixes
+events: {key.up: {}, key.down: {}, off: {}, other: {}}
+state: {n: {initial: 0}}
 machine:
   initial: a
-  states:
-    a:
-      initial: a1
-      on: {go: {name: inward, to: a2}}
-      states: {a1: {}, a2: {}}
+  states: {a: {on: {"key.* off": {name: count, do: {set: {n: n + 1}}}}}}
 """
-    with pytest.raises(UnsupportedChart, match=r"^`inward` leads from `a` to `a2` inside it: W3C SCXML"):
-        to_transitions(loads(text).compile())
+    names = ("key.up", "other", "off", "key.down")
+    steps = agree(loads(text).compile(), [Event(name, index, ()) for index, name in enumerate(names)])
+    assert [step.fired for step in steps] == [("count",), (), ("count",), ("count",)]
 
 
 def test_the_adapter_leaves_a_nested_final_state_for_fail_safe_as_step_does() -> None:

@@ -15,7 +15,7 @@ from hedgerow.cli.main import main
 from hedgerow.engine.codes import CODES
 
 SPECS = Path(__file__).parent.parent / "specs"
-GOOD = "hedgerow: 1\nname: good\nevents: {go: {}}\nmachine: {initial: on, states: {on: {}}}\n"
+GOOD = "hedgerow: 1\nname: good\nevents: {go: {}}\nmachine: {initial: on, states: {on: {on: {go: {}}}}}\n"
 BAD = GOOD.replace("initial: on", "initial: off").replace("good", "bad")
 
 

@@ -37,6 +37,14 @@ class Twins:
         assert self.machine.snapshot().to_json() == self.snapshot.to_json()
         return live
 
+    def advance(self, time_ns: int) -> Step:
+        """Let time pass on both and return what it did."""
+        live = self.machine.advance(time_ns)
+        self.snapshot, expected = self.reference.advance(self.snapshot, time_ns)
+        assert live == expected
+        assert self.machine.snapshot().to_json() == self.snapshot.to_json()
+        return live
+
     def value(self, cell: str) -> Value:
         return self.snapshot.cells[cell]
 

@@ -1,19 +1,20 @@
 """The live backend: a machine as a generated class, one method an event.
 
 The generated code computes into locals and stores at the end. Whatever is out of the ordinary (refused input, a failing
-guard or action, an internal event, an eventless transition) stores nothing and hands the event to the reference, which
-decides; so the fast path and the reference cannot differ in what they do about errors.
+guard or action, a due timer, an internal event, an eventless transition, one that enters a history state or moves
+several regions) stores nothing and hands the event to the reference, which decides; so the fast path and the reference
+cannot differ in what they do about errors.
 
     def tick(self, time_, price):
         try:
             if type_(time_) is not int_: time_ = whole(time_)
             ...
-            if r_ == 0:                                   # active
+            if r0_ == 0:                                  # active
                 if abs_(price - c5_) >= h2_ * ...:        # up
                     ...
                     self.c5_ = price
-                    return Step_(...)
-            return Q0_
+                    return k1_
+            return k0_
         except Failures_:
             return self._defer(...)
 """
@@ -27,18 +28,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..bound import Results
 from ..diagnostics import suggestion
-from ..evaluate import Failure
+from ..evaluate import Failure, due
 from ..intake import Refusal, in_order
-from ..ir import Value
+from ..ir import NEVER, Value
 from ..semantics import Reference
 from ..snapshot import Snapshot, SnapshotError
-from ..step import Step, orders_of
+from ..step import Order, Step, orders_of
 from .python import BEFORE_START, Source
 
 if TYPE_CHECKING:
     from ..load import Compiled
 
 __all__ = ["Machine", "generate"]
+
+KEPT = 4_096
+"""Steps of firings in several regions that a class keeps for each event."""
 
 
 class Machine:
@@ -94,23 +98,62 @@ class Machine:
         self._load(snapshot)
         return step
 
+    def advance(self, time_ns: int) -> Step:
+        """Let time pass without an event: due timers fire. It starts a machine whose spec needs no event to start."""
+        raise NotImplementedError  # generated for each program
+
+    def _advance(self, time_ns: object) -> Step:
+        snapshot, step = self._reference.advance(self.snapshot(), time_ns)
+        self._load(snapshot)
+        return step
+
+    @property
+    def next_due(self) -> int | None:
+        """When the next timer fires, in int64 ns; None while none is armed."""
+        if self._has_stopped():
+            return None
+        first: int = min((getattr(self, slot) for slot in self._source.dues), default=NEVER)
+        return None if first == NEVER else first
+
+    def _is_late(self, time_ns: int) -> bool:
+        """Return whether an event comes before the clock, or not before a timer is due."""
+        clock: int = getattr(self, self._source.clock)
+        return not clock <= time_ns < self._set_alarm()
+
+    def _set_alarm(self) -> int:
+        """Note before which time no timer is due; a machine that has stopped is late for everything."""
+        source = self._source
+        first: int = min((getattr(self, slot) for slot in source.dues), default=BEFORE_START)
+        alarm = -BEFORE_START if self._has_stopped() else first
+        setattr(self, source.alarm, alarm)
+        return alarm
+
     @property
     def configuration(self) -> tuple[str, ...]:
-        """The active leaf of each region; empty before the start."""
-        register: int = getattr(self, self._source.register)
-        return () if register < 0 else (self._source.leaves[register],)
+        """The active leaves in document order, one of each region; empty before the start."""
+        source = self._source
+        found: list[str] = []
+        for register, region in zip(source.registers, source.layout.regions, strict=True):
+            index = getattr(self, register)
+            if index >= 0 and region.leaves[index] in source.places:
+                found.append(region.leaves[index])
+        return tuple(found)
+
+    def _has_stopped(self) -> bool:
+        return self._source.layout.has_stopped(self.configuration)
 
     @property
     def ended(self) -> bool:
-        """Whether a final state of the outermost level was reached and every fill is settled."""
-        source = self._source
-        if getattr(self, source.register) not in source.final:
-            return False
-        return not any(getattr(self, source.cells[cell]) for cell in self._reference.program.unsettled)
+        """Whether the chart has reached a final state and every fill is settled.
+
+        A chart that is parallel as a whole has reached one when all its regions have.
+        """
+        cells = self._source.cells
+        return self._has_stopped() and not any(getattr(self, cells[cell]) for cell in self._reference.program.unsettled)
 
     @property
     def time_ns(self) -> int | None:
-        """The clock: the time of the last accepted event, or None before the start."""
+        """The clock: the time of the last accepted event or `advance`, or None before the start."""
         clock: int = getattr(self, self._source.clock)
         return None if clock == BEFORE_START else clock
 
@@ -124,7 +167,10 @@ class Machine:
         return getattr(self, self._source.cells[cell])  # type: ignore[no-any-return]  # a generated slot
 
     def observation(self) -> tuple[Value, ...]:
-        """Return the state's index and the ledger as one flat record, in the order of `columns`."""
+        """Return the registers and the ledger as one flat record, in the order of `columns`.
+
+        A register is the index of the active leaf of its region, or -1.
+        """
         raise NotImplementedError  # generated for each program
 
     def __repr__(self) -> str:
@@ -136,7 +182,17 @@ class Machine:
         source, reference = self._source, self._reference
         cells = {name: getattr(self, slot) for name, slot in source.cells.items()}
         windows = {name: getattr(self, slot).values() for name, slot in source.windows.items()}
-        return Snapshot(reference.digest, reference.given, self.time_ns, self.configuration, cells, windows, self.ended)
+        history: Mapping[str, tuple[str, ...]] = getattr(self, source.history) if source.history else {}
+        return Snapshot(
+            program=reference.digest,
+            parameters=reference.given,
+            time_ns=self.time_ns,
+            configuration=self.configuration,
+            cells=cells,
+            windows=windows,
+            history=dict(history),
+            ended=self.ended,
+        )
 
     def restore(self, snapshot: Snapshot | str) -> None:
         """Take up a state exactly where it was left; a text is a snapshot's JSON.
@@ -154,8 +210,15 @@ class Machine:
     def _load(self, snapshot: Snapshot) -> None:
         source = self._source
         setattr(self, source.clock, BEFORE_START if snapshot.time_ns is None else snapshot.time_ns)
-        register = source.leaves.index(snapshot.configuration[0]) if snapshot.configuration else -1
-        setattr(self, source.register, register)
+        for register in source.registers:
+            setattr(self, register, -1)
+        for leaf in snapshot.configuration:
+            for register, index in source.places[leaf]:
+                setattr(self, register, index)
+        if source.quiet:
+            setattr(self, source.quiet, Step((), snapshot.configuration, snapshot.configuration))
+        if source.history:
+            setattr(self, source.history, dict(snapshot.history))
         for name, slot in source.cells.items():
             setattr(self, slot, snapshot.cells[name])
         for name, slot in source.windows.items():
@@ -164,6 +227,8 @@ class Machine:
                 ring.fill(snapshot.windows[name])
             else:
                 ring.drop()
+        if source.alarm:
+            self._set_alarm()
 
 
 def _known(what: str, name: str, names: Mapping[str, object]) -> None:
@@ -192,6 +257,48 @@ def fail(reason: str) -> float:
     raise Failure(reason)
 
 
+def told(step: Step, orders: tuple[Order, ...], broken: tuple[str, ...]) -> Step:
+    """Return a step that also tells orders and broken invariants."""
+    return step._replace(orders=orders, broken=broken)
+
+
+class Steps(dict[tuple[int, ...], tuple[Step, Step]]):
+    """The steps of firings in several regions, each with the step of the configuration that it leads to.
+
+    A key has the number of what each of `regions` fires, or -1, and then the registers of `varying` before it. `fired`
+    has the name of each firing and the register after it, or None. Steps are kept, up to a number of them.
+    """
+
+    def __init__(
+        self,
+        regions: tuple[int, ...],
+        fired: tuple[tuple[tuple[str, int | None], ...], ...],
+        varying: tuple[int, ...],
+        shown: tuple[tuple[tuple[str, ...], ...], ...],
+    ) -> None:
+        self.regions, self.fired, self.varying, self.shown = regions, fired, varying, shown
+
+    def __missing__(self, key: tuple[int, ...]) -> tuple[Step, Step]:
+        registers = [0] * len(self.shown)
+        for region, register in zip(self.varying, key[len(self.regions) :], strict=True):
+            registers[region] = register
+        before = self._configuration(registers)
+        names: list[str] = []
+        for region, firings, number in zip(self.regions, self.fired, key, strict=False):
+            if number >= 0:
+                name, leaf = firings[number]
+                names.append(name)
+                registers[region] = registers[region] if leaf is None else leaf
+        after = self._configuration(registers)
+        if len(self) >= KEPT:
+            self.clear()
+        self[key] = found = Step(tuple(names), before, after), Step((), after, after)
+        return found
+
+    def _configuration(self, registers: Sequence[int]) -> tuple[str, ...]:
+        return tuple(leaf for shown, index in zip(self.shown, registers, strict=True) for leaf in shown[index])
+
+
 def generate(compiled: Compiled) -> type[Machine]:
     """Return the machine class of a program with its parameters bound."""
     if not float("2.2250738585072014e-308") / 2 > 0:
@@ -209,9 +316,15 @@ def generate(compiled: Compiled) -> type[Machine]:
         return tuple(found[result] for result, _ in instruction.into)
 
     scope: dict[str, Any] = {
+        "parameters_": compiled.parameters,
         "Machine_": Machine,
         "Step_": Step,
+        "Steps_": Steps,
+        "new_": tuple.__new__,
+        "told_": told,
         "orders_of_": orders_of,
+        "due_": due,
+        "ordered_": lambda orders, prefix: any(order.leg.startswith(prefix) for order in orders),
         "invoke_": invoke,
         "whole_": whole,
         "number_": number,
@@ -230,7 +343,7 @@ def generate(compiled: Compiled) -> type[Machine]:
 
         scope["Ring_"] = Ring
     exec(source.code, scope)  # noqa: S102  # our own generated code: names of a spec only as literals and checked names
-    made: type[Machine] = scope["make_"](compiled.parameters)
+    made: type[Machine] = scope["Generated"]
     made._source = source
     made._reference = reference
     made._ports = {event: getattr(made, method) for event, method in source.methods.items()}

@@ -14,26 +14,29 @@ What each side has that the other has not:
     errors              the machine is set back to where it stood; `fail_safe` is a trigger of its own
     the initial entry   `transitions` enters no initial state: the reference runs those entries
 
-It is refused where `transitions` differs from W3C SCXML: a transition from a state to one inside it leaves and enters
+It holds one region. Refused is what `transitions` lacks (history, timers, several targets, internal transitions, what an
+initial transition does), and where it differs from W3C SCXML: a transition from a state to one inside it leaves and enters
 the outer state there, and does not here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
-from ..chart import BUILTIN_EVENTS, matches
 from ..evaluate import Failure
 from ..intake import Refusal, in_order
-from ..ir import Block, Event, Program, Rule, State
+from ..ir import Event, Program, Rule, State, Value
 from ..load import Compiled
-from ..semantics import FAIL_SAFE, Reference, Run, Work
+from ..semantics import FAIL_SAFE, Reference, Run, Selection
 from ..snapshot import Snapshot
+from ..statechart import Entry, Tree
 from ..step import Step
+from ..vocabulary import BUILTIN_EVENTS, matches
+from ..work import Dropped, Occurrence, Work
 
 __all__ = ["Adapter", "UnsupportedChart", "to_transitions"]
 
@@ -42,7 +45,7 @@ TO_FAIL_SAFE = "(fail_safe)"
 
 
 class UnsupportedChart(ValueError):
-    """A statechart that `transitions` would run in another way than W3C SCXML."""
+    """A statechart that `transitions` cannot hold, or would run in another way than W3C SCXML."""
 
 
 class _State(NestedState):
@@ -61,11 +64,14 @@ class _Model:
     trigger: Callable[..., bool]
 
 
+Input = Callable[["_TransitionsRun"], tuple[Snapshot, Step]]
+
+
 def to_transitions(compiled: Compiled) -> Adapter:
     """Return a new machine of `transitions` that does what the spec says.
 
     Raises:
-        UnsupportedChart: the spec has a transition that `transitions` reads in another way.
+        UnsupportedChart: `transitions` lacks something that the spec has, or reads a transition in another way.
     """
     return Adapter(compiled)
 
@@ -79,18 +85,19 @@ class Adapter:
 
     def __init__(self, compiled: Compiled) -> None:
         program = compiled.program
-        _must_agree(program)
+        if reasons := tuple(_differences(program)):
+            raise UnsupportedChart("; ".join(reasons))
         self.program = program
-        self._reference = Reference(program, compiled.parameters, compiled.registry)
+        self._reference = _Reference(self, compiled)
         self._snapshot = self._reference.initial()
-        self._lineage = program.lineage()
-        self._paths = {name: ".".join((*reversed(above), name)) for name, above in self._lineage.items()}
+        ancestors = self._reference.tree.ancestors
+        self._paths = {name: ".".join((*reversed(above), name)) for name, above in ancestors.items()}
         self._run: _TransitionsRun | None = None
         self._model = _Model()
         self.machine = _Machine(
             model=self._model,
             states=self._states(None),
-            initial=self._first(),
+            initial=self._paths[program.initial[0]],
             auto_transitions=False,
             ignore_invalid_triggers=True,
         )
@@ -114,21 +121,35 @@ class Adapter:
 
     def send(self, event: str, time_ns: int, /, **fields: object) -> Step:
         """Process one event and return what it did, as `Machine.send` does."""
-        run = self._run = _TransitionsRun(self, self._snapshot)
-        try:
-            if self._snapshot.ended:
-                reason = "the machine has ended"
-                return Step((), self._snapshot.configuration, self._snapshot.configuration, rejected=reason)
+
+        def happen(run: _TransitionsRun) -> tuple[Snapshot, Step]:
             try:
                 values = in_order(self.program, event, fields)
             except Refusal as refusal:
-                self._snapshot, step = run.refuse(str(refusal))
-            else:
-                self._snapshot, step = run.refuse_or_process(event, time_ns, values)
-        finally:
-            self._run = None
+                return run.refuse(str(refusal))
+            return run.event(event, time_ns, values)
+
+        return self._take(happen)
+
+    def advance(self, time_ns: int) -> Step:
+        """Let time pass and return what that did, as `Machine.advance` does."""
+        return self._take(lambda run: run.advance(time_ns))
+
+    def _take(self, happen: Input) -> Step:
+        if self._snapshot.ended:
+            self._snapshot, step = self._reference.refuse(self._snapshot, "the machine has ended")
+        else:
+            self._snapshot, step = self.process(self._snapshot, happen)
         assert self.configuration == self._snapshot.configuration
         return step
+
+    def process(self, snapshot: Snapshot, happen: Input) -> tuple[Snapshot, Step]:
+        """Let one input happen to a snapshot; what the machine calls meanwhile goes to its run."""
+        outer, self._run = self._run, _TransitionsRun(self._reference, snapshot)
+        try:
+            return happen(self._run)
+        finally:
+            self._run = outer
 
     # ---------------------------------------------------------------------------------------------- the machine's parts
 
@@ -144,20 +165,15 @@ class Adapter:
                 "final": state.kind == "final",
             }
             if state.kind == "compound":
-                made |= {"children": self._states(state.name), "initial": state.initial}
+                made |= {"children": self._states(state.name), "initial": state.initial[0]}
             found.append(made)
         return found
-
-    def _first(self) -> str:
-        """Return the outermost state entered first; `transitions` finds the rest of the way down itself."""
-        leaf = self.program.regions[0].initial
-        return (leaf, *self._lineage[leaf])[-1]
 
     def _add(self, event: str, rule: Rule) -> None:
         self.machine.add_transition(
             event,
             self._paths[rule.source],
-            None if rule.target is None else self._paths[rule.target],
+            self._paths[rule.targets[0]] if rule.targets else None,
             conditions=[self._calls(lambda run: run.holds(rule))],
             before=[self._calls(lambda run: run.begin(rule))],
             after=[self._calls(lambda run: run.finish())],
@@ -182,14 +198,30 @@ class Adapter:
             self._model.trigger(event)
 
 
-def _must_agree(program: Program) -> None:
-    if len(program.regions) != 1:
-        raise UnsupportedChart(f"`{program.name}` has {len(program.regions)} regions; the adapter takes one")
-    lineage = program.lineage()
+def _differences(program: Program) -> Iterator[str]:
+    """Yield why `transitions` cannot run a program as W3C SCXML does."""
+    tree = Tree(program.states)
+    for state in program.states:
+        if state.kind in ("parallel", "history"):
+            yield f"`{state.name}` is a {state.kind} state"
+        elif state.kind == "compound" and tuple(map(tree.parent, state.initial)) != (state.name,):
+            yield f"the initial transition of `{state.name}` leads to more than a state directly inside it"
+        if state.kind == "compound" and state.initially:
+            yield f"the initial transition of `{state.name}` has steps"
+        if state.fail_safe is not None:
+            yield f"`{state.name}` has a fail_safe of its own"
+    if len(program.initial) != 1:
+        yield f"{len(program.initial)} states are entered first"
+    for timer in program.timers:
+        yield f"`{timer.name}` is a timer"
     for rule in program.rules:
-        if rule.target is not None and rule.source in lineage[rule.target]:
-            raise UnsupportedChart(
-                f"`{rule.name}` leads from `{rule.source}` to `{rule.target}` inside it: W3C SCXML leaves and enters "
+        if len(rule.targets) > 1:
+            yield f"`{rule.name}` has {len(rule.targets)} targets"
+        elif rule.targets and rule.internal:
+            yield f"`{rule.name}` is internal"
+        elif rule.targets and tree.is_descendant(rule.targets[0], rule.source):
+            yield (
+                f"`{rule.name}` leads from `{rule.source}` to `{rule.targets[0]}` inside it: W3C SCXML leaves and enters "
                 f"`{rule.source}`, `transitions` does not"
             )
 
@@ -202,9 +234,9 @@ def _events(program: Program) -> tuple[str, ...]:
 def _rules(program: Program, event: str) -> tuple[Rule, ...]:
     """Return the transitions that an event may fire, in document order."""
     if event == ALWAYS:
-        return tuple(rule for rule in program.rules if rule.event is None)
+        return tuple(rule for rule in program.rules if not rule.events)
     if event != TO_FAIL_SAFE:
-        return tuple(rule for rule in program.rules if rule.event is not None and matches(rule.event, event))
+        return tuple(rule for rule in program.rules if matches(rule.events, event))
     target = program.fail_safe
     if target is None:
         return ()
@@ -215,84 +247,105 @@ def _rules(program: Program, event: str) -> tuple[Rule, ...]:
         for state in program.states
         if state.name != target and (state.kind == "atomic" or (state.kind == "final" and state.parent is not None))
     )
-    return tuple(Rule(FAIL_SAFE, leaf, None, None, target, None, (), (), (), span) for leaf in leaves)
+    return tuple(Rule(FAIL_SAFE, leaf, (), None, (target,), False, (), (), span) for leaf in leaves)
+
+
+class _Reference(Reference):
+    """The reference of an adapter: what it refuses is told to the adapter's machine."""
+
+    def __init__(self, adapter: Adapter, compiled: Compiled) -> None:
+        super().__init__(compiled.program, compiled.parameters, compiled.registry)
+        self.adapter = adapter
+
+    def refuse(self, snapshot: Snapshot, reason: str, watch: list[Selection] | None = None) -> tuple[Snapshot, Step]:
+        if snapshot.ended:
+            return super().refuse(snapshot, reason)
+        return self.adapter.process(snapshot, lambda run: run.refuse(reason))
 
 
 class _TransitionsRun(Run):
     """The processing of one event: the reference's, with `transitions` in the place of its statechart."""
 
-    def __init__(self, adapter: Adapter, snapshot: Snapshot) -> None:
-        super().__init__(adapter._reference, snapshot, {})
-        self.adapter = adapter
-        self.rule: Rule | None = None
+    def __init__(self, reference: _Reference, snapshot: Snapshot) -> None:
+        super().__init__(reference, snapshot, {})
+        self.adapter = reference.adapter
+        self.chosen: list[Rule] = []
         """The transition that fires now, or has fired."""
-        self.firing = ""
-        self.action: Block = ()
         self.work = self.state
         self.acted = False
-        self.failure: Failure | None = None
+        self.dropped: Dropped | None = None
 
     # ------------------------------------------------------------------------------------------- what `transitions` calls
 
     def holds(self, rule: Rule) -> bool:
-        return self._enabled(rule)
+        return self._asked(self._leaf(), rule).outcome == "true"
 
     def begin(self, rule: Rule) -> None:
-        self.rule, self.firing, self.action = rule, rule.name, rule.action
-        self.work, self.acted, self.failure = self.state.copy(), False, None
-        self._carry_out(lambda work: self._run_block(rule.measure, work, rule.name))
+        self.chosen = [rule]
+        self.work, self.acted, self.dropped = self.state.copy(), False, None
+        self._carry_out(lambda work: work.run(rule.measure, rule))
 
     def leave(self, state: State) -> None:
-        self._carry_out(lambda work: self._run_block(state.exit, work, self.firing))
+        self._carry_out(lambda work: work.run(state.exit + state.leave, *self.chosen))
+        self.work.active.discard(state.name)
 
     def enter(self, state: State) -> None:
         # All that is left has been left, and nothing is entered yet: the transition's own action stands between.
         self._act()
-        self._carry_out(lambda work: self._run_block(state.stamp + state.entry, work, self.firing))
-        self._carry_out(lambda work: self._reached_final(state, work))
+        (rule,) = self.chosen
+        self._carry_out(lambda work: self._enter(state.name, Entry(), work, rule, False))
 
     def finish(self) -> None:
         self._act()
-        self._carry_out(lambda work: self._settle_orders(work))
-        self._carry_out(lambda work: self._check(work))
+        self._carry_out(Work.settle_orders)
+        self._carry_out(Work.check)
 
     def _act(self) -> None:
         if not self.acted:
             self.acted = True
-            self._carry_out(lambda work: self._run_block(self.action, work, self.firing))
-            self.work.configuration = (self.adapter.leaf,)
+            (rule,) = self.chosen
+            self._carry_out(lambda work: work.run(rule.action, rule))
 
     def _carry_out(self, part: Callable[[Work], None]) -> None:
         # An exception would leave `transitions` between two states: the failure waits until it has arrived.
-        if self.failure is None:
+        if self.dropped is None:
             try:
                 part(self.work)
-            except Failure as failure:
-                self.failure = failure
+            except Dropped as dropped:
+                self.dropped = dropped
 
     # ------------------------------------------------------------------------------------------- what the reference calls
 
-    def _open(self, event: Event, time: int, fields: dict[str, Any]) -> bool:
-        went_on = super()._open(event, time, fields)
-        (leaf,) = self.state.configuration
-        assert self.adapter.leaf == leaf
-        return went_on
+    def _open(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
+        occurrence = super()._open(event, time, fields)
+        assert self.adapter.leaf == self._leaf()
+        return occurrence
 
-    def _select(self, event: str | None) -> Rule | None:
+    def _select(self, occurrence: Occurrence | None) -> list[Rule]:
         """Let `transitions` select a transition and carry it out on a copy; `_microstep` commits that or drops it."""
-        self.rule = None
-        self.adapter.trigger(ALWAYS if event is None else event)
-        return self.rule
+        self.chosen = []
+        self.adapter.trigger(ALWAYS if occurrence is None else occurrence.name)
+        return self.chosen
 
-    def _transition(self, rule: Rule, work: Work) -> None:
+    def _transitions(self, rules: Sequence[Rule], work: Work, *, bare: bool = False) -> None:
+        (rule,) = rules
+        if bare:
+            super()._transitions(rules, work, bare=True)
+            self.adapter.stand(rule.targets[0])
+            return
         if rule.name == FAIL_SAFE:
             self.adapter.trigger(TO_FAIL_SAFE)
-        if self.failure is not None:
-            self.adapter.stand(str(rule.target) if rule.name == FAIL_SAFE else self.state.configuration[0])
-            raise self.failure
+        if self.dropped is not None:
+            self.adapter.stand(self._leaf())
+            # The reference knows the rule to drop as its own.
+            raise Dropped(rule, Failure(str(self.dropped)))
         for part in Work.__slots__:
             setattr(work, part, getattr(self.work, part))
 
     def _diverge(self) -> None:
-        self.adapter.stand(self.state.configuration[0])
+        self.adapter.stand(self._leaf())
         super()._diverge()
+
+    def _leaf(self) -> str:
+        (leaf,) = self.tree.atoms(self.state.active)
+        return leaf

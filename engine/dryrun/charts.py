@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .decimation import largest_by_bucket, outline, runs
 from .problem import missing_extra
-from .subject import Subject
+from .subject import RegionShape, Subject
 from .summary import Books
 from .trace import Trace
 
@@ -29,26 +29,23 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E0
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif"
 INK, GREY, LINE = "#1f2933", "#7b8794", "#e4e7eb"
 LEG_COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+WHITE = "#ffffff"
 STATE_COLOURS = (ORANGE, RED, GREY, PURPLE, GREEN, SKY)
 
 Array = npt.NDArray[np.float64]
 
 
 def state_colours(subject: Subject, trace: Trace) -> dict[str, str]:
-    """Return the tint of each leaf of the first region that a run was in; its first state has none
-    (white).
-    """
-    if not subject.regions or not len(trace):
-        return {}
-    region = subject.regions[0]
-    register = trace.column(region.column).astype(np.int64)
-    seen = [leaf for index, leaf in enumerate(region.leaves) if (register == index).any()]
-    first = region.leaves[int(register[0])]
-    rest = [leaf for leaf in seen if leaf != first]
-    return {
-        first: "#ffffff",
-        **{leaf: STATE_COLOURS[index % len(STATE_COLOURS)] for index, leaf in enumerate(rest)},
-    }
+    """Return the tint of each leaf that a run was in, region by region; the first state of one has none (white)."""
+    found: dict[str, str] = {}
+    for region in subject.regions if len(trace) else ():
+        _, register = trace.register(region.column)
+        active = register[register >= 0].tolist()
+        first = region.leaves[active[0]] if active else None
+        rest = [leaf for index, leaf in enumerate(region.leaves) if index in set(active) and leaf != first]
+        found |= {first: WHITE} if first is not None else {}
+        found |= {leaf: STATE_COLOURS[index % len(STATE_COLOURS)] for index, leaf in enumerate(rest)}
+    return found
 
 
 def charts(subject: Subject, trace: Trace, account: Books | None) -> tuple[Any, list[str]]:
@@ -72,6 +69,7 @@ def charts(subject: Subject, trace: Trace, account: Books | None) -> tuple[Any, 
         board.split(account)
         board.drawdown(account)
     board.cells()
+    board.states()
     if not board.figures:
         return None, []
     board.figures[-1].xaxis.visible = True
@@ -177,7 +175,36 @@ class _Board:
                 self._lines(figure, lines, number="0,0.[0000]")
             self._legend(figure)
 
-    def _figure(self, title: str, height: int, number: str, log: bool = False) -> Any:
+    def states(self) -> None:
+        """Draw which state each of several regions was in, over time; one region's stand behind the price."""
+        from bokeh.models import ColumnDataSource, FactorRange, HoverTool
+
+        colours = state_colours(self.subject, self.trace)
+        shown = [region for region in self.subject.regions if len(region.leaves) > 1]
+        if len(shown) < 2:
+            return
+        # An axis of names is read upwards.
+        names = [_row(region, leaf) for region in shown for leaf in region.leaves if leaf in colours][::-1]
+        figure = self._figure("states", 60 + 18 * len(names), "0", rows=FactorRange(factors=names, range_padding=0.05))
+        figure.yaxis.group_text_font = FONT
+        data: dict[str, Any] = {"y": [], "left": [], "right": [], "colour": []}
+        for region in shown:
+            for start, end, index in zip(*map(np.ndarray.tolist, self._stretches(region)), strict=True):
+                if index >= 0:
+                    leaf = region.leaves[index]
+                    data["y"].append(_row(region, leaf))
+                    data["left"].append(start)
+                    data["right"].append(end)
+                    data["colour"].append(colours[leaf] if colours[leaf] != WHITE else GREY)
+        bars = figure.hbar(
+            y="y", left="left", right="right", height=0.7, fill_color="colour", fill_alpha=0.6, line_color=None,
+            source=ColumnDataSource(data),
+        )  # fmt: skip
+        tips = [("", "@y"), ("from", "@left{%F %T}"), ("to", "@right{%F %T}")]
+        dates: Any = {"@left": "datetime", "@right": "datetime"}
+        figure.add_tools(HoverTool(renderers=[bars], tooltips=tips, formatters=dates))
+
+    def _figure(self, title: str, height: int, number: str, log: bool = False, rows: Any = None) -> Any:
         from bokeh.models import CrosshairTool, DatetimeTickFormatter, NumeralTickFormatter
         from bokeh.plotting import figure as new
 
@@ -187,7 +214,7 @@ class _Board:
             min_border_left=78,
             sizing_mode="stretch_width",
             x_axis_type="datetime",
-            y_axis_type="log" if log else "linear",
+            **({"y_axis_type": "log" if log else "linear"} if rows is None else {"y_range": rows}),
             x_range=self._range,
             tools="xpan,xwheel_zoom,xbox_zoom,reset,save",
             active_drag="xbox_zoom",
@@ -212,8 +239,9 @@ class _Board:
         for side in ("title", "xaxis", "yaxis"):
             name = "text_font" if side == "title" else "major_label_text_font"
             setattr(getattr(figure, side), name, FONT)
-        figure.yaxis.formatter = NumeralTickFormatter(format=number)
-        figure.yaxis.ticker.desired_num_ticks = 5
+        if rows is None:
+            figure.yaxis.formatter = NumeralTickFormatter(format=number)
+            figure.yaxis.ticker.desired_num_ticks = 5
         figure.xaxis.formatter = DatetimeTickFormatter(
             seconds="%H:%M:%S",
             minsec="%H:%M:%S",
@@ -273,24 +301,27 @@ class _Board:
         figure.line(ends, [level, level], **style)
 
     def _bands(self, figure: Any) -> None:
-        colours = state_colours(self.subject, self.trace)
-        if len(colours) < 2:
-            return
+        """Tint the stretches of time that the first region was in each state but its first one."""
         from bokeh.models import ColumnDataSource
 
-        region = self.subject.regions[0]
-        register = self.trace.column(region.column).astype(np.int64)
-        starts, values = runs(register, BANDS)
-        left = self.times[starts]
-        right = np.append(left[1:], self.times[-1])
-        for leaf, colour in colours.items():
-            mine = values == region.leaves.index(leaf)
-            if colour != "#ffffff" and mine.any():
-                source = ColumnDataSource({"x0": left[mine], "x1": right[mine]})
-                figure.vstrip(
-                    x0="x0", x1="x1", source=source, fill_color=colour, fill_alpha=0.22, line_color=None,
-                    legend_label=leaf, level="underlay",
-                )  # fmt: skip
+        colours = state_colours(self.subject, self.trace)
+        for region in self.subject.regions[:1]:
+            left, right, held = self._stretches(region)
+            for index, leaf in enumerate(region.leaves):
+                mine = held == index
+                if mine.any() and colours[leaf] != WHITE:
+                    source = ColumnDataSource({"x0": left[mine], "x1": right[mine]})
+                    figure.vstrip(
+                        x0="x0", x1="x1", source=source, fill_color=colours[leaf], fill_alpha=0.22, line_color=None,
+                        legend_label=leaf, level="underlay",
+                    )  # fmt: skip
+
+    def _stretches(self, region: RegionShape) -> tuple[Array, Array, npt.NDArray[np.int64]]:
+        """Return from when to when, in ms, a region was in a state, and in which one; −1 is none."""
+        times, register = self.trace.register(region.column)
+        starts, held = runs(register + 1, BANDS)
+        left = times[starts] / 1e6
+        return left, np.append(left[1:], self.times[-1]), held - 1
 
     def _trades(self, figure: Any, instrument: str, price: Array) -> None:
         """Mark each event with orders by the net quantity that it bought or sold, over all legs of the
@@ -342,6 +373,11 @@ class _Board:
         legend.glyph_height = 14
         legend.glyph_width = 16
         figure.add_layout(legend, "above")
+
+
+def _row(region: RegionShape, leaf: str) -> tuple[str, str]:
+    """Return what a state of a region stands beside: the region, and its own name in it."""
+    return region.root or "machine", leaf.removeprefix(f"{region.root}.")
 
 
 def _spans_decades(values: Array) -> bool:

@@ -71,10 +71,11 @@ def compare(a: Json, b: Json) -> tuple[list[Difference], list[Difference]]:
     left, right = _flat(a["fingerprint"]), _flat(b["fingerprint"])
     inputs += [Difference(name, left.get(name), right.get(name)) for name in dict.fromkeys((*left, *right))]
     results = [Difference(name, _at(a, name), _at(b, name)) for name in RESULTS]
-    for group in ("triggers", "states"):
+    for group in ("triggers", "timers", "states"):
+        left, right = a.get(group, {}), b.get(group, {})
         results += [
-            Difference(f"{group}.{name}", _count(a[group], name), _count(b[group], name))
-            for name in dict.fromkeys((*a[group], *b[group]))
+            Difference(f"{group}.{name}", _count(left, name), _count(right, name))
+            for name in dict.fromkeys((*left, *right))
         ]
     for name in dict.fromkeys((*a["invariants"], *b["invariants"])):
         held = [run["invariants"].get(name, {}).get("held") for run in (a, b)]

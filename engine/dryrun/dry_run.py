@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
+from ..compose import raised_by
 from ..diagnostics import suggestion
 from ..ir import Event, FillMode
 from ..load import ParameterError, Spec
@@ -41,15 +42,18 @@ def event_of(spec: Spec, name: str | None) -> Event:
 
     Args:
         spec: a checked spec.
-        name: the event's name, or None where the spec has one event with fields only.
+        name: the event's name, or None where the spec has one event with fields only, besides those that it raises.
 
     Raises:
         RunError: no such event, or none or several to choose from.
     """
-    events = {event.name: event for event in spec.program().events if event.fields}
+    program = spec.program()
+    events = {event.name: event for event in program.events if event.fields}
     if name is None:
-        if len(events) == 1:
-            return next(iter(events.values()))
+        raised = {each for each, _ in raised_by(program)}
+        fed = [event for event in events.values() if event.name not in raised] or list(events.values())
+        if len(fed) == 1:
+            return fed[0]
         known = ", ".join(f"`{each}`" for each in events)
         message = "the spec has several events with fields" if events else "the spec has no event with fields"
         help = f"write --event with one of {known}" if events else "a dry run needs an event that data can feed"
@@ -119,6 +123,7 @@ def dry_run(
         data,
         field_types=[field.type for field in fed.fields],
         skip_bad=skip_bad,
+        twin=compiled.machine() if subject.timers else None,
         progress=progress,
         interrupted=interrupted,
     )
@@ -131,7 +136,8 @@ def dry_run(
         notes.append(f"interrupted after row {int(trace.rows[-1]):,}: the rows after it were not run")
     if subject.legs:
         notes.append(f"fills at the {chosen} mark ({'given' if fill else f'the default for {data.kind}'})")
-    if chosen == "next" and trace.fills and trace.fills[-1].index == len(trace) - 1:
+    last = trace.fills[-1] if trace.fills else None
+    if chosen == "next" and last is not None and last.index == len(trace) - 1 and last.when != "before":
         notes.append("the orders of the last event are filled at its own mark, because no later one came")
     fingerprint = {
         "spec": {"file": Path(spec.file).name, "sha256": spec.source_sha256},

@@ -131,7 +131,8 @@ def trades_csv(subject: Subject, trace: Trace) -> str:
     """Return one line an order, in order.
 
     `delay` is what waiting for the next mark cost (0 when fills are at the same mark); `price` is what was
-    paid or got for a unit: the mark, worse by slippage and delay.
+    paid or got for a unit: the mark, worse by slippage and delay. An order that a timer decided has the row
+    with which it came and the time at which it was decided.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -139,7 +140,8 @@ def trades_csv(subject: Subject, trace: Trace) -> str:
     for fill, delay in zip(trace.fills, delays(subject, trace), strict=True):
         bought = 1.0 if fill.side == "buy" else -1.0
         price = fill.mark + bought * (fill.slippage + delay) / fill.quantity
-        row, time = int(trace.rows[fill.index]), iso(int(trace.times[fill.index]))
+        row = int(trace.rows[fill.index])
+        time = iso(int(trace.times[fill.index]) if fill.time_ns is None else fill.time_ns)
         costs = (fill.notional, fill.fee, fill.slippage, delay, price)
         order = (fill.rule, fill.leg, fill.instrument, fill.side, fill.quantity, fill.mark)
         writer.writerow((row, time, *order, *costs))
@@ -161,7 +163,8 @@ def _write_trace(path: Path, subject: Subject, trace: Trace) -> None:
     for name in trace.columns:
         values = trace.column(name)
         if name in registers:
-            table[name] = names_of(values.astype(np.int32), registers[name])
+            # A region that is not active is in no state.
+            table[name] = names_of(values.astype(np.int32), registers[name], values >= 0)
         else:
             table[name] = array_of(values, pa.float64())
     account = books(subject, trace)
@@ -202,6 +205,7 @@ def _whole(text: str) -> int:
 def _is_whole(summary: dict[str, Any]) -> bool:
     """Return whether a summary has the parts that a comparison reads."""
     groups = [summary.get(name) for name in ("fingerprint", "triggers", "states", "invariants")]
+    groups.append(summary.get("timers", {}))  # runs of earlier versions had none
     if not isinstance(summary.get("name"), str) or not all(isinstance(group, dict) for group in groups):
         return False
     return all("share" in one for one in summary["states"].values() if isinstance(one, dict)) and all(

@@ -7,6 +7,7 @@ story.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any, NamedTuple
 
 __all__ = ["Paragraph", "headline", "money", "narrate", "number", "percent", "span"]
@@ -147,7 +148,7 @@ def _split(summary: Json) -> Paragraph:
         if split[name] or name in ("inventory", "fees"):
             parts += f" {'+' if split[name] > 0 else '−'} {name} {money(abs(split[name]))}"
     text = f"P&L {money(split['profit'], unit)} = {parts}, exactly. "
-    if "harvest" in own:
+    if any(name.rpartition(".")[2] == "harvest" for name in own):
         text += (
             "Harvest is what the spec counts at each trigger: the realised variance that its band caught. "
             "Inventory is all the rest, the P&L of the net position that the triggers leave behind: it gains "
@@ -266,10 +267,12 @@ def _overshoot(summary: Json) -> Paragraph:
 
 
 def _behaviour(summary: Json) -> Paragraph:
-    shares = [(name, state["share"]) for name, state in summary["states"].items() if state["share"]]
-    text = "Time in " + ", ".join(f"`{name}` {percent(share)}" for name, share in shares) + "." if shares else ""
+    text = " ".join(f"{_time_in(region, shares)}." for region, shares in _shares(summary).items())
     fired = [f"`{rule}` {count:,}" for rule, count in summary["triggers"].items() if count]
     text += f" Fired: {', '.join(fired)}." if fired else " No rule fired."
+    due = [f"`{timer}` {count:,}" for timer, count in summary["timers"].items() if count]
+    if due:
+        text += f" Timers that fell due: {', '.join(due)}, each with the first row after it."
     never = summary["never"]
     for what in ("states", "rules"):
         if never[what]:
@@ -278,6 +281,24 @@ def _behaviour(summary: Json) -> Paragraph:
         end = summary["ended_at"]
         text += f" The machine reached a final state at row {end['row']:,} ({end['time']})."
     return Paragraph("Behaviour", text.strip())
+
+
+def _shares(summary: Json) -> dict[str | None, list[str]]:
+    """Return the shares of the time in words, by region.
+
+    One region has no name to be told, and of several those are left out that have one state only.
+    """
+    states = Counter(state["region"] for state in summary["states"].values())
+    found: dict[str | None, list[str]] = {}
+    for name, state in summary["states"].items():
+        if state["share"] and (len(states) == 1 or states[state["region"]] > 1):
+            region = state["region"] if len(states) > 1 else None
+            found.setdefault(region, []).append(f"`{name}` {percent(state['share'])}")
+    return found
+
+
+def _time_in(region: str | None, shares: list[str]) -> str:
+    return f"Time in {', '.join(shares)}" if region is None else f"In `{region}`, time in {', '.join(shares)}"
 
 
 def _errors(summary: Json) -> Paragraph | None:

@@ -54,15 +54,20 @@ def delays(subject: Subject, trace: Trace) -> list[float]:
     last = len(trace) - 1
     # The sum is for −0.0, which would be written as such.
     return [
-        _signed(fill) * (float(prices[fill.instrument][min(fill.index + 1, last)]) - fill.mark) + 0.0
+        _signed(fill) * (float(prices[fill.instrument][min(_settled(fill), last)]) - fill.mark) + 0.0
         for fill in trace.fills
     ]
+
+
+def _settled(fill: Fill) -> int:
+    """Return the line of the first mark after an order was decided."""
+    return fill.index if fill.when == "before" else fill.index + 1
 
 
 def _position(leg: LegShape, trace: Trace, fills: list[Fill]) -> Position:
     quantities = trace.column(f"{leg.name}.quantity")
     marks = trace.column(f"{leg.instrument}.price")
-    at_start = math.fsum(_signed(fill) for fill in fills if fill.index == 0)
+    at_start = math.fsum(_signed(fill) for fill in fills if fill.index == 0 and fill.when == "at")
     held = leg.sign * float(quantities[0]) - at_start
     average = float(marks[0])
     gains: list[float] = []

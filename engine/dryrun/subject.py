@@ -6,12 +6,16 @@ the engine.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from ..evaluate import FLOAT, Environment, evaluate
-from ..ir import Assign, Call, Expr, FillMode, Let, Program, Value
+from ..ir import Assign, Call, Expr, FillMode, Let, Part, Program, Region, Value
 from ..load import Compiled
+from ..statechart import ROOT, Tree
 
 __all__ = ["LegShape", "RegionShape", "Subject", "subject_of"]
 
@@ -27,10 +31,14 @@ class LegShape:
 
 @dataclass(frozen=True)
 class RegionShape:
-    """A region's register: `column` of the trace, which holds an index into `leaves`."""
+    """A region's register: `column` of the trace holds an index into `leaves`, or −1 while none of them is active.
+
+    `root` is the state whose inside the region is; None is the whole chart.
+    """
 
     column: str
     leaves: tuple[str, ...]
+    root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,9 @@ class Subject:
     regions: tuple[RegionShape, ...] = ()
     states: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    enters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The states that a rule enters whenever it fires, where no history decides which."""
+    timers: tuple[str, ...] = ()
     invariants: tuple[str, ...] = ()
     measures: dict[str, bool] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
@@ -71,9 +82,6 @@ def subject_of(compiled: Compiled) -> Subject:
     def constant(expr: Expr) -> float:
         return float(evaluate(expr, environment))
 
-    # INVARIANT: the block that opens the books begins with the capital (ledger.endowment).
-    opening = next((step for step in program.endow if isinstance(step, Assign)), None)
-    capital = next((constant(value) for cell, value in opening.targets if cell == "cash"), 0.0) if opening else 0.0
     cells = {} if program.legs else {cell.name: cell.unit for cell in program.cells if cell.kind == "state"}
     return Subject(
         name=program.name,
@@ -82,23 +90,50 @@ def subject_of(compiled: Compiled) -> Subject:
         columns=compiled.columns,
         fill=program.fill,
         money=program.money,
-        capital=capital,
+        capital=math.fsum(constant(value) for part in program.parts for value in _capital(part)),
         parameters={name: _plain(value) for name, value in compiled.parameters.items()},
         instruments=tuple(instrument.name for instrument in program.instruments),
         legs=tuple(LegShape(leg.name, leg.instrument, -1 if leg.side == "short" else 1) for leg in program.legs),
-        # INVARIANT: an observation begins with one register a region.
-        regions=tuple(
-            RegionShape(column, region.leaves)
-            for column, region in zip(compiled.columns, program.regions, strict=False)
-        ),
-        states=tuple(state.name for state in program.states if state.kind != "compound"),
+        regions=_regions(program.regions, compiled.columns),
+        states=tuple(state.name for state in program.states if state.kind in ("atomic", "final")),
         rules=tuple(rule.name for rule in program.rules),
+        enters=_enters(program),
+        timers=tuple(timer.name for timer in program.timers),
         invariants=tuple(name for name, _ in program.invariants),
-        measures={name: name == "harvest" for name, _ in program.report.measures},
+        measures={name: name.rpartition(".")[2] == "harvest" for name, _ in program.report.measures},
         modelled=_modelled(program),
         cells=cells,
         limits={name: constant(limit) for name, limit in program.report.limits},
     )
+
+
+def _capital(part: Part) -> Iterator[Expr]:
+    """Yield what a part with a ledger starts with."""
+    # INVARIANT: the block that opens the books begins with the capital (ledger.endowment).
+    opening = next((step for step in part.endow if isinstance(step, Assign)), None)
+    cash = f"{part.name}.cash" if part.name else "cash"
+    return (value for cell, value in opening.targets if cell == cash) if opening else iter(())
+
+
+def _regions(regions: Sequence[Region], columns: Sequence[str]) -> tuple[RegionShape, ...]:
+    """Return the regions that have a register among the columns.
+
+    It is `state ROOT`, but for the first region with a choice of leaves (or the only one), whose register is `state`.
+    """
+    first = next((region for region in regions if len(region.leaves) > 1), regions[0])
+    named = ((region, "state" if region is first else f"state {region.root}") for region in regions)
+    return tuple(RegionShape(column, region.leaves, region.root) for region, column in named if column in columns)
+
+
+def _enters(program: Program) -> dict[str, tuple[str, ...]]:
+    tree = Tree(program.states)
+    found: dict[str, tuple[str, ...]] = {}
+    for rule in program.rules:
+        domain = tree.domain(rule, {})
+        entry = tree.entry_set(rule.targets, ROOT if domain is None else domain, {})
+        if not entry.history:
+            found[rule.name] = tuple(entry.states)
+    return found
 
 
 def _modelled(program: Program) -> dict[str, tuple[str, ...]]:
@@ -112,7 +147,7 @@ def _modelled(program: Program) -> dict[str, tuple[str, ...]]:
         return found
 
     for event in program.events:
-        for step in (*event.marks, *event.observe):
+        for step in chain(event.marks, *event.observe):
             if isinstance(step, Call):
                 behind.update({("cell", cell): frozenset((step.function,)) for _, cell in step.into})
             elif isinstance(step, Let):

@@ -80,6 +80,7 @@ def summarise(
     account = books(subject, trace)
     fired = Counter(rule for _, rules in trace.fired for rule in rules)
     states = _states(subject, trace)
+    reached = trace.visited.union(*(subject.enters.get(rule, ()) for rule in fired))
     summary: Json = {
         "format": FORMAT,
         "name": subject.name,
@@ -100,9 +101,10 @@ def summarise(
             "repeated": int((np.diff(trace.times) == 0).sum()),
         },
         "triggers": {rule: fired.get(rule, 0) for rule in subject.rules},
+        "timers": {timer: trace.timers.get(timer, 0) for timer in subject.timers},
         "states": states,
         "never": {
-            "states": [name for name in subject.states if name not in trace.visited],
+            "states": [name for name in subject.states if name not in reached],
             "rules": [rule for rule in subject.rules if not fired.get(rule)],
         },
         "invariants": _invariants(subject, trace),
@@ -297,15 +299,20 @@ def _overshoot(subject: Subject, trace: Trace) -> Json | None:
 
 
 def _states(subject: Subject, trace: Trace) -> Json:
-    """Return seconds and share of the time by state, region after region."""
+    """Return seconds and share of the time by state, region after region.
+
+    A state lasts from the row or the timer that brings it to the one that ends it.
+    """
     found: Json = {}
     for region in subject.regions:
-        register = trace.column(region.column).astype(np.int64)
-        lasted = performance.state_times_ns(trace.times, register, len(region.leaves))
+        times, register = trace.register(region.column)
+        # Before all states stands that the region is not active.
+        lasted = performance.state_times_ns(times, register + 1, len(region.leaves) + 1)
         span = int(lasted.sum())
-        counts = np.bincount(register, minlength=len(region.leaves))
-        for index, leaf in enumerate(region.leaves):
+        counts = np.bincount(trace.column(region.column).astype(np.int64) + 1, minlength=len(region.leaves) + 1)
+        for index, leaf in enumerate(region.leaves, start=1):
             found[leaf] = {
+                "region": region.root,
                 "seconds": int(lasted[index]) / 10**9,
                 "share": int(lasted[index]) / span if span else None,
                 "rows": int(counts[index]),

@@ -27,7 +27,10 @@ def tables(summary: Json, colours: dict[str, str]) -> str:
         found += [_split(summary), _account(summary), _legs(summary), _exposure(summary)]
     if summary["cells"]:
         found.append(_cells(summary))
-    found += [_states(summary, colours), _rules(summary)]
+    found += [*_states(summary, colours), _rules(summary)]
+    if summary["timers"]:
+        rows = [(name, f"{count:,}" if count else "never") for name, count in summary["timers"].items()]
+        found.append(_table("Timers that fell due", ("timer", "times"), rows))
     if summary["invariants"]:
         found.append(_invariants(summary))
     if summary["rejections"]:
@@ -125,14 +128,20 @@ def _cells(summary: Json) -> str:
     return _table("State", ("name", "unit", "first", "least", "most", "last"), rows)
 
 
-def _states(summary: Json, colours: dict[str, str]) -> str:
-    rows = []
+def _states(summary: Json, colours: dict[str, str]) -> list[str]:
+    """Return a table a region."""
+    regions: dict[str | None, list[tuple[str, ...]]] = {}
     for name, state in summary["states"].items():
         colour = colours.get(name, "#ffffff")
         tint = colour if colour == "#ffffff" else f"{colour}55"
         chip = f'<span class="chip" style="background:{tint}"></span>{html.escape(name)}'
-        rows.append((chip, _share(state["share"]), f"{state['rows']:,}" if state["rows"] else "never"))
-    return _table("Time in each state", ("state", "time", "rows"), rows, raw=True)
+        rows = "never" if name in summary["never"]["states"] else f"{state['rows']:,}"
+        regions.setdefault(state["region"], []).append((chip, _share(state["share"]), rows))
+    title = "Time in each state"
+    return [
+        _table(title if len(regions) == 1 else f"{title} of {region}", ("state", "time", "rows"), lines, raw=True)
+        for region, lines in regions.items()
+    ]
 
 
 def _rules(summary: Json) -> str:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from struct import Struct
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -19,16 +20,21 @@ import numpy.typing as npt
 from .data import Batch, Data
 from .times import iso
 
-__all__ = ["Broken", "Fill", "MachineLike", "Rejection", "Trace", "record"]
+__all__ = ["Between", "Broken", "Fill", "MachineLike", "Rejection", "TimedMachine", "Trace", "record"]
 
 SHOWN = 100
 """Rejections kept with their reason; the rest are counted."""
+When = Literal["before", "at", "after"]
 _STAMP = re.compile(r"\b\d{15,19}\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One released order, at line `index` of the trace. Money and quantities ≥ 0."""
+    """One released order, at line `index` of the trace. Money and quantities ≥ 0.
+
+    `when` tells an order that a timer decided `before` the line, at the marks of the line before it, and one that a
+    refused row brought `after` its line. `time_ns` is when a timer decided it; None is the time of the line.
+    """
 
     index: int
     leg: str
@@ -40,6 +46,16 @@ class Fill:
     notional: float
     fee: float
     slippage: float
+    when: When = "at"
+    time_ns: int | None = None
+
+
+class Between(NamedTuple):
+    """What a machine showed after timers had fired, before line `line` of the trace."""
+
+    line: int
+    time_ns: int
+    values: tuple[float, ...]
 
 
 class Rejection(NamedTuple):
@@ -68,6 +84,16 @@ class MachineLike(Protocol):
     def observation(self) -> Sequence[Any]: ...
 
 
+class TimedMachine(MachineLike, Protocol):
+    """What it needs of one with timers."""
+
+    @property
+    def next_due(self) -> int | None: ...
+    def advance(self, time_ns: int) -> Any: ...
+    def snapshot(self) -> Any: ...
+    def restore(self, snapshot: Any) -> None: ...
+
+
 @dataclass
 class Trace:
     """What a run did. `rows`, `times` are (n,) int64; `values` is (columns, n) float64, read with
@@ -82,6 +108,10 @@ class Trace:
     fired: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     """Lines at which rules fired, and which; a line may stand twice, its own event after a rejected one."""
     visited: set[str] = field(default_factory=set)
+    timers: Counter[str] = field(default_factory=Counter)
+    """How often each timer fired."""
+    between: list[Between] = field(default_factory=list)
+    """Where timers changed the states, at the moment at which they did."""
     errors: Counter[str] = field(default_factory=Counter)
     raised: Counter[str] = field(default_factory=Counter)
     broken: dict[str, Broken] = field(default_factory=dict)
@@ -102,6 +132,20 @@ class Trace:
         column: npt.NDArray[np.float64] = self.values[self.columns.index(name)]
         return column
 
+    def register(self, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the times at which a register was looked at, at every line and when timers changed a state, and what it
+        held, (m,) each with m ≥ n.
+        """
+        held = self.column(name).astype(np.int64)
+        if not self.between:
+            return self.times, held
+        lines = [one.line for one in self.between]
+        position = self.columns.index(name)
+        return (
+            np.insert(self.times, lines, [one.time_ns for one in self.between]),
+            np.insert(held, lines, [int(one.values[position]) for one in self.between]),
+        )
+
 
 def record(
     machine: MachineLike,
@@ -111,10 +155,13 @@ def record(
     *,
     field_types: Sequence[str] = (),
     skip_bad: bool = False,
+    twin: TimedMachine | None = None,
     progress: Callable[[float], None] | None = None,
     interrupted: Callable[[], bool] | None = None,
 ) -> Trace:
     """Send every row of `data` to the machine as `event` and keep what it did.
+
+    Timers fire with the row that comes after they are due. What they did is told apart with a second machine.
 
     Args:
         machine: a new one.
@@ -124,10 +171,11 @@ def record(
         field_types: `real`, `int` or `bool` for each field; all real when empty.
         skip_bad: send bad rows too, so that the machine refuses them and its breakers can count them (a row
             without a time cannot be sent and is only counted); otherwise the first one stops the run.
+        twin: another machine of the same kind, for one with timers.
         progress: called with the share read after each batch.
         interrupted: asked after each batch whether to stop there.
     """
-    return _Recording(machine, columns, event, data, field_types, skip_bad).run(progress, interrupted)
+    return _Recording(machine, columns, event, data, field_types, skip_bad, twin).run(progress, interrupted)
 
 
 class _Recording:
@@ -139,8 +187,10 @@ class _Recording:
         data: Data,
         field_types: Sequence[str],
         skip_bad: bool,
+        twin: TimedMachine | None,
     ) -> None:
         self.machine = machine
+        self.twin = twin
         self.port = machine.port(event)
         self.data = data
         self.field_types = field_types
@@ -195,12 +245,16 @@ class _Recording:
         refused: list[int] = []
         quiet: Any = None
         index = -1
+        timed = self.twin is not None
         for index, values in enumerate(self._events(batch)):
+            waiting = self._waiting(values[0]) if timed else None
             step = port(*values)
             # A step in which nothing happened is one shared object: known again by identity, it costs
             # nothing to read.
             if step is not quiet:
-                if self._step(step, batch, index, self._length + index - len(refused)):
+                line = self._length + index - len(refused)
+                early = () if waiting is None else self._told_apart(waiting, step, line)
+                if self._step(step, batch, index, line, early):
                     quiet = step
                 if step.rejected is not None:
                     refused.append(index)
@@ -224,8 +278,36 @@ class _Recording:
             columns.append(_typed(values, kind))
         return zip(*columns, strict=True)
 
-    def _step(self, step: Any, batch: Batch, index: int, line: int) -> bool:
-        """Keep what a step did; return whether it was the quiet one."""
+    def _waiting(self, time_ns: int) -> Any:
+        """Return the machine as it is before timers fire, or None where none is due."""
+        machine: Any = self.machine
+        due = machine.next_due
+        return None if due is None or due > time_ns else machine.snapshot()
+
+    def _told_apart(self, waiting: Any, step: Any, line: int) -> tuple[int, ...]:
+        """Go once more through what timers did before a row, moment by moment; return when each order was decided."""
+        if not (step.timers and step.fired) or self.twin is None:
+            return ()
+        self.twin.restore(waiting)
+        decided: list[int] = []
+        for due in dict.fromkeys(due for _, due in step.timers):
+            part = self.twin.advance(due)
+            decided += [due] * len(part.orders)
+            if part.configuration != part.before:
+                self.trace.visited.update(part.configuration)
+                self.trace.between.append(Between(line, due, tuple(self.twin.observation())))
+        return tuple(decided)
+
+    def _step(self, step: Any, batch: Batch, index: int, line: int, early: tuple[int, ...]) -> bool:
+        """Keep what a step did; return whether it was the quiet one.
+
+        Args:
+            step: what a row did.
+            batch: the rows.
+            index: of the row in the batch.
+            line: of the trace, for the row.
+            early: when timers decided the first orders of the step.
+        """
         trace = self.trace
         if step.rejected is not None:
             row, reason = int(batch.rows[index]), _dated(step.rejected)
@@ -240,13 +322,16 @@ class _Recording:
         if self.machine.ended:
             trace.ended = self.done = True
         trace.visited.update(step.configuration)
-        for order in step.orders:
+        for order, due in zip_longest(step.orders, early[: len(step.orders)]):
+            when: When = "before" if due is not None else "at" if step.rejected is None else "after"
             trace.fills.append(
                 Fill(
                     line, order.leg, order.instrument, order.rule, order.side, order.quantity, order.price,
-                    order.notional, order.fee, order.slippage,
+                    order.notional, order.fee, order.slippage, when, due,
                 )
             )  # fmt: skip
+        if step.timers:
+            trace.timers.update(name for name, _ in step.timers)
         if step.errors:
             trace.errors.update(step.errors)
         if step.raised:
@@ -256,7 +341,9 @@ class _Recording:
             if first is None:
                 first = Broken(int(batch.rows[index]), int(batch.times[index]), step.fired, 0)
             trace.broken[name] = first._replace(events=first.events + 1)
-        return not (step.fired or step.orders or step.errors or step.raised or step.broken) and step.rejected is None
+        # A step of timers alone is told apart from the next one by its times, if by nothing else.
+        happened = step.fired or step.orders or step.errors or step.raised or step.broken or step.timers
+        return not happened and step.rejected is None
 
     def _reject(self, row: int, reason: str) -> None:
         self.trace.rejected += 1

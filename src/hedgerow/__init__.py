@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .engine.backends.live import Machine
     from .engine.diagnostics import Diagnostic, SpecError
     from .engine.load import Spec, load
+    from .engine.script import Script, read_script
+    from .engine.script_run import Played, play
     from .engine.snapshot import Snapshot
     from .engine.step import Order, Step
 
@@ -25,12 +27,16 @@ __all__ = [
     "Diagnostic",
     "Machine",
     "Order",
+    "Played",
+    "Script",
     "Snapshot",
     "Spec",
     "SpecError",
     "Step",
     "__version__",
     "load",
+    "play",
+    "read_script",
 ]
 
 __version__ = "0.1.0"
@@ -40,11 +46,15 @@ _HOMES = {
     "Diagnostic": "engine.diagnostics",
     "Machine": "engine.backends.live",
     "Order": "engine.step",
+    "Played": "engine.script_run",
+    "Script": "engine.script",
     "Snapshot": "engine.snapshot",
     "Spec": "engine.load",
     "SpecError": "engine.diagnostics",
     "Step": "engine.step",
     "load": "engine.load",
+    "play": "engine.script_run",
+    "read_script": "engine.script",
 }
 
 

@@ -1,0 +1,196 @@
+"""`hedgerow explain`: one event of a run, and why it did what it did."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from .events import compiled_for
+from .json_text import json_text
+from .main import HOLDS
+from .permit import permit as permit_option
+from .run import pairs, refuse
+
+if TYPE_CHECKING:
+    from ..engine.explain import Explanation
+    from ..engine.explain_text import Line
+    from ..engine.ir import FillMode
+    from ..engine.load import Spec
+
+__all__ = ["command"]
+
+_OF_DATA = frozenset(("mapping", "time_column", "event", "start", "end", "skip_bad"))
+_TONES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "title": {"bold": True},
+    "good": {"fg": "green", "bold": True},
+    "bad": {"fg": "red", "bold": True},
+    "warn": {"fg": "yellow"},
+    "faint": {"dim": True},
+}
+
+
+@click.command("explain")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--data", "source", metavar="DATA", help="sp500, nasdaq, wti, vix, or a CSV or Parquet file.")
+@click.option("--row", type=click.IntRange(min=1), metavar="N", help="The row of the data, counted from 1.")
+@click.option(
+    "--events",
+    "script",
+    type=click.Path(path_type=Path),
+    metavar="SCRIPT",
+    help="Instead of data: a script of events, .yaml, .json or .jsonl.",
+)
+@click.option("--item", type=click.IntRange(min=1), metavar="N", help="The item of the script, counted from 1.")
+@click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable.")
+@click.option(
+    "--time", "time_column", metavar="COLUMN", help="The column of times; found by name or type if not given."
+)
+@click.option("--event", metavar="EVENT", help="The event that a row is, where the spec has several with fields.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="PARAM=VALUE", help="Set a param, e.g. tau_max=30d; repeatable."
+)
+@click.option("--from", "start", metavar="TIME", help="First time, included (ISO 8601, UTC).")
+@click.option("--to", "end", metavar="TIME", help="Last time, not included.")
+@click.option(
+    "--fill",
+    type=click.Choice(["same", "next"]),
+    help="Price of a fill: the mark that triggered it, or the next. Default: next for bars, same for ticks and scripts.",
+)
+@click.option("--skip-bad", is_flag=True, help="Pass over bad rows; the first one stops the run otherwise.")
+@permit_option
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+def command(
+    spec: Path,
+    source: str | None,
+    row: int | None,
+    script: Path | None,
+    item: int | None,
+    mapping: tuple[str, ...],
+    time_column: str | None,
+    event: str | None,
+    settings: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    fill: Literal["same", "next"] | None,
+    skip_bad: bool,
+    permit: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Explain one event of SPEC: a row of recorded data, or an item of a script of events.
+
+    Runs up to the event and tells which transitions it could have taken, in the order in which they were asked, what
+    each guard said with which numbers, why the others did not fire, and what changed. Give the options that the run
+    had.
+
+    Exit codes: 0 explained, 2 bad input.
+    """
+    kind = _kind(source, row, script, item)
+    from ..engine.diagnostics import SpecError
+    from ..engine.dryrun.problem import RunError
+    from ..engine.explain import explain
+    from ..engine.explain_text import lines
+    from ..engine.load import load
+    from ..engine.script_time import show_time
+
+    clock = show_time
+    try:
+        loaded = load(spec, permit=permit)
+        chosen = pairs(settings, "--set", "k=9")
+        if kind == "row":
+            from ..engine.dryrun.data import Window, parse_bound
+            from ..engine.dryrun.times import iso
+            from ..engine.dryrun.until import before_row
+
+            assert source is not None and row is not None
+            clock, number = iso, row
+            before = before_row(
+                loaded,
+                source,
+                row,
+                event=event,
+                mapping=pairs(mapping, "--map", "price=close"),
+                time_column=time_column,
+                window=Window(parse_bound(start, "--from"), parse_bound(end, "--to")),
+                fill=fill,
+                parameters=chosen,
+                skip_bad=skip_bad,
+            )
+            found = explain(before.compiled, before.snapshot, before.event, before.time_ns, before.values)
+        else:
+            assert script is not None and item is not None
+            number = item
+            found = _of_script(loaded, script, item, chosen, fill or "same")
+        if not found.configuration:
+            message = f"the machine had not started: {found.rejected}"
+            raise RunError("HR807", message, f"--{kind}", f"ask for the {kind} that starts it, or a later one")
+    except SpecError as error:
+        if as_json:
+            click.echo(json_text({"diagnostics": [each.to_json() for each in error.diagnostics]}, sort=False))
+        raise
+    except RunError as error:
+        return refuse(error, as_json=as_json)
+    if as_json:
+        click.echo(json_text({kind: number, **found.to_json()}, sort=False))
+    else:
+        _show(lines(found, f"{kind} {number:,}", clock))
+    return HOLDS
+
+
+def _kind(source: str | None, row: int | None, script: Path | None, item: int | None) -> Literal["row", "item"]:
+    """Return what is explained; nothing is read before it is known to be one thing."""
+    if (source is None) == (script is None):
+        raise click.UsageError("give --data DATA and --row N, or --events SCRIPT and --item N")
+    if source is not None:
+        if row is None or item is not None:
+            raise click.UsageError("say which row of the data: --row N, counted from 1")
+        return "row"
+    if item is None or row is not None:
+        raise click.UsageError("say which item of the script: --item N, counted from 1")
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+        if given and option.name in _OF_DATA:
+            raise click.UsageError(f"{option.opts[0]} belongs to runs over data, not to --events")
+    return "item"
+
+
+def _of_script(spec: Spec, path: Path, item: int, settings: Mapping[str, str], fill: FillMode) -> Explanation:
+    """Play a script up to an item and explain that one."""
+    from ..engine.dryrun.problem import RunError
+    from ..engine.explain import explain
+    from ..engine.script import read_script
+
+    script = read_script(path, spec)
+    if item > len(script.items):
+        many = "there is 1 item" if len(script.items) == 1 else f"there are {len(script.items):,} items"
+        raise RunError("HR807", f"there is no item {item:,}", "--item", f"{many} in {path}, counted from 1")
+    asked = script.items[item - 1]
+    if asked.kind == "expect":
+        help = "ask for an item with `event` or `advance`"
+        raise RunError("HR807", f"item {item:,} only says what is expected: nothing happens", "--item", help)
+    compiled = compiled_for(spec, script, settings, fill)
+    machine = compiled.machine()
+    for each in script.items[: item - 1]:
+        if each.kind == "event":
+            machine.send(each.event, each.time_ns, **each.fields)
+        elif each.kind == "advance":
+            machine.advance(each.time_ns)
+        if machine.ended:
+            message = f"the machine ended at item {each.index:,}, so that item {item:,} did nothing"
+            raise RunError("HR807", message, "--item", f"ask for item {each.index} or one before it")
+    event = asked.event if asked.kind == "event" else None
+    return explain(compiled, machine.snapshot(), event, asked.time_ns, asked.fields)
+
+
+def _show(found: Sequence[Line]) -> None:
+    from ..engine.diagnostics import printable
+
+    colour = False if os.environ.get("NO_COLOR") else None
+    for line in found:
+        text = "".join(click.style(printable(piece.text), **_TONES[piece.tone]) for piece in line)
+        click.echo(text, color=colour)

@@ -1,0 +1,252 @@
+"""The state of a machine while a microstep changes it, and what each instruction does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from .bound import Results
+from .evaluate import FLOAT, Environment, Failure, evaluate
+from .intake import Refusal, accept_fields
+from .ir import Assign, Block, Call, Expr, Instruction, Let, Propose, Push, Raise, Require, Rule, Source, Value
+from .step import Order, orders_of
+
+if TYPE_CHECKING:
+    from .semantics import Reference
+
+__all__ = ["Context", "Dropped", "Occurrence", "Origin", "Proposal", "Work"]
+
+
+Origin = Literal["eventless", "internal", "timer", "event"]
+"""For what transitions are selected: no event, one that was raised, one whose time has come, one from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An event that waits: its fields by qualified names, and who sees it."""
+
+    name: str
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    origin: Origin = "internal"
+    source: str | None = None
+    """The state in which an error happened; None is the whole chart. What is in its region sees it (rule 10)."""
+    blind: frozenset[str] = frozenset()
+    """Regions that do not see it, because they failed to observe it (rule 7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An order that waits for the end of its microstep: the quantity that its leg is to reach."""
+
+    leg: str
+    after: Any
+    rule: Rule | None
+
+
+class Dropped(Exception):
+    """A transition failed and is dropped from its microstep (rule 8)."""
+
+    def __init__(self, rule: Rule | None, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.rule = rule
+
+
+@dataclass(slots=True)
+class Context:
+    """What stays the same while a microstep runs."""
+
+    reference: Reference
+    results: Results
+    clock: int = 0
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    cautious: set[str | None] = field(default_factory=set)
+    """The parts of which a guard failed in this macrostep, so that they may not increase exposure (rule 9)."""
+
+
+@dataclass(slots=True)
+class Work:
+    """The state that a microstep changes; a copy of it is what a failing transition leaves."""
+
+    context: Context
+    cells: dict[str, Any]
+    windows: dict[str, tuple[float, ...]]
+    active: set[str]
+    history: dict[str, tuple[str, ...]]
+    written: dict[str, Rule | None] = field(default_factory=dict)
+    """Cells that were written, and by which transition last."""
+    temps: dict[str, Value] = field(default_factory=dict)
+    proposals: list[Proposal] = field(default_factory=list)
+    queue: list[Occurrence] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+    def copy(self) -> Work:
+        """Return the same state with nothing under way."""
+        return Work(self.context, dict(self.cells), dict(self.windows), set(self.active), dict(self.history))
+
+    def environment(self) -> Environment:
+        """Return what an expression reads here and now."""
+        context, reference = self.context, self.context.reference
+        return Environment(
+            reference.parameters,
+            reference.arithmetic,
+            self.cells,
+            {},
+            context.fields,
+            self.temps,
+            context.clock,
+            self.active,
+        )
+
+    def value(self, expr: Expr) -> Any:
+        """Return the value of an expression.
+
+        Raises:
+            Failure: it has none.
+        """
+        return evaluate(expr, self.environment())
+
+    # ----------------------------------------------------------------------------------------------------- instructions
+
+    def run(self, block: Block, rule: Rule | None = None) -> None:
+        """Run instructions for a transition.
+
+        Raises:
+            Dropped: one of them has no value; the transition is to blame.
+        """
+        try:
+            for instruction in block:
+                self._run(instruction, rule)
+        except Failure as failure:
+            raise Dropped(rule, failure) from None
+
+    def _run(self, instruction: Instruction, rule: Rule | None) -> None:
+        match instruction:
+            case Let():
+                self.temps[instruction.temp] = self.value(instruction.value)
+            case Assign():
+                values = [(name, self.value(expr)) for name, expr in instruction.targets]
+                self.cells.update(values)
+                self.written.update((name, rule) for name, _ in values)
+            case Require():
+                if not self.value(instruction.condition):
+                    raise Failure(instruction.reason)
+            case Propose():
+                self.proposals.append(Proposal(instruction.leg, self.value(instruction.after), rule))
+            case Raise():
+                self._queue(instruction)
+            case Push():
+                self._push(instruction.window, self.value(instruction.value))
+            case Call():
+                self._call(instruction, rule)
+
+    def _queue(self, instruction: Raise) -> None:
+        reference = self.context.reference
+        values = [self.value(expr) for _, expr in instruction.fields]
+        try:
+            fields = accept_fields(reference.events[instruction.event], values, reference.arithmetic)
+        except Refusal as refusal:
+            raise Failure(f"raising `{instruction.event}`: {refusal}") from None
+        self.queue.append(Occurrence(instruction.event, fields))
+
+    def _push(self, window: str, value: Any) -> None:
+        if not FLOAT.finite(value):
+            raise Failure(f"the window `{window}` is fed {value}, which is not finite")
+        length = self.context.reference.lengths[window]
+        self.windows[window] = (*self.windows[window], float(value))[-length:]
+
+    def _call(self, instruction: Call, rule: Rule | None) -> None:
+        reference = self.context.reference
+        if any(len(self.windows[name]) < reference.lengths[name] for name in instruction.waits):
+            return
+        arguments = {name: self._argument(value) for name, value in instruction.arguments}
+        found = reference.functions.call(instruction, arguments, self.context.results)
+        for result, cell in instruction.into:
+            self.cells[cell] = reference.typed(reference.cells[cell], found[result])
+            self.written[cell] = rule
+
+    def _argument(self, value: Expr | Source) -> object:
+        if isinstance(value, Expr):
+            found = self.value(value)
+            return float(found) if value.type == "real" else found
+        if value.kind == "literal":
+            return value.text
+        import numpy
+
+        view = numpy.array(self.windows[value.text], dtype=numpy.float64)
+        view.setflags(write=False)
+        return view
+
+    # ---------------------------------------------------------------------------------------------- orders and ranges
+
+    def settle_orders(self) -> None:
+        """Judge the proposals of a microstep together and book them, in the order of the legs.
+
+        Raises:
+            Dropped: one of them cannot be.
+        """
+        reference = self.context.reference
+        for proposal in sorted(self._one_a_leg(), key=lambda each: reference.legs[each.leg]):
+            leg = reference.program.legs[reference.legs[proposal.leg]]
+            held = self.cells[leg.quantity]
+            if proposal.after == held:
+                continue
+            if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
+                reason = f"a guard failed on this event, so `{leg.name}` may not grow"
+                raise Dropped(proposal.rule, Failure(reason))
+            price = self.cells[f"{leg.instrument}.price"]
+            self.temps = {"after": proposal.after}
+            self.run_checked(leg.fill, proposal.rule)
+            temps = self.temps
+            costs = temps["notional"], temps["fee"], temps["slip"]
+            name = "" if proposal.rule is None else proposal.rule.name
+            short = leg.side == "short"
+            self.orders += orders_of(leg.name, leg.instrument, name, short, held, temps["delta"], price, costs)
+
+    def _one_a_leg(self) -> list[Proposal]:
+        reference = self.context.reference
+        chosen: dict[str, Proposal] = {}
+        for proposal in self.proposals:
+            leg = reference.program.legs[reference.legs[proposal.leg]]
+            if proposal.after == self.cells[leg.quantity]:
+                continue  # no change is no order
+            first = chosen.setdefault(proposal.leg, proposal)
+            if first is proposal:
+                continue
+            if first.rule is proposal.rule:
+                raise Dropped(proposal.rule, Failure(f"`{proposal.leg}` is ordered twice in one step"))
+            # Of two transitions the one that leaves more at risk gives way: no strategy vetoes a breaker beside it.
+            loser = first if abs(first.after) > abs(proposal.after) else proposal
+            raise Dropped(loser.rule, Failure(f"`{proposal.leg}` is ordered by another transition in the same step"))
+        return list(chosen.values())
+
+    def _is_cautious(self, rule: Rule | None) -> bool:
+        return rule is not None and self.context.reference.part(rule.source) in self.context.cautious
+
+    def run_checked(self, block: Block, rule: Rule | None) -> None:
+        """Run instructions that write cells which several transitions write, so that a wrong value has one to blame.
+
+        Raises:
+            Dropped: one of them has no value, or a cell is outside its range now.
+        """
+        self.run(block, rule)
+        self.check(cell for each in block if isinstance(each, Assign) for cell, _ in each.targets)
+
+    def check(self, cells: Iterable[str] | None = None) -> None:
+        """Check range and finiteness of what was written, or of some cells of it.
+
+        Raises:
+            Dropped: a value is outside; the transition that wrote it last is to blame.
+        """
+        reference = self.context.reference
+        for name in sorted(self.written if cells is None else cells):
+            cell, value = reference.cells[name], self.cells[name]
+            reason = None
+            if cell.type == "real" and not reference.arithmetic.finite(value):
+                reason = f"`{name}` becomes {value}, which is not finite"
+            elif cell.type != "bool" and cell.low is not None and value < reference.typed(cell, cell.low):
+                reason = f"`{name}` becomes {value}, below {float(cell.low):g}"
+            elif cell.type != "bool" and cell.high is not None and value > reference.typed(cell, cell.high):
+                reason = f"`{name}` becomes {value}, above {float(cell.high):g}"
+            if reason is not None:
+                raise Dropped(self.written[name], Failure(reason))
