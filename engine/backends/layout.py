@@ -43,8 +43,13 @@ class Firing:
     acts: tuple[tuple[Act, ...], ...]
     after: int | None
     """The index of the leaf that is active then; None where no state is left."""
-    native: bool
-    """Whether it is generated; the reference fires any other."""
+    inside: bool
+    """Whether it moves the register of its own region alone, to where the chart says, and orders no leg twice."""
+
+    @property
+    def native(self) -> bool:
+        """Whether Python is generated for it; the reference fires any other."""
+        return self.inside and not any(isinstance(each, Raise) for block in self.blocks for each in block)
 
     @property
     def blocks(self) -> Iterator[Block]:
@@ -149,14 +154,14 @@ class Layout:
         chain = (leaf, *self.tree.ancestors[leaf])
         around = frozenset(chain)
         measures, exits, entries = ((rule.measure, around),), [], []
-        native, after, active = True, None, around
+        inside, after, active = True, None, around
         if rule.targets:
             domain, entry = self._entry(rule)
             left = chain if domain == ROOT else chain[: chain.index(domain)]
             for index, name in enumerate(left):
                 active = frozenset(chain[index:])
                 exits += [(self.states[name].exit, active), (self.states[name].leave, active)]
-            native = self._stays_inside(leaf, left, entry)
+            inside = self._stays_inside(leaf, left, entry)
             active = frozenset(chain[len(left) :])
             reached = active
             for name in entry.states:
@@ -164,12 +169,12 @@ class Layout:
                 entries += [(self.states[name].stamp, reached), (self.states[name].entry, reached)]
                 if name in entry.by_default:
                     entries.append((self.states[name].initially, reached))
-            after = self.homes[entry.states[-1]].low if native else None
+            after = self.homes[entry.states[-1]].low if inside else None
         acts = tuple(
             tuple(act for act in part if act[0]) for part in (measures, exits, ((rule.action, active),), entries)
         )
-        firing = Firing(rule, acts, after, native)
-        return replace(firing, native=native and _is_plain(firing.blocks))
+        firing = Firing(rule, acts, after, inside)
+        return replace(firing, inside=inside and _orders_once(firing.blocks))
 
     def _entry(self, rule: Rule) -> tuple[str, Entry]:
         if rule.name not in self._entries:
@@ -190,18 +195,10 @@ class Layout:
         return tree.is_atomic(last.name) and (last.kind != "final" or last.parent is None)
 
 
-def _is_plain(blocks: Iterable[Block]) -> bool:
-    """Return whether blocks raise nothing and order no leg twice, which fails."""
-    legs: set[str] = set()
-    for block in blocks:
-        for instruction in block:
-            if isinstance(instruction, Raise):
-                return False
-            if isinstance(instruction, Propose):
-                if instruction.leg in legs:
-                    return False
-                legs.add(instruction.leg)
-    return True
+def _orders_once(blocks: Iterable[Block]) -> bool:
+    """Return whether blocks order no leg twice, which fails."""
+    legs = [each.leg for block in blocks for each in block if isinstance(each, Propose)]
+    return len(legs) == len(set(legs))
 
 
 def expressions(instruction: Instruction) -> Iterator[Expr]:

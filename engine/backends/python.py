@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import CodeType
 
 from ..ir import Block, Call, Event, Program
+from .columns import columns_of
 from .expressions import Lines, Values
 from .instructions import ALARM, BEFORE_START, Instructions, literal
 from .joint import Joint
@@ -150,25 +151,16 @@ class _Generator:
         )
 
     def _observation(self, body: Lines) -> tuple[str, ...]:
-        program, write = self.program, self.write
-        first = next((index for index, region in enumerate(program.regions) if len(region.leaves) > 1), 0)
-        columns = {
-            "state" if index == first else f"state {region.root}": f"self.r{index}_"
-            for index, region in enumerate(program.regions)
-            if index == first or region.root is not None
-        }
-        own = [instrument.price for instrument in program.instruments] + [leg.quantity for leg in program.legs]
-        columns |= {cell: f"self.{write.slots[cell]}" for cell in own}
-        if program.legs:
-            for name in ("cash", "fees", "slippage", "flows"):
-                books = [f"{part.name}.{name}" if part.name else name for part in program.parts]
-                columns[name] = " + ".join(f"self.{write.slots[cell]}" for cell in books if cell in write.slots)
-        others = [f"report.{name}" for name, _ in program.report.measures]
-        others += [cell.name for cell in program.cells if cell.kind == "state"]
-        columns |= {cell: f"self.{write.slots[cell]}" for cell in others}
+        columns, slots = columns_of(self.program), self.write.slots
+        texts = [
+            f"self.r{column.region}_"
+            if column.region is not None
+            else " + ".join(f"self.{slots[cell]}" for cell in column.cells)
+            for column in columns
+        ]
         with body.block("def observation(self):"):
-            body.add(f"return ({', '.join(columns.values())},)")
-        return tuple(columns)
+            body.add(f"return ({', '.join(texts)},)")
+        return tuple(column.name for column in columns)
 
     # --------------------------------------------------------------------------------------------------------- a method
 

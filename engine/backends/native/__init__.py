@@ -1,0 +1,14 @@
+"""The native backend: a spec as one compiled loop over an array of events, for sweeps.
+
+    text          writes LLVM's assembly language
+    slots         where each value of a machine stands in memory
+    expressions   the expressions of the IR, each with the condition under which it has no value
+    blocks        assignments, orders, range checks
+    chart         what is selected, and what fires together
+    kernel        the loop: refuse, timers, observe, settle, judge, tally
+    object_code   machine code from that text, kept from one process to the next
+
+As in the live backend, whatever is out of the ordinary is given to the reference: the loop returns at the row, with the
+machine as it was before it. Failures, refusals, history and leaving a parallel state are such; timers, raised events and
+eventless transitions are not.
+"""

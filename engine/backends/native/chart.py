@@ -1,0 +1,226 @@
+"""What an event selects, and what fires together: the microstep of several regions as one path.
+
+    select:     s0 = s1 = -1
+                switch r1: the transitions of the active state and of those around it, inner first   -> s1
+                ...
+    fire:       switch s1: measure, exit, act, enter                           the parts in the order of Appendix D
+                switch s2: ...
+                orders; checks
+
+A transition stands once, and a number tells that it was selected. Those that move more than the register of their own
+region are the reference's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...ir import Assign, Block, Rule
+from ..layout import ACTION, ENTRY, EXIT, MEASURE, Firing, Layout, expressions
+from .blocks import Blocks
+
+__all__ = ["Chart"]
+
+_PARTS = (MEASURE, EXIT, ACTION, ENTRY)
+
+
+class Chart:
+    """Writes selections and the microstep of a kernel."""
+
+    def __init__(self, write: Blocks, layout: Layout) -> None:
+        self.write, self.layout, self.code = write, layout, write.code
+        self.rules = {rule.name: index for index, rule in enumerate(write.program.rules)}
+        self.numbered: list[list[Firing]] = [[] for _ in layout.regions]
+        """What each region may fire, by number."""
+        self._numbers: dict[str, tuple[int, int] | None] = {}
+        for region in range(len(layout.regions)):
+            self.code.declare(f"s{region}", "i64")
+
+    # ------------------------------------------------------------------------------------------------------- selections
+
+    def select(self, rules: Mapping[str, Sequence[Rule]], fire: str, nothing: str) -> None:
+        """Write a selection among transitions by their source: go on at `fire` with what was found, else at `nothing`."""
+        code = self.code
+        for region in range(len(self.layout.regions)):
+            code.set(f"s{region}", "-1")
+        asked = [region for region in range(len(self.layout.regions)) if self._select(region, rules)]
+        found = "false"
+        for region in asked:
+            found = code.either(found, code.op(f"icmp sge i64 {code.get(f's{region}')}, 0"))
+        code.branch(found, fire, nothing)
+
+    def _select(self, region: int, rules: Mapping[str, Sequence[Rule]]) -> bool:
+        """Write the selection of one region; return whether it may find something."""
+        code, tree = self.code, self.layout.tree
+        leaves = self.layout.regions[region].leaves
+        done = code.new_label("selected")
+        labels: dict[str, str] = {}
+        cases: dict[int, str] = {}
+        for index, leaf in enumerate(leaves):
+            chain = [name for name in (leaf, *tree.ancestors[leaf]) if name in rules]
+            if tree.is_atomic(leaf) and chain:
+                for name in chain:
+                    labels.setdefault(name, code.new_label("ask"))
+                cases[index] = labels[chain[0]]
+        if not cases:
+            return False
+        if len(leaves) == 1 and self.layout.steady[region]:
+            code.jump(cases[0])
+        else:
+            code.switch(code.get(f"r{region}"), done, cases)
+        for name, label in labels.items():
+            self.write.begin(label)
+            above = next((each for each in tree.ancestors[name] if each in labels), None)
+            self._ask(region, rules[name], done, done if above is None else labels[above])
+        self.write.begin(done)
+        return True
+
+    def _ask(self, region: int, rules: Sequence[Rule], done: str, above: str) -> None:
+        """Ask the transitions of one active state in turn."""
+        code = self.code
+        for rule in rules:
+            if rule.guard is None:
+                self._choose(region, rule, done)
+                return
+            chosen, other = code.new_label("holds"), code.new_label("else")
+            code.branch(self.write.checked(rule.guard), chosen, other)
+            self.write.begin(chosen, keep=True)
+            self._choose(region, rule, done)
+            self.write.begin(other, keep=True)
+        code.jump(above)
+
+    def _choose(self, region: int, rule: Rule, done: str) -> None:
+        code = self.code
+        place = None if self.layout.homes[rule.source].region != region else self._number(region, rule)
+        if place is None:
+            code.jump("handover")
+            return
+        first, low = place
+        number = str(first)
+        if low >= 0:
+            number = code.op(f"add i64 {code.get(f'r{region}')}, {first - low}")
+        code.set(f"s{region}", number)
+        code.jump(done)
+
+    # --------------------------------------------------------------------------------------------------------- firings
+
+    def _number(self, region: int, rule: Rule) -> tuple[int, int] | None:
+        """Return the first number of a transition, and the leaf it is for, or −1 where all leaves share it.
+
+        None where the reference fires it.
+        """
+        if rule.name not in self._numbers:
+            firings = self._firings(region, rule)
+            if firings is None:
+                self._numbers[rule.name] = None
+            else:
+                low = self.layout.homes[rule.source].low if len(firings) > 1 else -1
+                self._numbers[rule.name] = len(self.numbered[region]), low
+                self.numbered[region] += firings
+        return self._numbers[rule.name]
+
+    def _firings(self, region: int, rule: Rule) -> list[Firing] | None:
+        """Return how a transition fires from each leaf of its source, or once where that is the same for all."""
+        layout, tree = self.layout, self.layout.tree
+        _, low, high = layout.homes[rule.source]
+        leaves = layout.regions[region].leaves[low:high]
+        atomic = [leaf for leaf in leaves if tree.is_atomic(leaf)]
+        first = layout.firing(rule, atomic[0])
+        below = {name for leaf in atomic for name in layout.chains[leaf] if tree.is_descendant(name, rule.source)}
+        differ = rule.targets and any(
+            layout.states[name].exit or layout.states[name].leave or tree.histories[name] for name in below
+        )
+        firings = [first]
+        if differ or region in self._asked(first):
+            firings = [layout.firing(rule, leaf if tree.is_atomic(leaf) else atomic[0]) for leaf in leaves]
+        beside = {region, *layout.around(region)}
+        fit = all(firing.inside and self._asked(firing) <= beside for firing in firings)
+        return firings if fit else None
+
+    def _asked(self, firing: Firing) -> set[int]:
+        """Return the regions whose states the blocks of a firing ask for."""
+        return {
+            self.layout.homes[node.name].region
+            for block in firing.blocks
+            for instruction in block
+            for expr in expressions(instruction)
+            for node in expr.walk()
+            if node.op == "active"
+        }
+
+    # ------------------------------------------------------------------------------------------------------- microsteps
+
+    def fire(self, after: str, stopped: str) -> None:
+        """Write the microstep of what was selected; go on at `after`, or at `stopped` in a final state of the chart."""
+        code, write = self.code, self.write
+        for region, parts in self._parts():
+            self._switch(region, parts)
+        if any(self.numbered):
+            write.fills()
+        code.branch(code.op(f"icmp ne i64 {code.get('stopped')}, 0"), stopped, after)
+
+    def _parts(self) -> list[tuple[int, list[int]]]:
+        """Return the parts of the microstep in their order, by region; what follows on itself is taken together."""
+        found: list[tuple[int, list[int]]] = []
+        busy = [region for region, firings in enumerate(self.numbered) if firings]
+        for part in _PARTS:
+            # What is later in the document is left first.
+            for region in sorted(busy, reverse=part == EXIT):
+                if part != ENTRY and not any(firing.acts[part] for firing in self.numbered[region]):
+                    continue
+                if found and found[-1][0] == region:
+                    found[-1][1].append(part)
+                else:
+                    found.append((region, [part]))
+        return found
+
+    def _switch(self, region: int, parts: Sequence[int]) -> None:
+        code = self.code
+        done = code.new_label("part")
+        chosen = {
+            number: code.new_label("do")
+            for number, firing in enumerate(self.numbered[region])
+            if ENTRY in parts or any(firing.acts[part] for part in parts)
+        }
+        code.switch(code.get(f"s{region}"), done, chosen)
+        for number, label in chosen.items():
+            self.write.begin(label)
+            self._do(region, self.numbered[region][number], parts)
+            code.jump(done)
+        self.write.begin(done)
+
+    def _do(self, region: int, firing: Firing, parts: Sequence[int]) -> None:
+        write = self.write
+        acts = [act for part in parts for act in firing.acts[part]]
+        write.temps = {}
+        for block, active in acts:
+            write.active = active
+            write.forget()
+            write.block(block)
+        write.active = None
+        write.forget()
+        write.check(written(block for block, _ in acts))
+        if ENTRY not in parts:
+            return
+        write.log(str(write.slots.fired + self.rules[firing.rule.name]), "1")
+        if firing.after is not None:
+            self.move(region, firing.after)
+
+    def move(self, region: int, leaf: int) -> None:
+        """Move a register, and note how long it stood where it was."""
+        write, code = self.write, self.code
+        now = code.get("clock")
+        stood = code.op(f"sub i64 {now}, {code.get(f'since{region}')}")
+        slot = code.op(f"add i64 {code.get(f'r{region}')}, {write.slots.leaves[region]}")
+        write.log(slot, stood)
+        code.set(f"since{region}", now)
+        code.set(f"r{region}", str(leaf))
+        write.forget()
+        if self.layout.regions[region].leaves[leaf] in self.layout.finals:
+            code.set("stopped", "1")
+
+
+def written(blocks: Iterable[Block]) -> list[str]:
+    """Return the cells that blocks assign, in order."""
+    assigned = (each for block in blocks for each in block if isinstance(each, Assign))
+    return [cell for each in assigned for cell, _ in each.targets]

@@ -1,0 +1,604 @@
+"""The loop over the rows: one function a program and event.
+
+    i64 run(state, params, times, fields, from, stops, days, books, shown, trace)
+
+    rows:       until the next stop; at a stop (the end of a UTC day) keep equity and fees
+    row:        save the machine; its clock, its fields; the first row starts it
+    timers:     each due one, with a macrostep of its own
+    event:      carry, marks, observation
+    macrostep:  eventless transitions, raised events, the event, until nothing is left; judge
+    done:       take the tallies into account
+    handover:   restore the machine as it was before the row, and return its number
+
+It returns the number of a row that is the reference's, or that after the last one. All state is in memory between calls,
+see `slots`, so that the caller may run a row by other means and go on with the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...ir import NEVER, Block, Event, Expr, Pool, Program, Raise, State
+from ...monitors import monitor
+from ...statechart import ROOT
+from ..columns import columns_of
+from ..layout import Layout
+from .blocks import LOGGED, WAITING, Blocks
+from .chart import Chart, written
+from .slots import Slots, kind_of
+from .text import real
+
+__all__ = ["Options", "kernel_text", "why_not"]
+
+_MICROSTEPS = 100
+"""Microsteps of one macrostep; one with more is the reference's."""
+_TIMERS = 1_000
+"""Timers before one row; a row with more is the reference's."""
+_REACH = 2**62
+"""Times are within so many nanoseconds of 1970; a row beyond is the reference's."""
+
+_HEAD = (
+    "define i64 @run(ptr noalias %state, ptr noalias readonly %params, ptr noalias readonly %times,"
+    " ptr noalias readonly %fields, i64 %from, ptr noalias readonly %stops, i64 %count, ptr noalias %days,"
+    " ptr noalias %day_fees, ptr noalias %shown, ptr noalias %trace) {"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a kernel does besides running the machine."""
+
+    watch: bool = True
+    """Judge invariants, and follow the drawdown and the time in each state."""
+    trace: bool = False
+    """Write every column of `columns_of` for each accepted row."""
+
+
+def why_not(program: Program) -> str | None:
+    """Return why a program has no kernel, or None."""
+    functions = sorted({call.function for call in program.calls})
+    if functions:
+        return "it binds Python: " + ", ".join(f"`{name}`" for name in functions)
+    if program.windows:
+        return "it keeps windows, which only bound functions read"
+    return None
+
+
+def kernel_text(program: Program, event: str, options: Options) -> str:
+    """Return the kernel of a program for one event, in LLVM's assembly language."""
+    return _Kernel(program, program.event(event), options).text()
+
+
+class _Kernel:
+    def __init__(self, program: Program, event: Event, options: Options) -> None:
+        self.program, self.event, self.options = program, event, options
+        self.layout = Layout(program)
+        self.slots = Slots(program)
+        self.write = Blocks(program, self.layout, self.slots)
+        self.code = self.write.code
+        self.chart = Chart(self.write, self.layout)
+        self.raised = self._raised()
+        """The events that may be raised in native code, or timed."""
+        self.pool = Pool()
+        """Makes the nodes of this kernel's own; their identity is what values are known by."""
+        self.monitors = tuple(monitor(self.pool, claim) for _, claim in program.invariants) if options.watch else ()
+        claims = self.monitors
+        self.befores = sorted({node.name for claim in claims for node in claim.walk() if node.op == "before"})
+        self.asks_was = any(node.op == "was" for claim in claims for node in claim.walk())
+        self.settles = bool(self.layout.always) or bool(self.raised)
+
+    def _raised(self) -> list[str]:
+        blocks = [block for state in self.program.states for block in (state.entry, state.initially, state.exit)]
+        blocks += [rule.action for rule in self.program.rules]
+        found = {each.event for block in blocks for each in block if isinstance(each, Raise)}
+        return sorted(found)
+
+    # ------------------------------------------------------------------------------------------------------ the function
+
+    def text(self) -> str:
+        code, slots = self.code, self.slots
+        for name, slot in slots.variables.items():
+            code.declare(name, slot.kind)
+            code.declare(f"saved.{name}", slot.kind)
+        for cell in self.befores:
+            variable = slots.cells[cell]
+            code.declare(f"before.{variable}", slots.variables[variable].kind)
+        for register in slots.registers:
+            code.declare(f"was.{register}", "i64")
+        for name in ("row", "stop", "stop_number", "steps", "fired_timers", "due", "event"):
+            code.declare(name, "i64")
+        for name in ("pending", "timed", "fresh"):
+            code.declare(name, "i1")
+        for number in range(len(self.monitors)):
+            code.declare(f"broken{number}", "i1")
+        self._rows()
+        self._row()
+        if self.program.timers:
+            self._timers()
+        self._take_event()
+        self._macrostep()
+        self._done()
+        self._leave()
+        return "\n".join(self._assembled()) + "\n"
+
+    def _assembled(self) -> list[str]:
+        code, slots = self.code, self.slots
+        head = [
+            f"; {self.program.name}: one row of `{self.event.name}` after another",
+            "declare double @llvm.fabs.f64(double)",
+            "declare double @llvm.sqrt.f64(double)",
+            "",
+            _HEAD,
+            "entry:",
+            *code.allocations(),
+            f"  %log = alloca [{LOGGED} x [2 x i64]]",
+            f"  %queue = alloca [{WAITING} x [{self.write.width} x i64]]",
+            f"  %held = alloca [{self.write.width} x i64]",
+        ]
+        lines = []
+        for name, slot in slots.variables.items():
+            lines.append(f"  %at.{name} = getelementptr i64, ptr %state, i64 {slot.index}")
+            if slot.kind == "i1":
+                lines.append(f"  %whole.{name} = load i64, ptr %at.{name}")
+                lines.append(f"  %start.{name} = icmp ne i64 %whole.{name}, 0")
+            else:
+                lines.append(f"  %start.{name} = load {slot.kind}, ptr %at.{name}")
+            lines.append(f"  store {slot.kind} %start.{name}, ptr %var.{name}")
+        lines += [
+            f"  %at.stop_number = getelementptr i64, ptr %state, i64 {slots.stop}",
+            "  %start.stop_number = load i64, ptr %at.stop_number",
+            "  store i64 %start.stop_number, ptr %var.stop_number",
+            "  %at.stop = getelementptr i64, ptr %stops, i64 %start.stop_number",
+            "  %start.stop = load i64, ptr %at.stop",
+            "  store i64 %start.stop, ptr %var.stop",
+            "  store i64 %from, ptr %var.row",
+            "  store i1 false, ptr %var.fresh",
+            "  br label %rows",
+        ]
+        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}"]
+
+    # -------------------------------------------------------------------------------------------------------- the rows
+
+    def _rows(self) -> None:
+        """Take the next row; at a stop keep what the day ends with."""
+        code, write = self.code, self.write
+        write.begin("rows")
+        row = code.get("row")
+        code.branch(code.op(f"icmp slt i64 {row}, {code.get('stop')}"), "row.begin", "stopped.day")
+        write.begin("stopped.day")
+        number = code.get("stop_number")
+        accepted = code.get("accepted")
+        keep, kept, on = "day.keep", "day.kept", "day.next"
+        code.branch(code.op(f"icmp sgt i64 {accepted}, {code.get('marked')}"), keep, kept)
+        write.begin(keep)
+        if self.program.legs:
+            fresh = code.get("fresh")
+            for array, name in (("days", "equity"), ("day_fees", "fees")):
+                now = self._equity() if name == "equity" else self._column(name)
+                before = code.load("double", code.at("%shown", ("equity", "fees").index(name), "double"))
+                value = code.op(f"select i1 {fresh}, double {now}, double {before}")
+                code.do(f"store double {value}, ptr {code.at(f'%{array}', number, 'double')}")
+        code.set("marked", accepted)
+        code.jump(kept)
+        write.begin(kept)
+        following = code.op(f"add i64 {number}, 1")
+        code.set("stop_number", following)
+        code.branch(code.op(f"icmp slt i64 {following}, %count"), on, "finish")
+        write.begin(on)
+        code.set("stop", code.load("i64", code.at("%stops", following)))
+        code.jump("rows")
+
+    def _row(self) -> None:
+        """Save the machine, and take time and fields of the row; start the machine, if it has not."""
+        code, write, slots = self.code, self.write, self.slots
+        write.begin("row.begin")
+        for name in slots.variables:
+            code.set(f"saved.{name}", code.get(name))
+        code.set("logged", "0")
+        code.set("fired_timers", "0")
+        code.set("timed", "false")
+        for index in range(len(self.program.legs)):
+            code.set(f"wanted{index}", "false")
+        for number in range(len(self.monitors)):
+            code.set(f"broken{number}", "false")
+        time = self._time()
+        near = code.both(code.op(f"icmp sgt i64 {time}, {-_REACH}"), code.op(f"icmp slt i64 {time}, {_REACH}"))
+        write.require(near)
+        write.require(code.op(f"icmp eq i64 {code.get('stopped')}, 0"))
+        self._take_fields()
+        started = code.op(f"icmp ne i64 {code.get('started')}, 0")
+        code.branch(started, "row.on", "start")
+        self._start()
+        write.begin("row.on")
+        write.require(code.op(f"icmp sge i64 {self._time()}, {code.get('clock')}"))
+        code.jump("timers" if self.program.timers else "event")
+
+    def _time(self) -> str:
+        code = self.code
+        return code.load("i64", code.at("%times", code.get("row")))
+
+    def _take_fields(self) -> None:
+        code, write = self.code, self.write
+        for index, field in enumerate(self.event.fields):
+            column = code.load("ptr", code.at("%fields", index, "ptr"))
+            value = code.load("double", code.at(column, code.get("row"), "double"))
+            kind = kind_of(field.type)
+            code.declare(f"given{index}", kind)
+            if kind == "double":
+                write.require(write.in_range("double", value, field.low, field.high))
+                code.set(f"given{index}", value)
+                continue
+            most = 1.0 if kind == "i1" else 2.0**53
+            least = 0.0 if kind == "i1" else -(2.0**53)
+            fits = code.both(
+                code.op(f"fcmp oge double {value}, {real(least)}"), code.op(f"fcmp ole double {value}, {real(most)}")
+            )
+            write.require(fits)
+            whole = code.op(f"fptosi double {value} to i64")
+            write.require(code.op(f"fcmp oeq double {code.op(f'sitofp i64 {whole} to double')}, {value}"))
+            if kind == "i1":
+                code.set(f"given{index}", code.op(f"icmp ne i64 {whole}, 0"))
+            else:
+                write.require(write.in_range("i64", whole, field.low, field.high))
+                code.set(f"given{index}", whole)
+
+    def _give_fields(self) -> None:
+        for index, field in enumerate(self.event.fields):
+            name = self.write.fields[f"{self.event.name}.{field.name}"]
+            self.code.set(name, self.code.get(f"given{index}"))
+        self.write.forget()
+
+    def _start(self) -> None:
+        """Open the books and enter the initial states, as the reference does."""
+        code, write, program = self.code, self.write, self.program
+        write.begin("start")
+        entry = self.layout.tree.entry_set(program.initial, ROOT, {})
+        states = [self.layout.states[name] for name in entry.states]
+        if (program.start_event not in (None, self.event.name)) or entry.history or _is_special(states):
+            code.jump("handover")
+            return
+        code.set("clock", self._time())
+        self._give_fields()
+        opened: list[Block] = [self.event.marks]
+        for index, part in enumerate(program.parts):
+            opened += [part.begin, part.endow, self.event.observe[index], part.endow_late]
+        for block in opened:
+            write.block(block)
+        write.check(written(opened))
+        code.set("started", "1")
+        for region, since in enumerate(self.slots.since):
+            code.set(since, code.get("clock"))
+            code.set(f"r{region}", "-1")
+        self._begin_queue()
+        reached: set[str] = set()
+        entered: list[Block] = []
+        for state in states:
+            reached.add(state.name)
+            write.active = frozenset(reached)
+            blocks = [state.stamp, state.entry]
+            if state.name in entry.by_default:
+                blocks.append(state.initially)
+            for block in blocks:
+                write.forget()
+                write.temps = {}
+                write.block(block)
+            entered += blocks
+            if state.name in self.layout.chains:
+                home = self.layout.homes[state.name]
+                code.set(f"r{home.region}", str(home.low))
+        write.active = None
+        write.forget()
+        write.fills()
+        write.check(written(entered))
+        code.set("event", str(write.numbers[self.event.name]))
+        code.jump("macrostep.started" if self.settles else "macrostep")
+
+    # --------------------------------------------------------------------------------------------------------- timers
+
+    def _timers(self) -> None:
+        """Fire the timer that is due first, of those due at one time the first one; then the next."""
+        code, write, program = self.code, self.write, self.program
+        write.begin("timers")
+        due = str(NEVER)
+        which = "-1"
+        for index, timer in enumerate(program.timers):
+            at = code.get(self.slots.cells[timer.due])
+            earlier = code.op(f"icmp slt i64 {at}, {due}")
+            due = code.op(f"select i1 {earlier}, i64 {at}, i64 {due}")
+            which = code.op(f"select i1 {earlier}, i64 {index}, i64 {which}")
+        code.branch(code.op(f"icmp sle i64 {due}, {self._time()}"), "timers.due", "event")
+        write.begin("timers.due", keep=True)
+        count = code.get("fired_timers")
+        write.require(code.op(f"icmp slt i64 {count}, {_TIMERS}"))
+        # What the event does to a machine that a timer has stopped is the reference's.
+        write.require(code.op(f"icmp eq i64 {code.get('stopped')}, 0"))
+        code.set("fired_timers", code.op(f"add i64 {count}, 1"))
+        code.set("timed", "true")
+        clock = code.get("clock")
+        late = code.op(f"icmp sgt i64 {clock}, {due}")
+        code.set("clock", code.op(f"select i1 {late}, i64 {clock}, i64 {due}"))
+        code.set("due", due)
+        labels = {index: code.new_label("timer") for index in range(len(program.timers))}
+        code.switch(which, "handover", labels)
+        for index, timer in enumerate(program.timers):
+            write.begin(labels[index])
+            again = str(NEVER)
+            if timer.period is not None:
+                again = self._again(timer.period)
+            write.write(timer.due, again)
+            code.do(f"store i64 {write.numbers[timer.event]}, ptr %held")
+            known = dict(timer.fields)
+            fields = program.event(timer.event).fields if known else ()
+            for number, field in enumerate(fields, start=1):
+                place = code.at("%held", number)
+                kind = kind_of(field.type)
+                write.store(place, kind, code.get(self.slots.cells[known[f"{timer.event}.{field.name}"]]))
+            code.set("event", str(write.numbers[timer.event]))
+            code.jump("timer.carry")
+        write.begin("timer.carry")
+        write.block(program.accrue)
+        write.check(written([program.accrue]))
+        code.jump("macrostep")
+
+    def _again(self, period: Expr) -> str:
+        """Return when a timer is due again: the same sum as `due`, from the time at which it was due."""
+        self.write.temps["due"] = self.code.get("due")
+        then = self.pool.make("temp", (), "int", name="due")
+        return self.write.checked(self.pool.make("due", (then, period), "int"))
+
+    # ---------------------------------------------------------------------------------------------------------- the event
+
+    def _take_event(self) -> None:
+        """Move clock and marks and observe."""
+        code, write, program = self.code, self.write, self.program
+        write.begin("event")
+        write.require(code.op(f"icmp eq i64 {code.get('stopped')}, 0"))
+        code.set("clock", self._time())
+        code.set("timed", "false")
+        self._give_fields()
+        moved = [program.accrue, self.event.marks]
+        for block in moved:
+            write.block(block)
+        write.check(written(moved))
+        for block in self.event.observe:
+            write.block(block)
+            write.check(written([block]))
+        code.set("event", str(write.numbers[self.event.name]))
+        code.jump("macrostep")
+
+    # -------------------------------------------------------------------------------------------------------- a macrostep
+
+    def _begin_queue(self) -> None:
+        self.code.set("first", "0")
+        self.code.set("waiting", "0")
+
+    def _macrostep(self) -> None:
+        code, write = self.code, self.write
+        write.begin("macrostep")
+        if self.settles:
+            self._begin_queue()
+            code.jump("macrostep.started")
+            write.begin("macrostep.started")
+        for cell in self.befores:
+            variable = self.slots.cells[cell]
+            code.set(f"before.{variable}", code.get(variable))
+        if self.asks_was:
+            for register in self.slots.registers:
+                code.set(f"was.{register}", code.get(register))
+        for index in range(len(self.program.legs)):
+            code.set(f"ordered{index}", "false")
+        code.set("pending", "true")
+        code.set("steps", "0")
+        code.jump("settle" if self.settles else "external")
+        if self.settles:
+            self._settle()
+        self._external()
+        events = dict.fromkeys([self.event.name, *(timer.event for timer in self.program.timers), *self.raised])
+        after = "settle" if self.settles else "judge"
+        for event in events:
+            write.begin(f"select.{write.numbers[event]}")
+            # An error that nothing takes leads to a fail-safe state.
+            self.chart.select(self.layout.matched(event), "fire", "handover" if event.startswith("error.") else after)
+        write.begin("fire")
+        steps = code.get("steps")
+        write.require(code.op(f"icmp slt i64 {steps}, {_MICROSTEPS}"))
+        code.set("steps", code.op(f"add i64 {steps}, 1"))
+        self.chart.fire(after, "judge")
+        self._judge()
+
+    def _settle(self) -> None:
+        """Take eventless transitions first, then raised events, then the event itself."""
+        code, write = self.code, self.write
+        write.begin("settle")
+        if self.layout.always:
+            self.chart.select(self.layout.always, "fire", "next")
+            write.begin("next")
+        if self.raised:
+            code.branch(code.op(f"icmp slt i64 {code.get('first')}, {code.get('waiting')}"), "take", "ask")
+            write.begin("take")
+            place = write.take_waiting()
+            labels = {write.numbers[event]: code.new_label("taken") for event in self.raised}
+            code.switch(code.load("i64", place), "handover", labels)
+            for event in self.raised:
+                write.begin(labels[write.numbers[event]])
+                write.load_fields(place, event)
+                code.jump(f"select.{write.numbers[event]}")
+            write.begin("ask")
+        code.branch(code.get("pending"), "external", "judge")
+
+    def _external(self) -> None:
+        """Take the event that the macrostep is for: of the row, or of a timer."""
+        code, write, program = self.code, self.write, self.program
+        write.begin("external")
+        code.set("pending", "false")
+        own = write.numbers[self.event.name]
+        if not program.timers:
+            self._give_fields()
+            code.jump(f"select.{own}")
+            return
+        code.branch(code.get("timed"), "external.timer", "external.row")
+        write.begin("external.row")
+        self._give_fields()
+        code.jump(f"select.{own}")
+        write.begin("external.timer")
+        labels: dict[int, str] = {}
+        for timer in program.timers:
+            labels.setdefault(write.numbers[timer.event], code.new_label("timed"))
+        code.switch(code.get("event"), "handover", labels)
+        for timer in {timer.event: timer for timer in program.timers}.values():
+            number = write.numbers[timer.event]
+            write.begin(labels[number])
+            if timer.fields:
+                write.load_fields("%held", timer.event)
+            code.jump(f"select.{number}")
+
+    def _judge(self) -> None:
+        code, write = self.code, self.write
+        write.begin("judge")
+        write.watching = True
+        for number, claim in enumerate(self.monitors):
+            holds = write.value(claim)
+            failure = write.failure(claim)
+            broken = code.either(code.negate(holds), failure)
+            code.set(f"broken{number}", code.either(code.get(f"broken{number}"), broken))
+        write.watching = False
+        if self.program.timers:
+            code.branch(code.get("timed"), "timers", "done")
+        else:
+            code.jump("done")
+
+    # ------------------------------------------------------------------------------------------------------ the tallies
+
+    def _done(self) -> None:
+        """Count what the row did, and go on with the next."""
+        code, write = self.code, self.write
+        write.begin("done")
+        code.branch(code.op(f"icmp sgt i64 {code.get('logged')}, 0"), "logs", "logged.done")
+        write.begin("logs")
+        number = code.op(f"sub i64 {code.get('logged')}, 1")
+        code.set("logged", number)
+        entry = code.at("%log", number, "[2 x i64]")
+        self._add_to(code.load("i64", entry), code.load("i64", code.at(entry, 1)))
+        code.branch(code.op(f"icmp sgt i64 {number}, 0"), "logs", "logged.done")
+        write.begin("logged.done")
+        claims = self.monitors
+        if claims:
+            some = "false"
+            for index in range(len(claims)):
+                some = code.either(some, code.get(f"broken{index}"))
+            code.branch(some, "broken", "judged")
+            write.begin("broken")
+            for index in range(len(claims)):
+                flag = code.op(f"zext i1 {code.get(f'broken{index}')} to i64")
+                self._add_to(str(self.slots.broken + index), flag)
+            code.jump("judged")
+            write.begin("judged")
+        accepted = code.get("accepted")
+        if self.options.trace:
+            self._trace(accepted)
+        code.set("accepted", code.op(f"add i64 {accepted}, 1"))
+        code.set("fresh", "true")
+        if self.options.watch and self.program.legs:
+            self._follow()
+        code.set("row", code.op(f"add i64 {code.get('row')}, 1"))
+        code.jump("rows")
+
+    def _add_to(self, slot: str, amount: str) -> None:
+        code = self.code
+        place = code.op(f"getelementptr i64, ptr %state, i64 {slot}")
+        total = code.op(f"add i64 {code.load('i64', place)}, {amount}")
+        code.do(f"store i64 {total}, ptr {place}")
+
+    def _follow(self) -> None:
+        """Follow the drawdown from the running peak of the equity."""
+        code, write = self.code, self.write
+        equity, peak = self._equity(), code.get("peak")
+        higher = code.op(f"fcmp ogt double {equity}, {peak}")
+        peak = code.op(f"select i1 {higher}, double {equity}, double {peak}")
+        code.set("peak", peak)
+        gap = code.op(f"fsub double {peak}, {equity}")
+        # Only a gap that may be the deepest share is divided; a share just below it is told apart by the division.
+        known = code.op(f"fmul double {code.get('drawdown')}, {real(1 - 2.0**-50)}")
+        deep = code.op(f"fcmp ogt double {gap}, {code.op(f'fmul double {known}, {peak}')}")
+        code.branch(deep, "deep", "followed")
+        write.begin("deep", keep=True)
+        share = code.op(f"fdiv double {gap}, {peak}")
+        code.branch(code.op(f"fcmp ogt double {share}, {code.get('drawdown')}"), "deepest", "followed")
+        write.begin("deepest", keep=True)
+        code.set("drawdown", share)
+        code.set("drawdown_amount", gap)
+        code.jump("followed")
+        write.begin("followed")
+
+    def _equity(self) -> str:
+        """Return cash + Σ sign · quantity · price, as `dryrun.summary.Books` adds it up."""
+        code, cells = self.code, self.slots.cells
+        net = real(0.0)
+        for leg in self.program.legs:
+            quantity, price = code.get(cells[leg.quantity]), code.get(cells[f"{leg.instrument}.price"])
+            signed = code.op(f"fmul double {real(-1.0 if leg.side == 'short' else 1.0)}, {quantity}")
+            net = code.op(f"fadd double {net}, {code.op(f'fmul double {signed}, {price}')}")
+        return code.op(f"fadd double {self._column('cash')}, {net}")
+
+    def _column(self, name: str) -> str:
+        column = next(each for each in columns_of(self.program) if each.name == name)
+        return self._shown_value(column.cells)
+
+    def _shown_value(self, cells: tuple[str, ...]) -> str:
+        code = self.code
+        values = [code.get(self.slots.cells[cell]) for cell in cells]
+        total = values[0]
+        for value in values[1:]:
+            total = code.op(f"fadd double {total}, {value}")
+        return total
+
+    def _trace(self, accepted: str) -> None:
+        code = self.code
+        line = code.op(f"sub i64 {accepted}, %start.accepted")
+        for index, column in enumerate(columns_of(self.program)):
+            if column.region is not None:
+                value = code.op(f"sitofp i64 {code.get(f'r{column.region}')} to double")
+            else:
+                kind = self.slots.variables[self.slots.cells[column.cells[0]]].kind
+                value = self._shown_value(column.cells)
+                if kind == "i64":
+                    value = code.op(f"sitofp i64 {value} to double")
+                elif kind == "i1":
+                    value = code.op(f"uitofp i1 {value} to double")
+            target = code.load("ptr", code.at("%trace", index, "ptr"))
+            code.do(f"store double {value}, ptr {code.at(target, line, 'double')}")
+
+    # ---------------------------------------------------------------------------------------------------------- the end
+
+    def _leave(self) -> None:
+        code, write, slots = self.code, self.write, self.slots
+        write.begin("handover")
+        for name in slots.variables:
+            code.set(name, code.get(f"saved.{name}"))
+        code.jump("finish")
+        write.begin("finish")
+        code.branch(code.get("fresh"), "show", "store")
+        write.begin("show")
+        for number, value in enumerate(self._shown()):
+            code.do(f"store double {value}, ptr {code.at('%shown', number, 'double')}")
+        code.jump("store")
+        write.begin("store")
+        for name, slot in slots.variables.items():
+            write.store(f"%at.{name}", slot.kind, code.get(name))
+        code.do(f"store i64 {code.get('stop_number')}, ptr %at.stop_number")
+        code.do(f"ret i64 {code.get('row')}")
+
+    def _shown(self) -> list[str]:
+        """Return what the last accepted row shows: equity, fees, slippage, flows and the measures."""
+        values = []
+        if self.program.legs:
+            values = [self._equity(), *(self._column(name) for name in ("fees", "slippage", "flows"))]
+        return values + [self._column(f"report.{name}") for name, _ in self.program.report.measures]
+
+
+def _is_special(states: list[State]) -> bool:
+    """Return whether initial states raise events or are final."""
+    blocks = [block for state in states for block in (state.entry, state.initially)]
+    return any(state.kind == "final" for state in states) or any(
+        isinstance(each, Raise) for block in blocks for each in block
+    )

@@ -1,0 +1,173 @@
+"""A kernel as Python sees it: its function, and the memory that it works on."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ...ir import Program, Value
+from ...snapshot import Snapshot
+from ..columns import columns_of
+from ..layout import Layout
+from ..live import Machine
+from .kernel import Options, kernel_text
+from .object_code import ObjectCode, machine_code
+from .slots import Slots
+
+__all__ = ["Kernel", "Memory"]
+
+Words = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+_SIGNATURE = ctypes.CFUNCTYPE(
+    ctypes.c_int64,  # the row that is the reference's, or that after the last one
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),  # state, parameters, times, fields
+    *(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64),  # the first row, stops and how many
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),  # days, their fees, shown, trace
+)
+
+
+class Kernel:
+    """The compiled loop of a program for one event. It keeps no state, and threads may share it."""
+
+    def __init__(self, program: Program, event: str, options: Options) -> None:
+        self.program, self.event = program, event
+        self.slots = Slots(program)
+        self.layout = Layout(program)
+        self.code: ObjectCode = machine_code(kernel_text(program, event, options))
+        self._run = _SIGNATURE(self.code.address)
+        self.columns = columns_of(program)
+        self.reals = tuple(parameter.type == "real" for parameter in program.parameters)
+        self._template = self._new()
+
+    def parameters(self, values: Mapping[str, Value]) -> Words:
+        """Return the parameters of one run, one slot each."""
+        names = [parameter.name for parameter in self.program.parameters]
+        words = np.empty(max(1, len(names)), np.int64)
+        reals = words.view(np.float64)
+        for index, name in enumerate(names):
+            if self.reals[index]:
+                reals[index] = values[name]
+            else:
+                words[index] = int(values[name])
+        return words
+
+    def _new(self) -> Words:
+        words = np.zeros(self.slots.size, np.int64)
+        reals = words.view(np.float64)
+        for register in self.slots.registers:
+            words[self.slots.index(register)] = -1
+        for cell in self.program.cells:
+            slot = self.slots.variables[self.slots.cells[cell.name]]
+            if slot.kind == "double":
+                reals[slot.index] = float(cell.initial)
+            else:
+                words[slot.index] = int(cell.initial)
+        return words
+
+    def memory(self, capital: float) -> Memory:
+        """Return the memory of a machine that has not started."""
+        return Memory(self, self._template.copy(), capital)
+
+    def run(
+        self,
+        memory: Memory,
+        parameters: Words,
+        times: Words,
+        fields: Sequence[int],
+        first: int,
+        stops: Words,
+        days: Values | None,
+        day_fees: Values | None,
+        trace: Sequence[Values] = (),
+    ) -> int:
+        """Run rows from `first` on; return the row that is the reference's, or that after the last stop."""
+        columns = (ctypes.c_void_p * max(1, len(fields)))(*fields)
+        traced = (ctypes.c_void_p * max(1, len(trace)))(*(column.ctypes.data for column in trace))
+        done: int = self._run(
+            memory.words.ctypes.data,
+            parameters.ctypes.data,
+            times.ctypes.data,
+            ctypes.addressof(columns),
+            first,
+            stops.ctypes.data,
+            len(stops),
+            None if days is None else days.ctypes.data,
+            None if day_fees is None else day_fees.ctypes.data,
+            memory.shown.ctypes.data,
+            ctypes.addressof(traced),
+        )
+        return done
+
+
+class Memory:
+    """The state of one machine, and the tallies of its run.
+
+    `shown` holds what the last accepted row showed: equity, fees, slippage and flows, if there are legs, and the measures.
+    """
+
+    def __init__(self, kernel: Kernel, words: Words, capital: float) -> None:
+        self.kernel, self.words = kernel, words
+        self.reals: Values = words.view(np.float64)
+        self.shown: Values = np.full(
+            (4 if kernel.program.legs else 0) + len(kernel.program.report.measures) + 1, np.nan
+        )
+        self.set("peak", capital)
+
+    def get(self, variable: str) -> float | int | bool:
+        slot = self.kernel.slots.variables[variable]
+        if slot.kind == "double":
+            return float(self.reals[slot.index])
+        word = int(self.words[slot.index])
+        return bool(word) if slot.kind == "i1" else word
+
+    def set(self, variable: str, value: Value) -> None:
+        slot = self.kernel.slots.variables[variable]
+        if slot.kind == "double":
+            self.reals[slot.index] = value
+        else:
+            self.words[slot.index] = int(value)
+
+    # ------------------------------------------------------------------------------------------------------- snapshots
+
+    def snapshot(self, machine: Machine) -> Snapshot:
+        """Return the state as a snapshot of a machine of the same program and parameters.
+
+        What history states remember is that machine's: native code never changes it.
+        """
+        known = machine.snapshot()
+        kernel = self.kernel
+        configuration = []
+        for register, region in zip(kernel.slots.registers, kernel.program.regions, strict=True):
+            leaf = self.get(register)
+            if leaf >= 0 and kernel.layout.tree.is_atomic(region.leaves[int(leaf)]):
+                configuration.append(region.leaves[int(leaf)])
+        return Snapshot(
+            program=known.program,
+            parameters=known.parameters,
+            time_ns=int(self.get("clock")) if self.get("started") else None,
+            configuration=tuple(configuration),
+            cells={name: self.get(variable) for name, variable in kernel.slots.cells.items()},
+            windows=known.windows,
+            history=known.history,
+            ended=self.ended,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the chart has reached a final state of its own level and every fill is settled."""
+        cells = self.kernel.slots.cells
+        return bool(self.get("stopped")) and not any(self.get(cells[cell]) for cell in self.kernel.program.unsettled)
+
+    def take(self, snapshot: Snapshot, registers: Sequence[int]) -> None:
+        """Take a snapshot's state up, with the registers that its configuration has."""
+        kernel = self.kernel
+        self.set("started", snapshot.time_ns is not None)
+        self.set("clock", 0 if snapshot.time_ns is None else snapshot.time_ns)
+        self.set("stopped", kernel.layout.has_stopped(snapshot.configuration))
+        for variable, register in zip(kernel.slots.registers, registers, strict=True):
+            self.set(variable, register)
+        for name, value in snapshot.cells.items():
+            self.set(kernel.slots.cells[name], value)
