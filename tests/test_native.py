@@ -74,6 +74,9 @@ class Native:
         """Send one event; return whether native code took it."""
         if name in self.kernels and self._fits(name, time_ns, values):
             columns = [np.array([float(value)]) for value in values]
+            kernel = self.memory.kernel = self.kernels[name]
+            if self.memory.started:
+                self.memory.take(self.snapshot(), [int(self.memory.get(each)) for each in kernel.slots.registers])
             before = self.memory.words.copy()
             row = self.kernels[name].run(
                 self.memory,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from ...evaluate import LARGEST
-from ...ir import Assign, Block, Cell, Let, Program, Propose, Raise, Require
+from ...ir import Assign, Block, Let, Program, Propose, Raise, Require
 from ..layout import Layout
 from .expressions import Expressions
 from .slots import Slots, kind_of
@@ -25,7 +25,6 @@ class Blocks(Expressions):
 
     def __init__(self, program: Program, layout: Layout, slots: Slots) -> None:
         super().__init__(program, layout, slots)
-        self.types: dict[str, Cell] = {cell.name: cell for cell in program.cells}
         self.legs = {leg.name: index for index, leg in enumerate(program.legs)}
         self.numbers = {event.name: number for number, event in enumerate(program.events)}
         """The number of each event that may be raised or timed."""
@@ -64,9 +63,11 @@ class Blocks(Expressions):
                     self.forget()
                     self.temps[instruction.temp] = value
                 case Assign():
-                    values = [(cell, self.checked(expr)) for cell, expr in instruction.targets]
-                    for cell, value in values:
+                    targets = instruction.targets
+                    values = [(cell, self.fits(self.types[cell], expr), self.checked(expr)) for cell, expr in targets]
+                    for cell, fits, value in values:
                         self.write(cell, value)
+                        (self.doubtful.discard if fits else self.doubtful.add)(cell)
                 case Require():
                     self.require(self.checked(instruction.condition))
                 case Propose():
@@ -92,7 +93,7 @@ class Blocks(Expressions):
         place = self._place(waiting)
         code.do(f"store i64 {self.numbers[instruction.event]}, ptr {place}")
         for number, (field, value) in enumerate(zip(fields, values, strict=True), start=1):
-            self.store(code.at(place, number), kind_of(field.type), value)
+            code.put(code.at(place, number), kind_of(field.type), value)
         code.set("waiting", code.op(f"add i64 {waiting}, 1"))
 
     def _place(self, number: str) -> str:
@@ -110,22 +111,11 @@ class Blocks(Expressions):
     def load_fields(self, place: str, event: str) -> None:
         """Set the fields of an event from where it waited."""
         for number, field in enumerate(self.program.event(event).fields, start=1):
-            value = self.load(self.code.at(place, number), kind_of(field.type))
+            value = self.code.take(self.code.at(place, number), kind_of(field.type))
             self.code.set(self.fields[f"{event}.{field.name}"], value)
         self.forget()
 
-    # ------------------------------------------------------------------------------------------------------------ memory
-
-    def load(self, place: str, kind: Kind) -> str:
-        """Return what a slot holds."""
-        if kind == "i1":
-            return self.code.op(f"icmp ne i64 {self.code.load('i64', place)}, 0")
-        return self.code.load(kind, place)
-
-    def store(self, place: str, kind: Kind, value: str) -> None:
-        if kind == "i1":
-            kind, value = "i64", self.code.op(f"zext i1 {value} to i64")
-        self.code.do(f"store {kind} {value}, ptr {place}")
+    # ----------------------------------------------------------------------------------------------------------- tallies
 
     def log(self, slot: str, amount: str) -> None:
         """Note an addition to a tally, which takes effect when the row is done."""
@@ -183,14 +173,24 @@ class Blocks(Expressions):
     # ------------------------------------------------------------------------------------------------------------ checks
 
     def check(self, cells: Iterable[str]) -> None:
-        """Check range and finiteness of what was written."""
-        conditions = []
+        """Check range and finiteness of those cells whose last value may not fit."""
+        conditions, unbounded = [], []
         for name in dict.fromkeys(cells):
-            cell = self.types[name]
-            kind = kind_of(cell.type)
-            if kind == "i1" or (kind == "i64" and cell.low is None and cell.high is None):
+            if name not in self.doubtful:
                 continue
-            conditions.append(self.in_range(kind, self.code.get(self.slots.cells[name]), cell.low, cell.high))
+            self.doubtful.discard(name)
+            cell = self.types[name]
+            value = self.variable(self.slots.cells[name])
+            if cell.low is None and cell.high is None:
+                unbounded.append(self.op(f"call double @llvm.fabs.f64(double {value})"))
+            else:
+                conditions.append(self.in_range(kind_of(cell.type), value, cell.low, cell.high))
+        if unbounded:
+            # Where the sum of their sizes is finite, each is; where only the sum is too large, the reference tells.
+            total = unbounded[0]
+            for size in unbounded[1:]:
+                total = self.op(f"fadd double {total}, {size}")
+            conditions.append(self.op(f"fcmp ole double {total}, {real(LARGEST)}"))
         self.require(self.all(conditions))
 
     def in_range(self, kind: Kind, value: str, low: Fraction | None, high: Fraction | None) -> str:

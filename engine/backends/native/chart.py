@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ...ir import Assign, Block, Rule
 from ..layout import ACTION, ENTRY, EXIT, MEASURE, Firing, Layout, expressions
 from .blocks import Blocks
+from .slots import RUNNING, STOPPED
 
 __all__ = ["Chart"]
 
@@ -47,7 +48,7 @@ class Chart:
         found = "false"
         for region in asked:
             found = code.either(found, code.op(f"icmp sge i64 {code.get(f's{region}')}, 0"))
-        code.branch(found, fire, nothing)
+        code.branch(found, fire, nothing, rarely=True, whole=True)
 
     def _select(self, region: int, rules: Mapping[str, Sequence[Rule]]) -> bool:
         """Write the selection of one region; return whether it may find something."""
@@ -83,7 +84,7 @@ class Chart:
                 self._choose(region, rule, done)
                 return
             chosen, other = code.new_label("holds"), code.new_label("else")
-            code.branch(self.write.checked(rule.guard), chosen, other)
+            code.branch(self.write.checked(rule.guard), chosen, other, rarely=True, whole=True)
             self.write.begin(chosen, keep=True)
             self._choose(region, rule, done)
             self.write.begin(other, keep=True)
@@ -157,7 +158,10 @@ class Chart:
             self._switch(region, parts)
         if any(self.numbered):
             write.fills()
-        code.branch(code.op(f"icmp ne i64 {code.get('stopped')}, 0"), stopped, after)
+        if self.layout.finals and after != stopped:
+            code.branch(code.op(f"icmp eq i64 {code.get('phase')}, {RUNNING}"), after, stopped)
+        else:
+            code.jump(after)
 
     def _parts(self) -> list[tuple[int, list[int]]]:
         """Return the parts of the microstep in their order, by region; what follows on itself is taken together."""
@@ -217,7 +221,7 @@ class Chart:
         code.set(f"r{region}", str(leaf))
         write.forget()
         if self.layout.regions[region].leaves[leaf] in self.layout.finals:
-            code.set("stopped", "1")
+            code.set("phase", str(STOPPED))
 
 
 def written(blocks: Iterable[Block]) -> list[str]:

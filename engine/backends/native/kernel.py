@@ -17,26 +17,26 @@ see `slots`, so that the caller may run a row by other means and go on with the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from ...ir import NEVER, Block, Event, Expr, Pool, Program, Raise, State
+from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Raise, State
 from ...monitors import monitor
 from ...statechart import ROOT
 from ..columns import columns_of
 from ..layout import Layout
 from .blocks import LOGGED, WAITING, Blocks
 from .chart import Chart, written
-from .slots import Slots, kind_of
+from .slots import BEFORE, REACH, RUNNING, Slots, kind_of
 from .text import real
 
-__all__ = ["Options", "kernel_text", "why_not"]
+__all__ = ["Options", "kernel_text", "sticky_cells", "why_not"]
 
 _MICROSTEPS = 100
 """Microsteps of one macrostep; one with more is the reference's."""
 _TIMERS = 1_000
 """Timers before one row; a row with more is the reference's."""
-_REACH = 2**62
-"""Times are within so many nanoseconds of 1970; a row beyond is the reference's."""
 
+_RARELY = '!0 = !{!"branch_weights", i32 1, i32 1000}\n!1 = !{}'
 _HEAD = (
     "define i64 @run(ptr noalias %state, ptr noalias readonly %params, ptr noalias readonly %times,"
     " ptr noalias readonly %fields, i64 %from, ptr noalias readonly %stops, i64 %count, ptr noalias %days,"
@@ -69,6 +69,21 @@ def kernel_text(program: Program, event: str, options: Options) -> str:
     return _Kernel(program, program.event(event), options).text()
 
 
+def sticky_cells(program: Program, event: Event) -> tuple[str, ...]:
+    """Return the bools that are set the first time that an event is observed, and never unset."""
+    blocks = [program.accrue, *(block for each in program.events for block in (each.marks, *each.observe))]
+    for state in program.states:
+        blocks += [state.stamp, state.entry, state.initially, state.exit, state.leave]
+    for rule in program.rules:
+        blocks += [rule.measure, rule.action]
+    for part in program.parts:
+        blocks += [part.begin, part.endow, part.endow_late]
+    blocks += [leg.fill for leg in program.legs]
+    assigned = [pair for block in blocks for each in block if isinstance(each, Assign) for pair in each.targets]
+    unset = {cell for cell, expr in assigned if expr.op != "const" or expr.value is not True}
+    return tuple(sorted(set(written(event.observe)) - unset))
+
+
 class _Kernel:
     def __init__(self, program: Program, event: Event, options: Options) -> None:
         self.program, self.event, self.options = program, event, options
@@ -86,6 +101,11 @@ class _Kernel:
         self.befores = sorted({node.name for claim in claims for node in claim.walk() if node.op == "before"})
         self.asks_was = any(node.op == "was" for claim in claims for node in claim.walk())
         self.settles = bool(self.layout.always) or bool(self.raised)
+        moved = written([program.accrue, event.marks, *event.observe])
+        self.sticky = sticky_cells(program, event)
+        self.hot = {"clock", "peak", *(self.slots.cells[cell] for cell in moved)}
+        self.hot -= {self.slots.cells[cell] for cell in self.sticky}
+        """The variables that a row changes at which nothing fires; any other is left in memory."""
 
     def _raised(self) -> list[str]:
         blocks = [block for state in self.program.states for block in (state.entry, state.initially, state.exit)]
@@ -98,8 +118,11 @@ class _Kernel:
     def text(self) -> str:
         code, slots = self.code, self.slots
         for name, slot in slots.variables.items():
-            code.declare(name, slot.kind)
-            code.declare(f"saved.{name}", slot.kind)
+            if name in self.hot:
+                code.declare(name, slot.kind)
+                code.declare(f"saved.{name}", slot.kind)
+            else:
+                code.leave(name, slot.kind)
         for cell in self.befores:
             variable = slots.cells[cell]
             code.declare(f"before.{variable}", slots.variables[variable].kind)
@@ -107,7 +130,7 @@ class _Kernel:
             code.declare(f"was.{register}", "i64")
         for name in ("row", "stop", "stop_number", "steps", "fired_timers", "due", "event"):
             code.declare(name, "i64")
-        for name in ("pending", "timed", "fresh"):
+        for name in ("pending", "timed", "touched"):
             code.declare(name, "i1")
         for number in range(len(self.monitors)):
             code.declare(f"broken{number}", "i1")
@@ -127,6 +150,7 @@ class _Kernel:
             f"; {self.program.name}: one row of `{self.event.name}` after another",
             "declare double @llvm.fabs.f64(double)",
             "declare double @llvm.sqrt.f64(double)",
+            "declare void @llvm.memcpy.inline.p0.p0.i64(ptr, ptr, i64, i1)",
             "",
             _HEAD,
             "entry:",
@@ -134,10 +158,13 @@ class _Kernel:
             f"  %log = alloca [{LOGGED} x [2 x i64]]",
             f"  %queue = alloca [{WAITING} x [{self.write.width} x i64]]",
             f"  %held = alloca [{self.write.width} x i64]",
+            f"  %backup = alloca [{slots.own} x i64]",
         ]
         lines = []
         for name, slot in slots.variables.items():
             lines.append(f"  %at.{name} = getelementptr i64, ptr %state, i64 {slot.index}")
+            if name not in self.hot:
+                continue
             if slot.kind == "i1":
                 lines.append(f"  %whole.{name} = load i64, ptr %at.{name}")
                 lines.append(f"  %start.{name} = icmp ne i64 %whole.{name}, 0")
@@ -152,10 +179,9 @@ class _Kernel:
             "  %start.stop = load i64, ptr %at.stop",
             "  store i64 %start.stop, ptr %var.stop",
             "  store i64 %from, ptr %var.row",
-            "  store i1 false, ptr %var.fresh",
             "  br label %rows",
         ]
-        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}"]
+        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}", "", _RARELY]
 
     # -------------------------------------------------------------------------------------------------------- the rows
 
@@ -164,15 +190,15 @@ class _Kernel:
         code, write = self.code, self.write
         write.begin("rows")
         row = code.get("row")
-        code.branch(code.op(f"icmp slt i64 {row}, {code.get('stop')}"), "row.begin", "stopped.day")
-        write.begin("stopped.day")
+        code.branch(code.op(f"icmp sge i64 {row}, {code.get('stop')}"), "day", "row.begin", rarely=True)
+        write.begin("day")
         number = code.get("stop_number")
-        accepted = code.get("accepted")
+        accepted = self._accepted()
         keep, kept, on = "day.keep", "day.kept", "day.next"
         code.branch(code.op(f"icmp sgt i64 {accepted}, {code.get('marked')}"), keep, kept)
         write.begin(keep)
         if self.program.legs:
-            fresh = code.get("fresh")
+            fresh = self._is_fresh()
             for array, name in (("days", "equity"), ("day_fees", "fees")):
                 now = self._equity() if name == "equity" else self._column(name)
                 before = code.load("double", code.at("%shown", ("equity", "fees").index(name), "double"))
@@ -190,10 +216,11 @@ class _Kernel:
 
     def _row(self) -> None:
         """Save the machine, and take time and fields of the row; start the machine, if it has not."""
-        code, write, slots = self.code, self.write, self.slots
+        code, write = self.code, self.write
         write.begin("row.begin")
-        for name in slots.variables:
+        for name in self._hot():
             code.set(f"saved.{name}", code.get(name))
+        code.set("touched", "false")
         code.set("logged", "0")
         code.set("fired_timers", "0")
         code.set("timed", "false")
@@ -201,17 +228,42 @@ class _Kernel:
             code.set(f"wanted{index}", "false")
         for number in range(len(self.monitors)):
             code.set(f"broken{number}", "false")
-        time = self._time()
-        near = code.both(code.op(f"icmp sgt i64 {time}, {-_REACH}"), code.op(f"icmp slt i64 {time}, {_REACH}"))
-        write.require(near)
-        write.require(code.op(f"icmp eq i64 {code.get('stopped')}, 0"))
         self._take_fields()
-        started = code.op(f"icmp ne i64 {code.get('started')}, 0")
-        code.branch(started, "row.on", "start")
+        write.require(code.op(f"icmp slt i64 {self._time()}, {REACH}"))
+        running = self._is_running()
+        code.branch(code.negate(running), "start", "row.on", rarely=True)
         self._start()
         write.begin("row.on")
+        # INVARIANT: a machine that has seen the event, as one in the phase RUNNING has, has set these.
+        write.assumed = dict.fromkeys(self.sticky, "true")
         write.require(code.op(f"icmp sge i64 {self._time()}, {code.get('clock')}"))
         code.jump("timers" if self.program.timers else "event")
+
+    def _accepted(self) -> str:
+        """Return how many rows have been accepted: all that this call has done, and those before."""
+        done = self.code.op(f"sub i64 {self.code.get('row')}, %from")
+        return self.code.op(f"add i64 {self.code.get('accepted')}, {done}")
+
+    def _is_fresh(self) -> str:
+        """Return whether this call has done a row."""
+        return self.code.op(f"icmp sgt i64 {self.code.get('row')}, %from")
+
+    def _is_running(self) -> str:
+        return self.code.op(f"icmp eq i64 {self.code.get('phase')}, {RUNNING}")
+
+    def _touch(self) -> None:
+        """Keep what is in memory as the row found it, before the first change."""
+        code, write = self.code, self.write
+        keep, kept = code.new_label("keep"), code.new_label("kept")
+        code.branch(code.get("touched"), kept, keep)
+        write.begin(keep)
+        code.do(f"call void @llvm.memcpy.inline.p0.p0.i64(ptr %backup, ptr %state, i64 {8 * self.slots.own}, i1 false)")
+        code.set("touched", "true")
+        code.jump(kept)
+        write.begin(kept)
+
+    def _hot(self) -> list[str]:
+        return [name for name in self.slots.variables if name in self.hot]
 
     def _time(self) -> str:
         code = self.code
@@ -257,6 +309,9 @@ class _Kernel:
         if (program.start_event not in (None, self.event.name)) or entry.history or _is_special(states):
             code.jump("handover")
             return
+        write.require(code.op(f"icmp eq i64 {code.get('phase')}, {BEFORE}"))
+        write.require(code.op(f"icmp sgt i64 {self._time()}, {-REACH}"))
+        self._touch()
         code.set("clock", self._time())
         self._give_fields()
         opened: list[Block] = [self.event.marks]
@@ -265,7 +320,7 @@ class _Kernel:
         for block in opened:
             write.block(block)
         write.check(written(opened))
-        code.set("started", "1")
+        code.set("phase", str(RUNNING))
         for region, since in enumerate(self.slots.since):
             code.set(since, code.get("clock"))
             code.set(f"r{region}", "-1")
@@ -306,12 +361,13 @@ class _Kernel:
             earlier = code.op(f"icmp slt i64 {at}, {due}")
             due = code.op(f"select i1 {earlier}, i64 {at}, i64 {due}")
             which = code.op(f"select i1 {earlier}, i64 {index}, i64 {which}")
-        code.branch(code.op(f"icmp sle i64 {due}, {self._time()}"), "timers.due", "event")
+        code.branch(code.op(f"icmp sle i64 {due}, {self._time()}"), "timers.due", "event", rarely=True)
         write.begin("timers.due", keep=True)
         count = code.get("fired_timers")
         write.require(code.op(f"icmp slt i64 {count}, {_TIMERS}"))
         # What the event does to a machine that a timer has stopped is the reference's.
-        write.require(code.op(f"icmp eq i64 {code.get('stopped')}, 0"))
+        write.require(self._is_running())
+        self._touch()
         code.set("fired_timers", code.op(f"add i64 {count}, 1"))
         code.set("timed", "true")
         clock = code.get("clock")
@@ -332,7 +388,7 @@ class _Kernel:
             for number, field in enumerate(fields, start=1):
                 place = code.at("%held", number)
                 kind = kind_of(field.type)
-                write.store(place, kind, code.get(self.slots.cells[known[f"{timer.event}.{field.name}"]]))
+                code.put(place, kind, code.get(self.slots.cells[known[f"{timer.event}.{field.name}"]]))
             code.set("event", str(write.numbers[timer.event]))
             code.jump("timer.carry")
         write.begin("timer.carry")
@@ -352,7 +408,8 @@ class _Kernel:
         """Move clock and marks and observe."""
         code, write, program = self.code, self.write, self.program
         write.begin("event")
-        write.require(code.op(f"icmp eq i64 {code.get('stopped')}, 0"))
+        if self.program.timers:
+            write.require(self._is_running())
         code.set("clock", self._time())
         code.set("timed", "false")
         self._give_fields()
@@ -394,17 +451,19 @@ class _Kernel:
             self._settle()
         self._external()
         events = dict.fromkeys([self.event.name, *(timer.event for timer in self.program.timers), *self.raised])
-        after = "settle" if self.settles else "judge"
+        after = "settle" if self.settles else "judge.quiet"
         for event in events:
             write.begin(f"select.{write.numbers[event]}")
             # An error that nothing takes leads to a fail-safe state.
             self.chart.select(self.layout.matched(event), "fire", "handover" if event.startswith("error.") else after)
         write.begin("fire")
+        self._touch()
         steps = code.get("steps")
         write.require(code.op(f"icmp slt i64 {steps}, {_MICROSTEPS}"))
         code.set("steps", code.op(f"add i64 {steps}, 1"))
-        self.chart.fire(after, "judge")
-        self._judge()
+        self.chart.fire("settle" if self.settles else "judge", "judge")
+        self._judge("judge.quiet", "quiet")
+        self._judge("judge", "changed")
 
     def _settle(self) -> None:
         """Take eventless transitions first, then raised events, then the event itself."""
@@ -424,7 +483,9 @@ class _Kernel:
                 write.load_fields(place, event)
                 code.jump(f"select.{write.numbers[event]}")
             write.begin("ask")
-        code.branch(code.get("pending"), "external", "judge")
+        code.branch(code.get("pending"), "external", "settled")
+        write.begin("settled")
+        code.branch(code.op(f"icmp eq i64 {code.get('steps')}, 0"), "judge.quiet", "judge")
 
     def _external(self) -> None:
         """Take the event that the macrostep is for: of the row, or of a timer."""
@@ -452,18 +513,19 @@ class _Kernel:
                 write.load_fields("%held", timer.event)
             code.jump(f"select.{number}")
 
-    def _judge(self) -> None:
+    def _judge(self, label: str, judging: Literal["changed", "quiet"]) -> None:
+        """Judge the invariants, after something has fired or not."""
         code, write = self.code, self.write
-        write.begin("judge")
-        write.watching = True
+        write.begin(label)
+        write.judging = judging
         for number, claim in enumerate(self.monitors):
             holds = write.value(claim)
-            failure = write.failure(claim)
-            broken = code.either(code.negate(holds), failure)
-            code.set(f"broken{number}", code.either(code.get(f"broken{number}"), broken))
-        write.watching = False
+            broken = code.either(code.negate(holds), write.failure(claim))
+            if broken != "false":
+                code.set(f"broken{number}", code.either(code.get(f"broken{number}"), broken))
+        write.judging = ""
         if self.program.timers:
-            code.branch(code.get("timed"), "timers", "done")
+            code.branch(code.get("timed"), "timers", "done", rarely=True)
         else:
             code.jump("done")
 
@@ -473,7 +535,7 @@ class _Kernel:
         """Count what the row did, and go on with the next."""
         code, write = self.code, self.write
         write.begin("done")
-        code.branch(code.op(f"icmp sgt i64 {code.get('logged')}, 0"), "logs", "logged.done")
+        code.branch(code.op(f"icmp sgt i64 {code.get('logged')}, 0"), "logs", "logged.done", rarely=True)
         write.begin("logs")
         number = code.op(f"sub i64 {code.get('logged')}, 1")
         code.set("logged", number)
@@ -486,18 +548,15 @@ class _Kernel:
             some = "false"
             for index in range(len(claims)):
                 some = code.either(some, code.get(f"broken{index}"))
-            code.branch(some, "broken", "judged")
+            code.branch(some, "broken", "judged", rarely=True)
             write.begin("broken")
             for index in range(len(claims)):
                 flag = code.op(f"zext i1 {code.get(f'broken{index}')} to i64")
                 self._add_to(str(self.slots.broken + index), flag)
             code.jump("judged")
             write.begin("judged")
-        accepted = code.get("accepted")
         if self.options.trace:
-            self._trace(accepted)
-        code.set("accepted", code.op(f"add i64 {accepted}, 1"))
-        code.set("fresh", "true")
+            self._trace()
         if self.options.watch and self.program.legs:
             self._follow()
         code.set("row", code.op(f"add i64 {code.get('row')}, 1"))
@@ -520,7 +579,7 @@ class _Kernel:
         # Only a gap that may be the deepest share is divided; a share just below it is told apart by the division.
         known = code.op(f"fmul double {code.get('drawdown')}, {real(1 - 2.0**-50)}")
         deep = code.op(f"fcmp ogt double {gap}, {code.op(f'fmul double {known}, {peak}')}")
-        code.branch(deep, "deep", "followed")
+        code.branch(deep, "deep", "followed", rarely=True)
         write.begin("deep", keep=True)
         share = code.op(f"fdiv double {gap}, {peak}")
         code.branch(code.op(f"fcmp ogt double {share}, {code.get('drawdown')}"), "deepest", "followed")
@@ -552,9 +611,9 @@ class _Kernel:
             total = code.op(f"fadd double {total}, {value}")
         return total
 
-    def _trace(self, accepted: str) -> None:
+    def _trace(self) -> None:
         code = self.code
-        line = code.op(f"sub i64 {accepted}, %start.accepted")
+        line = code.op(f"sub i64 {code.get('row')}, %from")
         for index, column in enumerate(columns_of(self.program)):
             if column.region is not None:
                 value = code.op(f"sitofp i64 {code.get(f'r{column.region}')} to double")
@@ -573,18 +632,22 @@ class _Kernel:
     def _leave(self) -> None:
         code, write, slots = self.code, self.write, self.slots
         write.begin("handover")
-        for name in slots.variables:
+        for name in self._hot():
             code.set(name, code.get(f"saved.{name}"))
+        code.branch(code.get("touched"), "restore", "finish")
+        write.begin("restore")
+        code.do(f"call void @llvm.memcpy.inline.p0.p0.i64(ptr %state, ptr %backup, i64 {8 * slots.own}, i1 false)")
         code.jump("finish")
         write.begin("finish")
-        code.branch(code.get("fresh"), "show", "store")
+        code.branch(self._is_fresh(), "show", "store")
         write.begin("show")
+        code.set("accepted", self._accepted())
         for number, value in enumerate(self._shown()):
             code.do(f"store double {value}, ptr {code.at('%shown', number, 'double')}")
         code.jump("store")
         write.begin("store")
-        for name, slot in slots.variables.items():
-            write.store(f"%at.{name}", slot.kind, code.get(name))
+        for name in self._hot():
+            code.put(f"%at.{name}", slots.variables[name].kind, code.get(name))
         code.do(f"store i64 {code.get('stop_number')}, ptr %at.stop_number")
         code.do(f"ret i64 {code.get('row')}")
 

@@ -13,9 +13,9 @@ from ...snapshot import Snapshot
 from ..columns import columns_of
 from ..layout import Layout
 from ..live import Machine
-from .kernel import Options, kernel_text
+from .kernel import Options, kernel_text, sticky_cells
 from .object_code import ObjectCode, machine_code
-from .slots import Slots
+from .slots import BEFORE, FAR, REACH, RUNNING, STOPPED, Slots
 
 __all__ = ["Kernel", "Memory"]
 
@@ -39,6 +39,7 @@ class Kernel:
         self.code: ObjectCode = machine_code(kernel_text(program, event, options))
         self._run = _SIGNATURE(self.code.address)
         self.columns = columns_of(program)
+        self.sticky = sticky_cells(program, program.event(event))
         self.reals = tuple(parameter.type == "real" for parameter in program.parameters)
         self._template = self._new()
 
@@ -147,7 +148,7 @@ class Memory:
         return Snapshot(
             program=known.program,
             parameters=known.parameters,
-            time_ns=int(self.get("clock")) if self.get("started") else None,
+            time_ns=int(self.get("clock")) if self.started else None,
             configuration=tuple(configuration),
             cells={name: self.get(variable) for name, variable in kernel.slots.cells.items()},
             windows=known.windows,
@@ -156,17 +157,25 @@ class Memory:
         )
 
     @property
+    def started(self) -> bool:
+        return self.get("phase") != BEFORE
+
+    @property
     def ended(self) -> bool:
         """Whether the chart has reached a final state of its own level and every fill is settled."""
         cells = self.kernel.slots.cells
-        return bool(self.get("stopped")) and not any(self.get(cells[cell]) for cell in self.kernel.program.unsettled)
+        return self.get("phase") == STOPPED and not any(self.get(cells[cell]) for cell in self.kernel.program.unsettled)
 
     def take(self, snapshot: Snapshot, registers: Sequence[int]) -> None:
         """Take a snapshot's state up, with the registers that its configuration has."""
         kernel = self.kernel
-        self.set("started", snapshot.time_ns is not None)
-        self.set("clock", 0 if snapshot.time_ns is None else snapshot.time_ns)
-        self.set("stopped", kernel.layout.has_stopped(snapshot.configuration))
+        clock, phase = snapshot.time_ns, BEFORE
+        if clock is not None:
+            stopped = kernel.layout.has_stopped(snapshot.configuration)
+            near = abs(clock) < REACH and all(snapshot.cells[cell] for cell in kernel.sticky)
+            phase = STOPPED if stopped else RUNNING if near else FAR
+            self.set("clock", clock)
+        self.set("phase", phase)
         for variable, register in zip(kernel.slots.registers, registers, strict=True):
             self.set(variable, register)
         for name, value in snapshot.cells.items():

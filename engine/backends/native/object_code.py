@@ -65,6 +65,11 @@ def _target() -> tuple[Any, Any]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
+    if target.triple.startswith("x86_64"):
+        # An int is converted into a part of a register, whose other part makes it wait for what stood there before: in a
+        # loop, for the last division of the round before. LLVM clears the register only where that was 64 instructions
+        # ago or less; processors look further ahead.
+        llvm.set_option("hedgerow", "-partial-reg-update-clearance=512")
     # INVARIANT: no optional instructions, and with them no fused multiply and add.
     return target, target.create_target_machine(cpu="", features="", opt=2, reloc="pic", codemodel="small")
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from ...ir import Program, Type
 from .text import Kind
 
-__all__ = ["Slot", "Slots", "kind_of"]
+__all__ = ["BEFORE", "FAR", "REACH", "RUNNING", "STOPPED", "Slot", "Slots", "kind_of"]
+
+REACH = 2**62
+"""Times are within so many nanoseconds of 1970; what is beyond is the reference's."""
+BEFORE, RUNNING, STOPPED, FAR = range(4)
+"""Phases of a machine: not started; running, having observed the event of the kernel; in a final state of its chart; and
+running, but for the reference alone, at a time beyond `REACH` or before it has observed the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Slots:
         self.program = program
         self.variables: dict[str, Slot] = {}
         """What the loop reads at its start and writes at its end, by the name of its variable."""
-        for name in ("clock", "started", "stopped"):
+        for name in ("clock", "phase"):
             self._add(name, "i64")
         self.registers = tuple(self._add(f"r{index}", "i64") for index in range(len(program.regions)))
         self.cells = {cell.name: self._add(f"c{i}", kind_of(cell.type)) for i, cell in enumerate(program.cells)}
@@ -40,6 +46,8 @@ class Slots:
         for name in ("turnover", "peak", "drawdown", "drawdown_amount"):
             self._add(name, "double")
         size = len(self.variables)
+        self.own = size
+        """How many slots a row may change before it is done."""
         self.stop = size
         """How many ends of days have been reached."""
         self.fired = size + 1

@@ -1,7 +1,7 @@
 """LLVM's assembly language, written line by line.
 
-Variables are stack slots that LLVM promotes to registers (`mem2reg`), so that a branch may write what a later one reads
-without a word about how the values meet.
+A variable is a stack slot that LLVM promotes to a register (`mem2reg`), so that a branch may write what a later one reads
+without a word about how the values meet; or it stays in memory, where it costs no register while nothing touches it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ class Code:
         """What the names of values begin with."""
         self.lines: list[str] = []
         self.kinds: dict[str, Kind] = {}
-        """The type of each variable."""
+        """The type of each variable that is promoted."""
+        self.places: dict[str, Kind] = {}
+        """The type of each variable that stays in memory, at `%at.NAME`."""
         self._count = 0
         self._labels = 0
 
@@ -52,14 +54,34 @@ class Code:
         """Make a variable known; its stack slot is written by `allocations`."""
         self.kinds[name] = kind
 
+    def leave(self, name: str, kind: Kind) -> None:
+        """Make a variable known that stays in memory, in 8 bytes; a bool is 0 or 1 there."""
+        self.places[name] = kind
+
     def allocations(self) -> list[str]:
         return [f"  %var.{name} = alloca {kind}" for name, kind in self.kinds.items()]
 
     def get(self, name: str) -> str:
+        if name in self.places:
+            return self.take(f"%at.{name}", self.places[name])
         return self.op(f"load {self.kinds[name]}, ptr %var.{name}")
 
     def set(self, name: str, value: str) -> None:
-        self.do(f"store {self.kinds[name]} {value}, ptr %var.{name}")
+        if name in self.places:
+            self.put(f"%at.{name}", self.places[name], value)
+        else:
+            self.do(f"store {self.kinds[name]} {value}, ptr %var.{name}")
+
+    def take(self, place: str, kind: Kind) -> str:
+        """Return what 8 bytes of memory hold."""
+        if kind == "i1":
+            return self.op(f"icmp ne i64 {self.load('i64', place)}, 0")
+        return self.load(kind, place)
+
+    def put(self, place: str, kind: Kind, value: str) -> None:
+        if kind == "i1":
+            kind, value = "i64", self.op(f"zext i1 {value} to i64")
+        self.do(f"store {kind} {value}, ptr {place}")
 
     # ---------------------------------------------------------------------------------------------------------- branches
 
@@ -73,8 +95,14 @@ class Code:
     def jump(self, label: str) -> None:
         self.do(f"br label %{label}")
 
-    def branch(self, condition: str, yes: str, no: str) -> None:
-        self.do(f"br i1 {condition}, label %{yes}, label %{no}")
+    def branch(self, condition: str, yes: str, no: str, *, rarely: bool = False, whole: bool = False) -> None:
+        """Go on at one label or the other.
+
+        `rarely` says that the first one is the exception: registers are arranged for the other. `whole` keeps a condition
+        of several in one jump, where each part alone would be hard to predict.
+        """
+        hints = (", !prof !0" if rarely else "") + (", !unpredictable !1" if whole else "")
+        self.do(f"br i1 {condition}, label %{yes}, label %{no}{hints}")
 
     def switch(self, value: str, otherwise: str, cases: dict[int, str]) -> None:
         chosen = " ".join(f"i64 {number}, label %{label}" for number, label in cases.items())
