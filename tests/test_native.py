@@ -18,7 +18,8 @@ from random_charts import Case, Input, cases
 
 import hedgerow
 from hedgerow import Step
-from hedgerow.engine.backends.native.kernel import Options, kernel_text, why_not
+from hedgerow.engine.backends.native.able import why_not
+from hedgerow.engine.backends.native.kernel import Options, kernel_text
 from hedgerow.engine.backends.native.machine import Kernel
 from hedgerow.engine.backends.native.object_code import assembly, cache_folder, machine_code
 from hedgerow.engine.load import Compiled, loads

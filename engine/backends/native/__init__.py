@@ -1,5 +1,6 @@
 """The native backend: a spec as one compiled loop over an array of events, for sweeps.
 
+    able          which programs have a native form
     text          writes LLVM's assembly language
     slots         where each value of a machine stands in memory
     expressions   the expressions of the IR, each with the condition under which it has no value

@@ -16,6 +16,7 @@ see `slots`, so that the caller may run a row by other means and go on with the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,7 @@ from .chart import Chart, written
 from .slots import BEFORE, REACH, RUNNING, Slots, kind_of
 from .text import real
 
-__all__ = ["Options", "kernel_text", "sticky_cells", "why_not"]
+__all__ = ["Options", "kernel_text", "sticky_cells"]
 
 _MICROSTEPS = 100
 """Microsteps of one macrostep; one with more is the reference's."""
@@ -52,16 +53,6 @@ class Options:
     """Judge invariants, and follow the drawdown and the time in each state."""
     trace: bool = False
     """Write every column of `columns_of` for each accepted row."""
-
-
-def why_not(program: Program) -> str | None:
-    """Return why a program has no kernel, or None."""
-    functions = sorted({call.function for call in program.calls})
-    if functions:
-        return "it binds Python: " + ", ".join(f"`{name}`" for name in functions)
-    if program.windows:
-        return "it keeps windows, which only bound functions read"
-    return None
 
 
 def kernel_text(program: Program, event: str, options: Options) -> str:
@@ -462,8 +453,7 @@ class _Kernel:
         write.require(code.op(f"icmp slt i64 {steps}, {_MICROSTEPS}"))
         code.set("steps", code.op(f"add i64 {steps}, 1"))
         self.chart.fire("settle" if self.settles else "judge", "judge")
-        self._judge("judge.quiet", "quiet")
-        self._judge("judge", "changed")
+        self._judge()
 
     def _settle(self) -> None:
         """Take eventless transitions first, then raised events, then the event itself."""
@@ -513,21 +503,56 @@ class _Kernel:
                 write.load_fields("%held", timer.event)
             code.jump(f"select.{number}")
 
-    def _judge(self, label: str, judging: Literal["changed", "quiet"]) -> None:
-        """Judge the invariants, after something has fired or not."""
+    def _judge(self) -> None:
+        """Judge the invariants.
+
+        Where nothing has fired, a claim over what only firings change says what it said the last time nothing had fired;
+        once it has held there (`settled`), it is left out.
+        """
         code, write = self.code, self.write
-        write.begin(label)
+        lasting = [self._lasts(claim) for claim in self.monitors]
+        write.begin("judge.quiet")
+        if any(lasting):
+            code.branch(code.op(f"icmp eq i64 {code.get('settled')}, 0"), "judge.again", "judge.passing", rarely=True)
+            write.begin("judge.again")
+            code.set("settled", code.op(f"zext i1 {code.negate(self._claims('quiet', lasting))} to i64"))
+            code.jump("judge.passing")
+            write.begin("judge.passing")
+        self._claims("quiet", [not each for each in lasting])
+        self._judged()
+        write.begin("judge")
+        self._claims("changed", [True] * len(lasting))
+        code.set("settled", "0")
+        self._judged()
+
+    def _lasts(self, claim: Expr) -> bool:
+        """Return whether only a firing changes what a claim says."""
+        return not any(
+            node.op in ("now", "field") or (node.op in ("cell", "before") and self.slots.cells[node.name] in self.hot)
+            for node in claim.walk()
+        )
+
+    def _claims(self, judging: Literal["changed", "quiet"], which: Sequence[bool]) -> str:
+        """Judge some claims; return whether one of them is broken."""
+        code, write = self.code, self.write
         write.judging = judging
+        some = "false"
         for number, claim in enumerate(self.monitors):
+            if not which[number]:
+                continue
             holds = write.value(claim)
             broken = code.either(code.negate(holds), write.failure(claim))
             if broken != "false":
+                some = code.either(some, broken)
                 code.set(f"broken{number}", code.either(code.get(f"broken{number}"), broken))
         write.judging = ""
+        return some
+
+    def _judged(self) -> None:
         if self.program.timers:
-            code.branch(code.get("timed"), "timers", "done", rarely=True)
+            self.code.branch(self.code.get("timed"), "timers", "done", rarely=True)
         else:
-            code.jump("done")
+            self.code.jump("done")
 
     # ------------------------------------------------------------------------------------------------------ the tallies
 

@@ -176,6 +176,7 @@ class Memory:
             phase = STOPPED if stopped else RUNNING if near else FAR
             self.set("clock", clock)
         self.set("phase", phase)
+        self.set("settled", 0)
         for variable, register in zip(kernel.slots.registers, registers, strict=True):
             self.set(variable, register)
         for name, value in snapshot.cells.items():

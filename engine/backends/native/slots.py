@@ -34,7 +34,7 @@ class Slots:
         self.program = program
         self.variables: dict[str, Slot] = {}
         """What the loop reads at its start and writes at its end, by the name of its variable."""
-        for name in ("clock", "phase"):
+        for name in ("clock", "phase", "settled"):
             self._add(name, "i64")
         self.registers = tuple(self._add(f"r{index}", "i64") for index in range(len(program.regions)))
         self.cells = {cell.name: self._add(f"c{i}", kind_of(cell.type)) for i, cell in enumerate(program.cells)}
