@@ -36,7 +36,9 @@ READER_GONE = 128 + 13  # what a shell reports for SIGPIPE
 COMMANDS = {
     "validate": ("hedgerow.cli.validate:command", "Check specs; report every mistake with its place."),
     "run": ("hedgerow.cli.run:command", "Run a spec over recorded data, or through a script of events."),
+    "sweep": ("hedgerow.cli.sweep:command", "Run a spec over recorded data for many parameter sets."),
     "explain": ("hedgerow.cli.explain:command", "Say why one event of a run did what it did."),
+    "study": ("hedgerow.cli.study:command", "Put the claims about a strategy to the test; write a page."),
     "compare": ("hedgerow.cli.compare:command", "Lay two runs side by side."),
     "diagram": ("hedgerow.cli.diagram:command", "Draw a spec's machine as Mermaid or SVG."),
     "bindings": ("hedgerow.cli.bindings:command", "List the guards and actions that specs can call."),

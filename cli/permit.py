@@ -18,7 +18,7 @@ def _known(context: click.Context, option: click.Parameter, given: tuple[str, ..
     codes = tuple(code.upper() for code in given)
     for code in codes:
         if code not in CODES:
-            near = difflib.get_close_matches(code, sorted(CODES), n=3, cutoff=0.5)
+            near = difflib.get_close_matches(code, sorted(WAIVABLE), n=3, cutoff=0.5)
             help = f"; near ones: {', '.join(f'{one} ({CODES[one]})' for one in near)}" if near else ""
             raise click.BadParameter(f"no finding has the code `{code[:40]}`{help}", context, option)
         if code not in WAIVABLE:

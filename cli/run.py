@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .data_options import data_options
 from .main import BAD_INPUT, DOES_NOT_HOLD, HOLDS, INTERRUPTED
-from .permit import permit as permit_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..engine.dryrun.dry_run import DryRun
     from ..engine.dryrun.problem import RunError
 
-__all__ = ["command", "refuse"]
+__all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
 
 
 @click.command("run")
@@ -38,27 +38,7 @@ __all__ = ["command", "refuse"]
     metavar="SCRIPT",
     help="Instead of data: a script of events, .yaml, .json or .jsonl.",
 )
-@click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable.")
-@click.option(
-    "--time", "time_column", metavar="COLUMN", help="The column of times; found by name or type if not given."
-)
-@click.option("--event", metavar="EVENT", help="The event that a row is, where the spec has several with fields.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PARAM=VALUE",
-    help="Set a param, e.g. tau_max=30d; repeatable.",
-)
-@click.option("--from", "start", metavar="TIME", help="First time, included (ISO 8601, UTC).")
-@click.option("--to", "end", metavar="TIME", help="Last time, not included.")
-@click.option(
-    "--fill",
-    type=click.Choice(["same", "next"]),
-    help="Price of a fill: the mark that triggered it, or the next. Default: next for bars, same for ticks.",
-)
-@click.option("--skip-bad", is_flag=True, help="Pass over bad rows; the first one stops the run otherwise.")
-@permit_option
+@data_options
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: NAME-run]")
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
@@ -111,7 +91,7 @@ def command(
     try:
         folder = out or Path(f"{loaded.name}-run")
         check_folder(folder, force=force)
-        with _progress() as progress, _interruptible() as interrupted:
+        with reading_progress() as progress, interruptible() as interrupted:
             run = dry_run(
                 loaded,
                 source,
@@ -187,6 +167,7 @@ def refuse(error: RunError, *, as_json: bool) -> int:
 
 
 def pairs(texts: tuple[str, ...], option: str, example: str) -> dict[str, str]:
+    """Return the names and values of an option that is given as NAME=VALUE, any number of times."""
     from ..engine.dryrun.problem import RunError
 
     found: dict[str, str] = {}
@@ -207,7 +188,7 @@ def pairs(texts: tuple[str, ...], option: str, example: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Callable[[], bool]]:
     """Yield what says whether a person has pressed Ctrl-C; the second time leaves at once."""
     import signal
     import threading
@@ -231,7 +212,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[float], None] | None]:
+def reading_progress() -> Iterator[Callable[[float], None] | None]:
     """Draw a progress bar on stderr while a person watches; yield what moves it."""
     if not sys.stderr.isatty():
         yield None

@@ -92,5 +92,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         **_RUN_CODES,
         "HR820": "a time in a script that cannot be read",
         "HR821": "an expectation of a script that does not hold",
+        "HR830": "a grid, a range or a sample that cannot be",
+        "HR831": "more parameter sets than are run unasked",
+        "HR832": "a sweep that cannot go on",
     }
 )

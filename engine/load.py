@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .backends.live import Machine
     from .backends.python import Source
 
-__all__ = ["Compiled", "ParameterError", "Spec", "load", "loads"]
+__all__ = ["Compiled", "ParameterError", "Spec", "load", "loads", "parameter_value"]
 
 
 class ParameterError(ValueError):
@@ -63,6 +63,10 @@ class Spec:
         """The text of every file of the spec, its own first."""
         self.diagnostics = diagnostics
         """What was found that is no error: warnings, notes and waived errors."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the generated code: another process makes its own."""
+        return {**self.__dict__, "_sources": {}}
 
     @property
     def name(self) -> str:
@@ -114,8 +118,18 @@ class Spec:
                 if name in parameters:
                     raise ParameterError(f"`{name}` cannot be set: the spec gives it a value under `use:`")
                 continue
-            exact = _parameter_value(parameter, parameters[name]) if name in parameters else parameter.default
+            exact = parameter_value(parameter, parameters[name]) if name in parameters else parameter.default
             values[name] = float(exact) if parameter.type == "real" else exact
+        return self.bind_values(values, fill=fill)
+
+    def bind_values(self, values: Mapping[str, Value], *, fill: FillMode = "same") -> Compiled:
+        """Return what `bind` does for values that are known to fit their declarations: floats, ints and bools, one for
+        each parameter that the spec does not give itself.
+
+        Raises:
+            ParameterError: a parameter that follows from these lies outside its range, or a delay cannot be waited for.
+        """
+        program = self._programs[fill]
         values = _with_given(program, values)
         _check_delays(program, values)
         return Compiled(self, program, values, self._registry)
@@ -130,12 +144,15 @@ class Spec:
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Return which backends can run this spec, and why the others cannot."""
-        program = self.program("same")
-        found = [Capability("reference", True, ""), Capability("live", True, "")]
-        reason = "not in this version"
-        if program.calls:
-            reason += "; it binds Python functions, which a native sweep cannot call"
-        return (*found, Capability("sweep", False, reason), Capability("prove", False, "not in this version"))
+        from .backends.native.able import why_not
+
+        reason = why_not(self.program("same"))
+        return (
+            Capability("reference", True, ""),
+            Capability("live", True, ""),
+            Capability("native", reason is None, reason or ""),
+            Capability("prove", False, "not in this version"),
+        )
 
 
 class Compiled:
@@ -168,7 +185,7 @@ class Compiled:
         return self._machine_class.columns
 
 
-def _parameter_value(parameter: Parameter, given: str | float | int | bool) -> Fraction | int | bool:
+def parameter_value(parameter: Parameter, given: str | float | int | bool) -> Fraction | int | bool:
     """Return a parameter's exact value from text or a number, checked against its declaration."""
     from .check import Checker
     from .declare import constant

@@ -93,7 +93,7 @@ class Data:
         return None if first is None else first + row - 1
 
     def sha256(self) -> str:
-        """Return the hash of the file, or of the columns used of a built-in set."""
+        """Return the hash of the file, of the columns used of a built-in set, or of a scenario's text."""
         return self.reader.sha256((self.time_column, *self.mapping.values()))
 
     def batches(self) -> Iterator[Batch]:
@@ -194,17 +194,17 @@ def open_data(
     """Open recorded data for one event.
 
     Args:
-        source: `sp500`, `nasdaq`, `wti`, `vix`, or a CSV or Parquet file.
+        source: `sp500`, `nasdaq`, `wti`, `vix`, a scenario such as `gbm:seed=7`, or a CSV or Parquet file.
         fields: the event's fields, in declared order.
         mapping: field → column, where they were given; the rest are found by name.
         time_column: the column of times, or None to find it.
         window: which times to keep.
 
     Raises:
-        RunError: see `CODES`, HR801–HR807.
+        RunError: see `CODES`, HR801–HR807, and HR815 for a scenario.
     """
     reader = open_reader(source)
-    notes: list[str] = []
+    notes = list(reader.notes)
     given = dict(mapping or {})
     for name in given:
         if name not in fields:
@@ -212,7 +212,7 @@ def open_data(
             raise RunError("HR807", f"the event has no field `{name}`", "--map", help)
     found = {name: _column_of(reader, name, given.get(name), len(fields) == 1, notes) for name in fields}
     times = _time_column(reader, time_column, notes)
-    bars = reader.daily or any(_is_bar(column) for column in found.values())
+    bars = reader.bars or any(_is_bar(column) for column in found.values())
     return Data(reader, found, times, window or Window(), "bars" if bars else "ticks", notes)
 
 

@@ -17,7 +17,7 @@ from .summary import books
 from .tables import fingerprint, rich, tables
 from .trace import Trace
 
-__all__ = ["page"]
+__all__ = ["STYLE", "embedded", "page"]
 
 Json = dict[str, Any]
 _MODEL = re.compile(r"p\d+")
@@ -142,9 +142,18 @@ def _panel(paragraph: Paragraph) -> str:
 
 
 def _over_time(layout: Any, said: list[str]) -> str:
-    """Return the section of charts: Bokeh's own code inline, the document as JSON, the call to join them."""
+    """Return the section of charts."""
     if layout is None:
         return ""
+    notes = "".join(f'<p class="small">{rich(text)}</p>' for text in said)
+    return f"""<h2>Over time</h2>
+<p class="small">Drag to zoom into a stretch of time in all charts at once; click a name in a legend to hide
+its line; the tools at the right reset the view.</p>
+{embedded(layout, notes)}"""
+
+
+def embedded(layout: Any, notes: str = "") -> str:
+    """Return a Bokeh layout as HTML that needs no network: Bokeh's own code, the document as JSON, the call to join them."""
     from bokeh.core.types import ID
     from bokeh.embed import json_item
     from bokeh.resources import Resources
@@ -152,11 +161,7 @@ def _over_time(layout: Any, said: list[str]) -> str:
     # `</` would end the script element, and `<!--` open a comment in it; JSON may write both with an escape.
     document = json.dumps(_renumber(json_item(layout, target=ID("charts")))).replace("<", "\\u003c")
     code = "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
-    notes = "".join(f'<p class="small">{rich(text)}</p>' for text in said)
-    return f"""<h2>Over time</h2>
-<p class="small">Drag to zoom into a stretch of time in all charts at once; click a name in a legend to hide
-its line; the tools at the right reset the view.</p>
-<noscript><p>The charts need JavaScript; the file carries all of it.</p></noscript>
+    return f"""<noscript><p>The charts need JavaScript; the file carries all of it.</p></noscript>
 <div class="panel wide"><div id="charts"></div></div>{notes}
 <script>{code}</script>
 <script type="application/json" id="document">{document}</script>

@@ -18,6 +18,7 @@ CODES = {
     "HR807": "an option of the command does not fit the spec or the data",
     "HR808": "the output folder holds something else",
     "HR809": "an optional package is not installed",
+    "HR815": "a scenario that cannot be drawn",
 }
 """Every code of this package, and what it means."""
 

@@ -1,4 +1,4 @@
-"""Where rows come from: a built-in daily set, a CSV file or a Parquet file, as raw columns, batch by batch.
+"""Where rows come from: a built-in daily set, a scenario, a CSV or Parquet file, as raw columns, batch by batch.
 
 A reader knows columns and rows; what a value means (a time, a number, a bad row) is `data`'s business.
 """
@@ -45,8 +45,13 @@ class Reader(Protocol):
 
     name: str
     daily: bool
+    """Whether it is a built-in set, whose columns are known and whose holidays are left out."""
+    bars: bool
+    """Whether its rows are bars, whatever its columns are called."""
     first_line: int | None
     """Line of data row 1, in a file of lines."""
+    notes: Sequence[str]
+    """What a report says of where the rows come from."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...
@@ -63,11 +68,17 @@ class Reader(Protocol):
 
 
 def open_reader(source: str) -> Reader:
-    """Return the reader of a built-in name or a path; a file's suffix says its form.
+    """Return the reader of a built-in name, a scenario or a path; a file's suffix says its form.
 
     Raises:
-        RunError: no such name or file, a directory, an empty or unreadable file, or a missing extra.
+        RunError: no such name or file, a scenario that cannot be read, a directory, an empty or unreadable file, or a
+            missing extra.
     """
+    from .scenario import ScenarioReader, is_scenario
+
+    if is_scenario(source):
+        _arrow()
+        return ScenarioReader(source)
     path = Path(source)
     try:
         path.stat()
@@ -83,7 +94,8 @@ def open_reader(source: str) -> Reader:
         raise RunError("HR801", "this is a pipe or a device, not a file of data", source, "name a CSV or Parquet file")
     if not path.is_file():
         names = ", ".join(f"`{name}`" for name in BUILT_IN)
-        raise RunError("HR801", "there is no such file", source, f"give a CSV or Parquet file, or one of {names}")
+        help = f"give a CSV or Parquet file, one of {names}, or a scenario such as `gbm:seed=7`"
+        raise RunError("HR801", "there is no such file", source, help)
     try:
         if path.stat().st_size == 0:
             raise RunError("HR805", "the file is empty", source, "a header line and rows are expected")
@@ -112,7 +124,9 @@ class BuiltIn:
     """A daily set that `arch` ships; real prices, no network."""
 
     daily = True
+    bars = True
     first_line: int | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, name: str) -> None:
         _arrow()
@@ -157,7 +171,9 @@ class BuiltIn:
 
 class _File:
     daily = False
+    bars = False
     first_line: int | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, source: str) -> None:
         self.name = Path(source).name

@@ -7,7 +7,7 @@ the engine.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
@@ -17,7 +17,7 @@ from ..ir import Assign, Call, Expr, FillMode, Let, Part, Program, Region, Value
 from ..load import Compiled
 from ..statechart import ROOT, Tree
 
-__all__ = ["LegShape", "RegionShape", "Subject", "subject_of"]
+__all__ = ["LegShape", "RegionShape", "Subject", "capital_of", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def subject_of(compiled: Compiled) -> Subject:
         columns=compiled.columns,
         fill=program.fill,
         money=program.money,
-        capital=math.fsum(constant(value) for part in program.parts for value in _capital(part)),
+        capital=capital_of(program, compiled.parameters),
         parameters={name: _plain(value) for name, value in compiled.parameters.items()},
         instruments=tuple(instrument.name for instrument in program.instruments),
         legs=tuple(LegShape(leg.name, leg.instrument, -1 if leg.side == "short" else 1) for leg in program.legs),
@@ -105,6 +105,12 @@ def subject_of(compiled: Compiled) -> Subject:
         cells=cells,
         limits={name: constant(limit) for name, limit in program.report.limits},
     )
+
+
+def capital_of(program: Program, parameters: Mapping[str, Value]) -> float:
+    """Return what a program with these parameters starts with, over all its parts, in money; 0 without a ledger."""
+    environment = Environment(parameters, FLOAT)
+    return math.fsum(float(evaluate(value, environment)) for part in program.parts for value in _capital(part))
 
 
 def _capital(part: Part) -> Iterator[Expr]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .narrative import money, number, percent
 
-__all__ = ["fingerprint", "rich", "tables"]
+__all__ = ["fingerprint", "rich", "table", "tables"]
 
 Json = dict[str, Any]
 Rows = Sequence[tuple[str, ...]]
@@ -30,13 +30,13 @@ def tables(summary: Json, colours: dict[str, str]) -> str:
     found += [*_states(summary, colours), _rules(summary)]
     if summary["timers"]:
         rows = [(name, f"{count:,}" if count else "never") for name, count in summary["timers"].items()]
-        found.append(_table("Timers that fell due", ("timer", "times"), rows))
+        found.append(table("Timers that fell due", ("timer", "times"), rows))
     if summary["invariants"]:
         found.append(_invariants(summary))
     if summary["rejections"]:
         rows = [(f"{one['row']:,}", one["reason"]) for one in summary["rejections"][:20]]
         title = f"Bad rows (first {len(rows)} of {summary['rows']['rejected']:,})"
-        found.append(_table(title, ("row", "reason"), rows, numbers=False))
+        found.append(table(title, ("row", "reason"), rows, numbers=False))
     return "".join(found)
 
 
@@ -50,10 +50,10 @@ def fingerprint(summary: Json) -> str:
             rows += [(f"{group}: {name}", _plain(one)) for name, one in value.items()]
         elif value not in (None, [], ""):
             rows.append((group, _plain(value)))
-    found = _table("Fingerprint", ("", ""), rows, numbers=False)
+    found = table("Fingerprint", ("", ""), rows, numbers=False)
     parameters = [(name, _plain(value)) for name, value in made.get("parameters", {}).items()]
     if parameters:
-        found += _table("Parameters", ("name", "value"), parameters)
+        found += table("Parameters", ("name", "value"), parameters)
     notes = [f'<p class="small">{rich(note[:1].upper() + note[1:])}.</p>' for note in summary["notes"]]
     return f'{"".join(notes)}<div class="tables">{found}</div>'
 
@@ -70,7 +70,7 @@ def _split(summary: Json) -> str:
     split = summary["split"]
     rows = [(name, money(value)) for name, value in split.items() if name != "profit"]
     rows.append(("P&L", money(split["profit"])))
-    return _table(f"P&L, {summary['money']['unit']}", ("part", "amount"), rows, total=True)
+    return table(f"P&L, {summary['money']['unit']}", ("part", "amount"), rows, total=True)
 
 
 def _account(summary: Json) -> str:
@@ -89,7 +89,7 @@ def _account(summary: Json) -> str:
     rows = [(label, money(account[name])) for name, label in names.items()]
     fee = account["break_even_fee"]
     rows.append(("break-even one-way fee", "none" if fee is not None and fee <= 0 else _share(fee)))
-    return _table(f"Account, {account['unit']}", ("", "amount"), rows)
+    return table(f"Account, {account['unit']}", ("", "amount"), rows)
 
 
 def _legs(summary: Json) -> str:
@@ -104,7 +104,7 @@ def _legs(summary: Json) -> str:
         )
         for name, leg in summary["trades"]["legs"].items()
     ]
-    return _table("Legs", ("leg", "orders", "quantity", "average", "realised", "unrealised"), rows)
+    return table("Legs", ("leg", "orders", "quantity", "average", "realised", "unrealised"), rows)
 
 
 def _exposure(summary: Json) -> str:
@@ -117,7 +117,7 @@ def _exposure(summary: Json) -> str:
         rows.append((f"{name} notional", money(one["mean"]), money(one["max"]), limit, used))
     ratio = exposure["net_to_gross"]
     rows.append(("|net| / gross", percent(ratio["mean"]), percent(ratio["max"]), "", ""))
-    return _table(f"Exposure, {summary['money']['unit']}", ("", "mean", "most", "limit", "most used"), rows)
+    return table(f"Exposure, {summary['money']['unit']}", ("", "mean", "most", "limit", "most used"), rows)
 
 
 def _cells(summary: Json) -> str:
@@ -125,7 +125,7 @@ def _cells(summary: Json) -> str:
         (name, one["unit"], *(number(one[end]) for end in ("first", "min", "max", "last")))
         for name, one in summary["cells"].items()
     ]
-    return _table("State", ("name", "unit", "first", "least", "most", "last"), rows)
+    return table("State", ("name", "unit", "first", "least", "most", "last"), rows)
 
 
 def _states(summary: Json, colours: dict[str, str]) -> list[str]:
@@ -139,14 +139,14 @@ def _states(summary: Json, colours: dict[str, str]) -> list[str]:
         regions.setdefault(state["region"], []).append((chip, _share(state["share"]), rows))
     title = "Time in each state"
     return [
-        _table(title if len(regions) == 1 else f"{title} of {region}", ("state", "time", "rows"), lines, raw=True)
+        table(title if len(regions) == 1 else f"{title} of {region}", ("state", "time", "rows"), lines, raw=True)
         for region, lines in regions.items()
     ]
 
 
 def _rules(summary: Json) -> str:
     rows = [(name, f"{count:,}" if count else "never") for name, count in summary["triggers"].items()]
-    return _table("Rules fired", ("rule", "times"), rows)
+    return table("Rules fired", ("rule", "times"), rows)
 
 
 def _invariants(summary: Json) -> str:
@@ -154,10 +154,10 @@ def _invariants(summary: Json) -> str:
     for name, one in summary["invariants"].items():
         told = "held" if one["held"] else f'<span class="bad">broken {one["events"]:,} ×</span>'
         rows.append((html.escape(name), told, "" if one["held"] else f"row {one['first']['row']:,}"))
-    return _table("Invariants", ("claim", "on this run", "first"), rows, raw=True)
+    return table("Invariants", ("claim", "on this run", "first"), rows, raw=True)
 
 
-def _table(
+def table(
     title: str,
     head: tuple[str, ...],
     rows: Rows,

@@ -20,7 +20,18 @@ import numpy.typing as npt
 from .data import Batch, Data
 from .times import iso
 
-__all__ = ["Between", "Broken", "Fill", "MachineLike", "Rejection", "TimedMachine", "Trace", "record"]
+__all__ = [
+    "Between",
+    "Broken",
+    "Fill",
+    "MachineLike",
+    "Rejection",
+    "TimedMachine",
+    "Trace",
+    "dated",
+    "record",
+    "typed",
+]
 
 SHOWN = 100
 """Rejections kept with their reason; the rest are counted."""
@@ -275,7 +286,7 @@ class _Recording:
         columns: list[list[Any]] = [batch.times.tolist()]
         for position, values in enumerate(batch.fields):
             kind = self.field_types[position] if self.field_types else "real"
-            columns.append(_typed(values, kind))
+            columns.append(typed(values, kind))
         return zip(*columns, strict=True)
 
     def _waiting(self, time_ns: int) -> Any:
@@ -310,7 +321,7 @@ class _Recording:
         """
         trace = self.trace
         if step.rejected is not None:
-            row, reason = int(batch.rows[index]), _dated(step.rejected)
+            row, reason = int(batch.rows[index]), dated(step.rejected)
             if self.skip_bad:
                 self._reject(row, batch.faults.get(row, reason))
             else:
@@ -355,12 +366,13 @@ class _Recording:
         self.done = True
 
 
-def _dated(reason: str) -> str:
+def dated(reason: str) -> str:
     """Return a machine's reason to refuse an event with its times, in ns, as dates."""
     return _STAMP.sub(lambda stamp: iso(int(stamp[0])), reason) if reason.startswith("the time ") else reason
 
 
-def _typed(values: npt.NDArray[np.float64], kind: str) -> list[Any]:
+def typed(values: npt.NDArray[np.float64], kind: str) -> list[Any]:
+    """Return the values of a field as a machine takes them; `kind` is `real`, `int` or `bool`."""
     if kind == "real":
         return list(values.tolist())
     # A value that is no int or bool goes to the machine as it stands: refusing it is the machine's part.

@@ -1,0 +1,1 @@
+"""One spec over one path of events, for many parameter sets."""

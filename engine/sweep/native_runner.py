@@ -1,0 +1,230 @@
+"""Parameter sets in native code: one compiled loop over the rows, one call a set, threads without the interpreter's lock.
+
+The rows that the loop does not take (see `engine.backends.native`) go through a live machine, one at a time.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..backends.native.able import why_not
+from ..backends.native.kernel import Options
+from ..backends.native.machine import Kernel, Memory
+from ..chart import FAIL_SAFE
+from ..dryrun.trace import typed
+from ..ir import FillMode, Value
+from ..load import Spec
+from .path import EventPath
+from .results import Results
+
+__all__ = ["NativeRunner", "native_runner"]
+
+
+def native_runner(spec: Spec, fill: FillMode, event: str, workers: int) -> NativeRunner | str:
+    """Return what runs sets of a spec in native code, or why it cannot."""
+    if importlib.util.find_spec("llvmlite") is None:
+        return "llvmlite is not installed (pip install 'hedgerow[sweep]')"
+    program = spec.program(fill)
+    reason = why_not(program)
+    if reason is not None:
+        return reason
+    return NativeRunner(spec, Kernel(program, event, Options()), fill, workers)
+
+
+class NativeRunner:
+    """Runs sets in native code, on several threads."""
+
+    backend = "native"
+
+    def __init__(self, spec: Spec, kernel: Kernel, fill: FillMode, workers: int) -> None:
+        self.spec, self.kernel, self.fill, self.workers = spec, kernel, fill, workers
+
+    def run(
+        self,
+        parameters: Sequence[Mapping[str, Value]],
+        capitals: npt.NDArray[np.float64],
+        path: EventPath,
+        into: Results,
+        first_row: int = 0,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> int:
+        """Run sets; see `live.Runner`."""
+
+        def run(index: int) -> bool:
+            if interrupted is not None and interrupted():
+                return False
+            row = into.part(slice(first_row + index, first_row + index + 1))
+            _Run(self, parameters[index], float(capitals[index]), path, row).run()
+            return True
+
+        if self.workers < 2 or len(parameters) < 2:
+            return sum(map(run, range(len(parameters))))
+        with ThreadPoolExecutor(self.workers) as pool:
+            return sum(pool.map(run, range(len(parameters))))
+
+
+class _Run:
+    """One set over the path; it writes the one row of `into`."""
+
+    def __init__(
+        self, runner: NativeRunner, values: Mapping[str, Value], capital: float, path: EventPath, into: Results
+    ) -> None:
+        self.runner, self.kernel, self.values, self.path, self.into = runner, runner.kernel, values, path, into
+        self.capital = capital
+        self.memory: Memory = self.kernel.memory(capital)
+        self.outside: _Outside | None = None
+        """What takes the rows that native code does not."""
+
+    def run(self) -> None:
+        kernel, path, into = self.kernel, self.path, self.into
+        parameters = kernel.parameters(self.values)
+        fields = [column.ctypes.data for column in path.fields]
+        days, fees = into.days[0], into.day_fees[0]
+        row = 0
+        while True:
+            row = kernel.run(self.memory, parameters, path.times, fields, row, path.stops, days, fees)
+            if row >= len(path):
+                break
+            if not self.memory.ended:
+                if self.outside is None:
+                    self.outside = _Outside(self)
+                self.outside.take(row)
+                row += 1
+            if self.memory.ended:
+                self._end_day(days, fees)
+                break
+        self._write()
+
+    def _end_day(self, days: npt.NDArray[np.float64], fees: npt.NDArray[np.float64]) -> None:
+        """Keep what the day ends with on which the machine has ended."""
+        memory = self.memory
+        if self.kernel.program.legs and memory.get("accepted") > memory.get("marked"):
+            day = int(memory.words[self.kernel.slots.stop])
+            days[day], fees[day] = memory.shown[0], memory.shown[1]
+
+    def _write(self) -> None:
+        memory, into, slots, program = self.memory, self.into, self.kernel.slots, self.kernel.program
+        if memory.started:
+            settle_time(memory, int(memory.get("clock")))
+        into.ended[0] = memory.ended
+        into.accepted[0], into.orders[0] = memory.get("accepted"), memory.get("orders")
+        into.fired[0] = memory.words[slots.fired : slots.fired + len(program.rules)]
+        into.broken[0] = memory.words[slots.broken : slots.broken + len(program.invariants)]
+        into.nanoseconds[0] = memory.words[slots.leaves[0] : slots.size]
+        shown = memory.shown[:-1]
+        if program.legs:
+            into.equity[0], into.fees[0], into.slippage[0], into.flows[0] = shown[:4]
+            into.turnover[0] = memory.get("turnover")
+            if self.capital > 0:
+                into.drawdown[0], into.drawdown_amount[0] = memory.get("drawdown"), memory.get("drawdown_amount")
+            shown = shown[4:]
+        into.measures[0] = shown
+        if self.outside is not None:
+            into.refused[0], into.handed[0] = self.outside.refused, self.outside.handed
+            into.fail_safe[0] = self.outside.fail_safe
+        into.done[0] = True
+
+
+def settle_time(memory: Memory, now: int) -> None:
+    """Add the time since each register last changed to the leaf it stands at."""
+    slots = memory.kernel.slots
+    for register, since, first in zip(slots.registers, slots.since, slots.leaves, strict=True):
+        leaf = int(memory.get(register))
+        if leaf >= 0:
+            memory.words[first + leaf] += now - int(memory.get(since))
+        memory.set(since, now)
+
+
+class _Outside:
+    """Takes rows through a live machine, and accounts for them as `live` does."""
+
+    def __init__(self, run: _Run) -> None:
+        self.memory, self.kernel, self.path, self.capital = run.memory, run.kernel, run.path, run.capital
+        compiled = run.runner.spec.bind_values(run.values, fill=run.runner.fill)
+        self.machine: Any = compiled.machine()
+        self.twin: Any = compiled.machine() if compiled.program.timers else None
+        self.port = self.machine.port(self.path.event)
+        self.registers = compiled.spec.live_source(compiled.program.fill).registers
+        program = self.kernel.program
+        self.rules = {rule.name: index for index, rule in enumerate(program.rules)}
+        self.invariants = {name: index for index, (name, _) in enumerate(program.invariants)}
+        self.columns = {name: index for index, name in enumerate(compiled.columns)}
+        self.refused = self.handed = self.fail_safe = 0
+
+    def take(self, row: int) -> None:
+        memory, path = self.memory, self.path
+        self.handed += 1
+        before = memory.snapshot(self.machine)
+        self.machine.restore(before)
+        time = int(path.times[row])
+        values = [typed(field[row : row + 1], kind)[0] for field, kind in zip(path.fields, path.kinds, strict=True)]
+        step = self.port(time, *values)
+        if step.timers and step.fired:
+            self._between(before, step)
+        after = self.machine.snapshot()
+        self._move(self.machine, after)
+        self._count(step)
+        if step.rejected is not None:
+            self.refused += 1
+        else:
+            self._show()
+
+    def _between(self, before: Any, step: Any) -> None:
+        """Go once more through what timers did before the row, and split the time where they changed the states."""
+        self.twin.restore(before)
+        for due in dict.fromkeys(due for _, due in step.timers):
+            self.twin.advance(max(due, self.twin.time_ns))
+            self._move(self.twin, self.twin.snapshot())
+
+    def _move(self, machine: Any, snapshot: Any) -> None:
+        """Take a machine's state up, and note how long each register stood where it was."""
+        memory, slots = self.memory, self.kernel.slots
+        if snapshot.time_ns is None:
+            return
+        if memory.started:
+            settle_time(memory, snapshot.time_ns)
+        else:
+            for since in slots.since:
+                memory.set(since, snapshot.time_ns)
+        memory.take(snapshot, [getattr(machine, register) for register in self.registers])
+
+    def _count(self, step: Any) -> None:
+        memory, slots = self.memory, self.kernel.slots
+        for rule in step.fired:
+            if rule in self.rules:
+                memory.words[slots.fired + self.rules[rule]] += 1
+            self.fail_safe += rule == FAIL_SAFE
+        for name in step.broken:
+            memory.words[slots.broken + self.invariants[name]] += 1
+        memory.set("orders", memory.get("orders") + len(step.orders))
+        turnover = memory.get("turnover")
+        for order in step.orders:
+            turnover += order.notional
+        memory.set("turnover", turnover)
+
+    def _show(self) -> None:
+        """Count an accepted row, and keep what it shows."""
+        memory, program, columns = self.memory, self.kernel.program, self.columns
+        seen = self.machine.observation()
+        memory.set("accepted", memory.get("accepted") + 1)
+        measures = [seen[columns[f"report.{name}"]] for name, _ in program.report.measures]
+        if not program.legs:
+            memory.shown[: len(measures)] = measures
+            return
+        net = 0.0
+        for leg in program.legs:
+            sign = -1 if leg.side == "short" else 1
+            net += sign * seen[columns[leg.quantity]] * seen[columns[f"{leg.instrument}.price"]]
+        equity = seen[columns["cash"]] + net
+        memory.shown[:-1] = [equity, *(seen[columns[name]] for name in ("fees", "slippage", "flows")), *measures]
+        peak = max(equity, memory.get("peak"))
+        memory.set("peak", peak)
+        if self.capital > 0 and (peak - equity) / peak > memory.get("drawdown"):
+            memory.set("drawdown", (peak - equity) / peak)
+            memory.set("drawdown_amount", peak - equity)

@@ -1,0 +1,137 @@
+"""The summary of a sweep in words, for the terminal and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..dryrun.narrative import money, percent
+
+__all__ = ["LUCK", "backend_told", "best_told", "fragile_told", "luck_told", "params_told", "rows"]
+
+Json = dict[str, Any]
+
+LUCK = (
+    "The best of many sets is partly the luckiest: choose on some days and judge on others, by walk-forward, "
+    "before believing it."
+)
+
+
+def rows(summary: Json) -> list[tuple[str, str]]:
+    """Return what the terminal shows, as names and values."""
+    data, unit, objective = summary["data"], summary["money"], summary["objective"]
+    unit = unit if objective == "profit" else ""
+    lines = [
+        ("data", f"{data['name']}, {data['rows']:,} rows, {summary['time']['first']} to {summary['time']['last']}"),
+        ("backend", backend_told(summary)),
+        ("varied", _varied(summary)),
+    ]
+    best, worst = summary["best"], summary["worst"]
+    if best is not None:
+        lines += [
+            (
+                f"best {objective}",
+                f"{money(best[objective], unit)} with {params_told(best['params'])} (set {best['set']:,})",
+            ),
+            ("its neighbours", _neighbours(best["neighbours"], unit)),
+            (f"median {objective}", money(summary["median"], unit)),
+            (f"worst {objective}", f"{money(worst[objective], unit)} with {params_told(worst['params'])}"),
+        ]
+    if summary["beat_no_edge"] is not None:
+        lines.append(("beat −fees", f"{summary['beat_no_edge']:,} of {summary['sets']['done']:,} sets"))
+    if summary["fragile"]:
+        lines.append(("fragile", fragile_told(summary)))
+    influence = [f"{name} {percent(share)}" for name, share in summary["influence"].items()][:6]
+    if best is not None and influence:
+        lines.append(("explained by", ", ".join(influence)))
+    broken = {name: count for name, count in summary["invariants"].items() if count}
+    if summary["invariants"]:
+        told = ", ".join(f"{name} in {count:,} sets" for name, count in broken.items())
+        lines.append(
+            ("invariants", f"broken: {told}" if broken else f"all {len(summary['invariants'])} held in every set")
+        )
+    for name, text in (
+        ("ended", "sets ended before the data"),
+        ("fail_safe", "sets entered `fail_safe`"),
+        ("refused", "sets refused rows"),
+        ("accepted_none", "sets could not start: they refused every row"),
+    ):
+        if summary[name]:
+            lines.append((name.replace("_", " "), f"{summary[name]:,} {text}"))
+    return lines
+
+
+def backend_told(summary: Json) -> str:
+    """Return what ran the sets, and why it was not native code."""
+    reason = summary["backend_reason"]
+    return f"{summary['backend']}, because {reason}" if reason and reason != "asked for" else summary["backend"]
+
+
+def params_told(params: Mapping[str, Any]) -> str:
+    """Return the params of a set as `k = 8, alpha = 0.05`."""
+    return ", ".join(f"{name} = {_value(value)}" for name, value in params.items())
+
+
+def best_told(summary: Json) -> str:
+    """Return the best set beside its neighbours, as one sentence."""
+    best, objective = summary["best"], summary["objective"]
+    unit = summary["money"] if objective == "profit" else ""
+    near = best["neighbours"]
+    text = f"The best set has {params_told(best['params'])} and a {objective} of {money(best[objective], unit)}"
+    if near is None:
+        return f"{text}; no other set stands next to it."
+    return (
+        f"{text}; of the {near['count']} sets next to it the median has {money(near['median'], unit)} "
+        f"and the worst {money(near['worst'], unit)}."
+    )
+
+
+def fragile_told(summary: Json) -> str:
+    """Return how much of the map is fragile."""
+    found = summary["fragile"]
+    return f"{found['fragile']:,} of {found['cells']:,} cells over {' × '.join(found['params'])}"
+
+
+def luck_told(summary: Json) -> str:
+    """Return what a search of so many sets finds by luck, or an empty text where that cannot be said."""
+    luck = summary["luck"]
+    if luck is None:
+        return ""
+    unit, expected = summary["money"], luck["expected"]
+    text = (
+        f"What luck finds: if none of {luck['trials']:,} independent sets had an edge, the best would still be expected "
+        f"{money(expected['all'], unit)} above its costs (−fees). The best here is {_ahead(luck['ahead'], unit)}."
+    )
+    if luck["effective"] is not None:
+        text += (
+            f" These sets trade alike, and count for about {luck['effective']:,.1f} independent ones: "
+            f"{money(expected['effective'], unit)}."
+        )
+    else:
+        text += (
+            " Sets that trade alike count for fewer, so that luck finds less than that; `--days` tells how much less."
+        )
+    return f"{text} {LUCK}"
+
+
+def _ahead(value: float, unit: str) -> str:
+    return f"{money(abs(value), unit)} {'above' if value >= 0 else 'below'} them"
+
+
+def _neighbours(near: Json | None, unit: str) -> str:
+    if near is None:
+        return "none"
+    return f"median {money(near['median'], unit)}, worst {money(near['worst'], unit)} of {near['count']}"
+
+
+def _varied(summary: Json) -> str:
+    sets = summary["sets"]
+    if sets["method"] == "grid":
+        return ", ".join(f"{name} ({len(values)} values)" for name, values in sets["grid"].items())
+    return f"{', '.join(sets['params'])} ({sets['method']}, seed {sets['seed']})"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
