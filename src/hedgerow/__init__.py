@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .engine.backends.live import Machine
     from .engine.diagnostics import Diagnostic, SpecError
+    from .engine.dryrun.scenario import scenario
     from .engine.load import Spec, load
     from .engine.script import Script, read_script
     from .engine.script_run import Played, play
     from .engine.snapshot import Snapshot
     from .engine.step import Order, Step
+    from .engine.sweep.runner import sweep
+    from .engine.sweep.sets import parameter_sets
+    from .engine.sweep.table import SweepTable
 
 __all__ = [
     "Diagnostic",
@@ -33,10 +37,14 @@ __all__ = [
     "Spec",
     "SpecError",
     "Step",
+    "SweepTable",
     "__version__",
     "load",
+    "parameter_sets",
     "play",
     "read_script",
+    "scenario",
+    "sweep",
 ]
 
 __version__ = "0.1.0"
@@ -52,9 +60,13 @@ _HOMES = {
     "Spec": "engine.load",
     "SpecError": "engine.diagnostics",
     "Step": "engine.step",
+    "SweepTable": "engine.sweep.table",
     "load": "engine.load",
+    "parameter_sets": "engine.sweep.sets",
     "play": "engine.script_run",
     "read_script": "engine.script",
+    "scenario": "engine.dryrun.scenario",
+    "sweep": "engine.sweep.runner",
 }
 
 
