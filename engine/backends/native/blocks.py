@@ -60,8 +60,9 @@ class Blocks(Expressions):
             match instruction:
                 case Let():
                     value = self.checked(instruction.value)
+                    span = self.span(instruction.value)
                     self.forget()
-                    self.temps[instruction.temp] = value
+                    self.temps[instruction.temp], self.spans[instruction.temp] = value, span
                 case Assign():
                     targets = instruction.targets
                     values = [(cell, self.fits(self.types[cell], expr), self.checked(expr)) for cell, expr in targets]
@@ -140,7 +141,7 @@ class Blocks(Expressions):
             code.branch(code.both(code.get(f"wanted{index}"), changes), changing, done)
             self.begin(changing)
             code.set(f"wanted{index}", "false")
-            self.temps = {"after": target}
+            self.temps, self.spans = {"after": target}, {}
             self.block(leg.fill)
             self.check(cell for each in leg.fill if isinstance(each, Assign) for cell, _ in each.targets)
             self._count(index, held, self.temps["delta"], self.temps["notional"])

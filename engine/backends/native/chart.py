@@ -196,7 +196,7 @@ class Chart:
     def _do(self, region: int, firing: Firing, parts: Sequence[int]) -> None:
         write = self.write
         acts = [act for part in parts for act in firing.acts[part]]
-        write.temps = {}
+        write.temps, write.spans = {}, {}
         for block, active in acts:
             write.active = active
             write.forget()

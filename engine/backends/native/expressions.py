@@ -14,6 +14,7 @@ from ...evaluate import LARGEST
 from ...ir import NEVER, Cell, Expr, Program
 from ...monitors import TOLERANCE
 from ..layout import Layout
+from .bounds import ANY, Bounds, Interval, is_finite
 from .slots import Slots, kind_of
 from .text import Code, real
 
@@ -48,6 +49,10 @@ class Expressions:
         """Whether invariants are being written, after something has fired or not."""
         self.doubtful: set[str] = set()
         """Cells that were written and may be out of range or infinite until they are checked."""
+        self.bounds: Bounds | None = None
+        """What values lie between, where the machine is known to have observed its event."""
+        self.spans: dict[str, Interval | None] = {}
+        """The intervals of temporary values."""
         self.assumed: dict[str, str] = {}
         """What cells are known to hold."""
         self._known: dict[int, str] = {}
@@ -252,8 +257,14 @@ class Expressions:
         values = {self._text(each) for each in (*gap.args, *(size.args[0] for size in room.args[1].args))}
         return len(values) == 1
 
+    def span(self, expr: Expr) -> Interval:
+        """Return what the value of a real expression lies between, as far as that is known here."""
+        return ANY if self.bounds is None else self.bounds.of(expr, self.spans) or ANY
+
     def is_finite(self, expr: Expr) -> bool:
         """Return whether a real expression is finite by what it is made of; a checked cell is, and so is a field."""
+        if is_finite(self.span(expr)):
+            return True
         match expr.op:
             case "const" | "param" | "before" | "field" | "seconds" | "real":
                 return True
@@ -368,7 +379,12 @@ class Expressions:
                 divisor = node.args[1]
                 if divisor.op == "const" and divisor.value is not None and float(divisor.value) != 0:
                     return "false"
+                low, high = self.span(divisor)
+                if low > 0 or high < 0:
+                    return "false"
                 return self.op(f"fcmp oeq double {self._text(divisor)}, 0.0")
+            case "sqrt" if self.span(node.args[0])[0] >= 0:
+                return "false"
             case "sqrt":
                 return self.op(f"fcmp olt double {self._text(node.args[0])}, 0.0")
             case "floor":

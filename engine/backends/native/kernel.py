@@ -26,6 +26,7 @@ from ...statechart import ROOT
 from ..columns import columns_of
 from ..layout import Layout
 from .blocks import LOGGED, WAITING, Blocks
+from .bounds import Bounds
 from .chart import Chart, written
 from .slots import BEFORE, REACH, RUNNING, Slots, kind_of
 from .text import real
@@ -227,6 +228,7 @@ class _Kernel:
         write.begin("row.on")
         # INVARIANT: a machine that has seen the event, as one in the phase RUNNING has, has set these.
         write.assumed = dict.fromkeys(self.sticky, "true")
+        write.bounds = Bounds(self.program, self.event, self.sticky)
         write.require(code.op(f"icmp sge i64 {self._time()}, {code.get('clock')}"))
         code.jump("timers" if self.program.timers else "event")
 
@@ -326,7 +328,7 @@ class _Kernel:
                 blocks.append(state.initially)
             for block in blocks:
                 write.forget()
-                write.temps = {}
+                write.temps, write.spans = {}, {}
                 write.block(block)
             entered += blocks
             if state.name in self.layout.chains:
