@@ -9,7 +9,18 @@ from pathlib import Path
 
 import click
 
-from . import chart_events, commands, compiling, events, population, recorded
+from . import (
+    chart_events,
+    commands,
+    compiling,
+    events,
+    population,
+    recorded,
+    sweep_compile,
+    sweep_loop,
+    sweep_sets,
+    sweep_trace,
+)
 from .page import Section, Size, page
 
 MEASUREMENTS: dict[str, Callable[[Size, Callable[[str], None]], Section]] = {
@@ -20,12 +31,25 @@ MEASUREMENTS: dict[str, Callable[[Size, Callable[[str], None]], Section]] = {
     "compiling": compiling.measure,
     "commands": commands.measure,
     "run": recorded.measure,
+    "loop": sweep_loop.measure,
+    "native": sweep_compile.measure,
+    "sets": sweep_sets.measure,
+    "trace": sweep_trace.measure,
 }
 SIZES = {
-    "tiny": Size("tiny", 1, 2_000, 200, 50, 5, 1, 2_000, 1, 40),
-    "small": Size("small", 5, 50_000, 5_000, 2_000, 200, 5, 200_000, 1, 200),
-    "full": Size("full", 9, 200_000, 10_000, 10_000, 1_000, 9, 1_000_000, 3, 200),
-}
+    "tiny": Size(
+        "tiny", 1, 2_000, 200, 50, 5, 1, 2_000, 1, 40,
+        ticks=20_000, tick_rounds=1, sets=8, set_rows=2_000, peer_sets=2, set_rounds=1,
+    ),
+    "small": Size(
+        "small", 5, 50_000, 5_000, 2_000, 200, 5, 200_000, 1, 200,
+        ticks=1_000_000, tick_rounds=3, sets=100, set_rows=20_000, peer_sets=10, set_rounds=1,
+    ),
+    "full": Size(
+        "full", 9, 200_000, 10_000, 10_000, 1_000, 9, 1_000_000, 3, 200,
+        ticks=10_000_000, tick_rounds=5, sets=1_000, set_rows=100_000, peer_sets=1_000, set_rounds=3,
+    ),
+}  # fmt: skip
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 

@@ -8,12 +8,12 @@ from textwrap import fill
 
 from .host import describe
 
-__all__ = ["Section", "Size", "Target", "page"]
+__all__ = ["Section", "Size", "Target", "page", "unmeasured"]
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much a measurement does; counts, each > 0, `spec_states` a multiple of 8."""
+    """How much a measurement does; counts, each > 0, `spec_states` a multiple of 8, `peer_sets` ≤ `sets`."""
 
     name: str
     rounds: int
@@ -25,6 +25,12 @@ class Size:
     rows: int
     row_rounds: int
     spec_states: int
+    ticks: int
+    tick_rounds: int
+    sets: int
+    set_rows: int
+    peer_sets: int
+    set_rounds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,11 @@ class Section:
         return lines
 
 
+def unmeasured(title: str, head: tuple[str, ...], package: str) -> Section:
+    """Return the section of a measurement for which Hedgerow itself lacks a package."""
+    return Section(title, (f"Not measured: `{package}`, which it needs, is not installed.",), head, (), ())
+
+
 def page(sections: Sequence[Section], size: Size) -> str:
     """Return the page as Markdown."""
     lines = [
@@ -74,7 +85,7 @@ def page(sections: Sequence[Section], size: Size) -> str:
         "<!-- Written by `python -m benchmarks`; do not edit. -->",
         "",
         *[f"- {line}" for line in describe()],
-        f"- size `{size.name}`; the peers come from the extra `bench`",
+        f"- size `{size.name}`; the peers come from the extra `bench` and from benchmarks/requirements.txt",
         "",
         "A figure is the median of several rounds. A round measures every contender once, and every second round in",
         "the opposite order; a ratio is the median of the ratios within the rounds. Absolute figures are this",

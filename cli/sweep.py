@@ -1,26 +1,27 @@
-"""`hedgerow sweep`: a spec over recorded data for many parameter sets, to a table on the terminal and a folder."""
+"""`hedgerow sweep`: a spec over data for many parameter sets, to a table on the terminal and a folder."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from .data_options import data_options
+from .fold_options import asked_folds, fold_options
 from .main import DOES_NOT_HOLD, HOLDS, INTERRUPTED
 from .run import interruptible, pairs, reading_progress, refuse
+from .sweep_progress import sweeping_progress
 
 if TYPE_CHECKING:
+    from ..engine.dryrun.problem import RunError
     from ..engine.load import Spec
-    from ..engine.sweep.runner import Progress as Told
+    from ..engine.sweep.paths import PathSweep
     from ..engine.sweep.runner import Sweep
+    from ..engine.sweep.table import SweepTable
+    from ..engine.sweep.walkforward_table import Folds, Judged
 
 __all__ = ["ASKED", "command"]
 
@@ -59,6 +60,7 @@ ASKED = 10_000
     metavar="N",
     help="Threads of native code, or processes of the live backend.  [default: one a processor]",
 )
+@click.option("--on", metavar="ADDRESS", help="Run on a Dask cluster that is there, e.g. dask://127.0.0.1:8786.")
 @click.option(
     "--backend",
     type=click.Choice(["auto", "native", "live"]),
@@ -67,6 +69,14 @@ ASKED = 10_000
     help="Native code where it can be had, or one of the two; the results are the same.",
 )
 @click.option("--days", "keep_days", is_flag=True, help="Keep the books of each set at the end of each UTC day.")
+@fold_options
+@click.option(
+    "--paths",
+    type=int,
+    metavar="N",
+    default=1,
+    help="Run every set over N paths of a scenario, and tell their mean.",
+)
 @click.option("--yes", is_flag=True, help=f"Run more than {ASKED:,} sets without being asked.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: NAME-sweep]")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in the folder, which was interrupted.")
@@ -91,8 +101,16 @@ def command(
     skip_bad: bool,
     permit: tuple[str, ...],
     workers: int | None,
+    on: str | None,
     backend: Literal["auto", "native", "live"],
     keep_days: bool,
+    walk_forward: bool,
+    outer: int,
+    inner: int,
+    horizon: int,
+    embargo: int,
+    objective: str,
+    paths: int,
     yes: bool,
     out: Path | None,
     resume: bool,
@@ -110,10 +128,11 @@ def command(
     from ..engine.dryrun.data import Window, parse_bound
     from ..engine.dryrun.problem import RunError
     from ..engine.load import load
-    from ..engine.sweep.runner import prepare
+    from ..engine.sweep.paths import PathSweep, prepare_paths
     from ..engine.sweep.sets import parameter_sets
     from ..engine.sweep.store import check_sweep_folder, write_text
     from ..engine.sweep.summary import summarise
+    from ..engine.sweep.walkforward_table import check_folds
 
     try:
         loaded = load(spec, permit=permit)
@@ -123,6 +142,9 @@ def command(
         raise
     folder = out or Path(f"{loaded.name}-sweep")
     try:
+        folds = asked_folds(
+            walk_forward, outer=outer, inner=inner, horizon=horizon, embargo=embargo, objective=objective
+        )
         check_sweep_folder(folder, resume=resume, force=force)
         sets = parameter_sets(
             loaded,
@@ -135,10 +157,11 @@ def command(
         )
         with interruptible() as interrupted:
             with reading_progress() as reading:
-                made = prepare(
+                made = prepare_paths(
                     loaded,
                     source,
                     sets,
+                    paths,
                     fill=fill,
                     event=event,
                     mapping=pairs(mapping, "--map", "price=close"),
@@ -147,36 +170,69 @@ def command(
                     skip_bad=skip_bad,
                     permitted=permit,
                     backend=backend,
-                    workers=workers or _processors(),
-                    keep_days=keep_days,
+                    workers=workers or (_processors() if on is None else 1),
+                    on=on,
+                    keep_days=keep_days or walk_forward,
                     reading=reading,
                     interrupted=interrupted,
                 )
-            if len(sets) > ASKED and not yes:
+            if len(sets) * paths > ASKED and not yes:
                 raise _ask_first(made)
+            if folds is not None and not isinstance(made, PathSweep):
+                check_folds(made, folds)
             made = made.kept_in(folder, resume=resume, force=force)
-            with _progress() as progress:
-                table = made.run(progress=progress, interrupted=interrupted)
-        summary = summarise(table)
+            with sweeping_progress("runs" if isinstance(made, PathSweep) else "sets") as progress:
+                try:
+                    table = made.run(progress=progress, interrupted=interrupted)
+                except KeyboardInterrupt:  # before there was anything to tell
+                    return _stopped("what is done is", folder)
+        judged, unjudged = _judge(table, made, None if table.interrupted else folds)
+        summary = summarise(table, None if judged is None else judged.to_json())
         if not table.interrupted:
-            write_text(
-                folder / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-            )
+            if judged is not None:
+                write_text(folder / "walkforward.json", _document(summary["walk_forward"]) + "\n")
+            write_text(folder / "summary.json", _document(summary) + "\n")
             if not no_report:
                 from ..engine.sweep.page import page
 
-                write_text(folder / "report.html", page(table, summary))
+                write_text(folder / "report.html", page(table, summary, judged))
+        if unjudged is not None:
+            raise unjudged
     except RunError as error:
         return refuse(error, as_json=as_json)
     if as_json:
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(_document(summary))
     else:
-        _show(summary, folder, loaded, report=not (no_report or table.interrupted))
+        _show(summary, folder, loaded, judged, report=not (no_report or table.interrupted))
     if table.interrupted:
-        told = f"interrupted; {len(table):,} of {table.total:,} sets are done and kept in {folder}"
-        click.echo(f"{told}; the same command with --resume goes on", err=True)
-        return INTERRUPTED
+        done = f"{table.paths:,} of {paths:,} paths" if paths > 1 else f"{len(table):,} of {table.total:,} sets"
+        return _stopped(f"{done} are done and", folder)
     return HOLDS if table.held else DOES_NOT_HOLD
+
+
+def _stopped(done: str, folder: Path) -> int:
+    click.echo(f"interrupted; {done} kept in {folder}; the same command with --resume goes on", err=True)
+    return INTERRUPTED
+
+
+def _judge(table: SweepTable, made: Sweep | PathSweep, folds: Folds | None) -> tuple[Judged | None, RunError | None]:
+    """Return the walk-forward that was asked for, or why it cannot be told; the sweep stays either way."""
+    from ..engine.sweep.paths import PathSweep
+
+    if folds is None or isinstance(made, PathSweep):
+        return None, None
+    from ..engine.dryrun.problem import RunError
+    from ..engine.sweep.walkforward_table import judge
+
+    try:
+        return judge(table, made, folds), None
+    except RunError as error:
+        help = f"{error.help}; the sweep itself is done and kept"
+        return None, RunError(error.code, error.message, error.file, help, error.line)
+
+
+def _document(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _ranges(texts: tuple[str, ...]) -> dict[str, str | None]:
@@ -195,54 +251,18 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ask_first(made: Sweep) -> Exception:
+def _ask_first(made: Sweep | PathSweep) -> Exception:
     from ..engine.dryrun.narrative import span
     from ..engine.dryrun.problem import RunError
+    from ..engine.sweep.paths import PathSweep
 
     told = span(made.seconds() / 86_400)
-    message = f"{len(made.sets):,} sets over {len(made.path):,} rows take about {told}"
+    over = f" and {made.count:,} paths" if isinstance(made, PathSweep) else ""
+    message = f"{len(made.sets):,} sets over {len(made.path):,} rows{over} take about {told}"
     return RunError("HR831", message, "--yes", "write --yes to run them all, or --sample sobol --n 1000 to draw some")
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[Told], None] | None]:
-    """Draw a progress bar on stderr while a person watches; yield what moves it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("sweeping"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
-    )
-    began = time.perf_counter()
-    first: int | None = None
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("sweep", total=1.0, told="")
-
-        def move(at: Told) -> None:
-            nonlocal first
-            first = at.done if first is None else first
-            took = max(time.perf_counter() - began, 1e-9)
-            rates = f"{(at.done - first) / took:,.1f} sets/s, {_short(at.events / took)} ticks/s"
-            bar.update(task, total=at.total, completed=at.done, told=f"{at.done:,} of {at.total:,} sets, {rates}")
-
-        yield move
-
-
-def _short(rate: float) -> str:
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if rate >= size:
-            return f"{rate / size:.3g} {letter}"
-    return f"{rate:.3g}"
-
-
-def _show(summary: dict[str, Any], folder: Path, spec: Spec, *, report: bool) -> None:
+def _show(summary: dict[str, Any], folder: Path, spec: Spec, judged: Judged | None, *, report: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -263,4 +283,7 @@ def _show(summary: dict[str, Any], folder: Path, spec: Spec, *, report: bool) ->
     console.print(table)
     if told := luck_told(summary):
         console.print(Text(told))
+    if judged is not None:
+        # Not by the console, which breaks lines where no person watches.
+        click.echo("\n" + judged.told() + "\n")
     console.print(Text(f"written to {folder}" + (f"; open {folder / 'report.html'}" if report else "")))

@@ -95,5 +95,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR830": "a grid, a range or a sample that cannot be",
         "HR831": "more parameter sets than are run unasked",
         "HR832": "a sweep that cannot go on",
+        "HR833": "a cluster that does not run the sweep",
     }
 )

@@ -247,6 +247,8 @@ def _given(parameter: Parameter, given: Expr, values: Mapping[str, Value]) -> Va
         value: Value = evaluate(given, Environment(values, FLOAT))
     except Failure as failure:
         raise ParameterError(f"`{parameter.name}`: {failure}") from None
+    if parameter.type == "real" and not math.isfinite(value):
+        raise ParameterError(f"`{parameter.name}` is given {value:g}, which is not a finite number")
     low, high = parameter.low, parameter.high
     if (low is not None and value < float(low)) or (high is not None and value > float(high)):
         shown = f"[{'-' if low is None else f'{float(low):g}'}, {'-' if high is None else f'{float(high):g}'}]"

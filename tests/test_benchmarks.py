@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 
+import hedgerow
 from hedgerow import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +43,7 @@ def test_a_tiny_run_writes_every_section_and_all_that_ran_fired_equally_often(tm
     page = path.read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", page, re.M) == [
         "An event", "Three levels", "Two regions", "Many machines", "A large spec", "Commands", "A dry run",
+        "A native loop", "Compiling to native code", "A thousand sets", "A trace to Parquet",
     ]  # fmt: skip
     for title in ("An event", "Three levels", "Two regions"):
         fired: dict[str, set[str]] = {}
@@ -146,6 +151,127 @@ def test_the_large_spec_has_three_transitions_a_state_however_many_regions(
     leaves = [state for state in program.states if state.kind == "atomic"]
     assert len(leaves) == 40
     assert sorted(rule.source for rule in program.rules) == sorted(3 * [state.name for state in leaves])
+
+
+# --------------------------------------------------------------------------------------------------------------- sweeps
+
+
+def test_the_peers_of_sweeps_are_in_no_extra() -> None:
+    # vectorbt's licence is not a free one.
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*told["dependencies"], *(each for extra in told["optional-dependencies"].values() for each in extra)]
+    peers = (ROOT / "benchmarks" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = {re.split(r"[^\w.-]", line)[0] for line in peers if not line.startswith("#")}
+    assert names == {"numba", "vectorbt"}
+    assert not names & {re.split(r"[^\w.-]", each)[0] for each in wanted}
+
+
+BUSY = {"tau_max": "30d", "gamma1": "0.01"}
+
+
+@pytest.mark.parametrize("watch", [False, True])
+@pytest.mark.parametrize(
+    ("values", "reached"),
+    [
+        (BUSY, ("up", "down")),
+        (BUSY | {"net_max": 20_000, "delta": 0.5}, ("give_up", "exit_step", "finish")),
+        (BUSY | {"net_max": 20_000, "residue": 0.001, "timed_exit": False}, ("exit_step",)),
+        (BUSY | {"tau_max": "10h", "k": 10}, ("freeze", "thaw")),
+        (BUSY | {"tau_max": "10h", "k": 10, "gross_max": 2_010_000}, ("gave_up_paused", "finish")),
+    ],
+)
+def test_the_hand_written_loop_comes_to_the_results_of_the_native_one(
+    events: ModuleType, values: dict[str, Any], reached: Sequence[str], watch: bool
+) -> None:
+    pytest.importorskip("llvmlite")
+    pytest.importorskip("numba", reason="a peer of the benchmarks, in benchmarks/requirements.txt")
+    from benchmarks.sweep_hand import hand_written
+    from benchmarks.sweep_loop import Kernel, Options, compare, hand_results, kernel_results, spec_file, walk
+
+    spec = load(spec_file())
+    times, prices, stops = walk(200_000)
+    parameters = spec.compile(**values).parameters
+    kernel = Kernel(spec.program("same"), "tick", Options(watch=watch))
+    books = np.zeros((4, len(stops)))
+    theirs = hand_results(hand_written(watch), parameters, (times, prices, stops), *books[2:])
+    # Native code gives what comes after the end to the reference.
+    path = times[: theirs["rows"]], prices[: theirs["rows"]], np.minimum(stops, theirs["rows"])
+    ours = kernel_results(kernel, parameters, path, *books[:2])
+    compare(ours, theirs, watch)
+    days = int(np.searchsorted(stops, theirs["rows"])) + 1
+    assert np.array_equal(books[:2, :days], books[2:, :days])
+    assert all(theirs[name] > 0 for name in reached), theirs
+
+
+def test_loops_that_differ_in_the_last_bit_are_not_compared(events: ModuleType) -> None:
+    from benchmarks.sweep_loop import DifferentResultsError, compare
+
+    compare({"fees": 0.1, "orders": 2, "drawdown": 0.0}, {"fees": 0.1, "orders": 2, "drawdown": 0.5}, False)
+    with pytest.raises(DifferentResultsError, match=r"differ in fees: fees 0.3\d* and 0.3$"):
+        compare({"fees": 0.1 + 0.2, "orders": 2}, {"fees": 0.3, "orders": 2}, True)
+
+
+def band_by_hand(prices: Sequence[float], band: float, lot: float, fee: float) -> tuple[float, int, float]:
+    """Return net position, orders and P&L of the no-trade band."""
+    position, orders, profit, anchor, last = 0.0, 0, 0.0, prices[0], prices[0]
+    for price in prices:
+        profit += position * (price - last)
+        last = price
+        if abs(price - anchor) >= band * anchor:
+            position += -lot if price > anchor else lot
+            orders, profit, anchor = orders + 1, profit - lot * price * fee, price
+    return position, orders, profit
+
+
+def test_the_no_trade_band_trades_as_it_does_by_hand(events: ModuleType) -> None:
+    pytest.importorskip("llvmlite")
+    from benchmarks.sweep_sets import Peer, agree, made, positions
+
+    spec, path, sets = made(5, 20_000)
+    table = hedgerow.sweep(spec, path, sets, backend="native")
+    held = [band_by_hand(path.fields[0].tolist(), each["band"], each["lot"], each["fee"]) for each in sets]
+    position, orders, profit = zip(*held, strict=True)
+    assert min(orders) > 0
+    agree(table, positions(spec, path, sets), Peer(np.array(position), np.array(orders), np.array(profit)))
+
+
+@pytest.mark.parametrize("other", ["position", "orders", "profit"])
+def test_sweeps_whose_peer_trades_otherwise_are_not_compared(events: ModuleType, other: str) -> None:
+    pytest.importorskip("llvmlite")
+    from benchmarks.sweep_sets import DifferentResultsError, Peer, agree, made, positions
+
+    spec, path, sets = made(3, 1000)
+    table, held = hedgerow.sweep(spec, path, sets, backend="native"), positions(spec, path, sets)
+    same = Peer(held.copy(), table.column("orders").copy(), table.column("profit").copy())
+    agree(table, held, same)
+    getattr(same, other)[1] += 1
+    with pytest.raises(DifferentResultsError, match="of 1 sets differs, first of set 1"):
+        agree(table, held, same)
+
+
+@pytest.mark.slow
+def test_vectorbt_trades_the_no_trade_band_as_a_sweep_does(events: ModuleType) -> None:
+    pytest.importorskip("vectorbt", reason="a peer of the benchmarks, in benchmarks/requirements.txt")
+    from benchmarks.sweep_peer import vectorbt_band
+    from benchmarks.sweep_sets import agree, made, positions
+
+    spec, path, sets = made(5, 3000)
+    simulate, read = vectorbt_band()
+    theirs = read(simulate(path.fields[0], sets.column("band"), 1.0, 0.0005, 1e6, 5000))
+    agree(hedgerow.sweep(spec, path, sets, backend="native"), positions(spec, path, sets), theirs)
+
+
+def test_what_a_larger_sweep_takes_is_told_without_its_results(
+    events: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import sweep_memory
+
+    peaks = {
+        10: iter([(100.0, 1.0), (104.0, 1.0), (102.0, 1.0)]),
+        100: iter([(112.0, 9.0), (113.0, 9.0), (112.0, 9.0)]),
+    }
+    monkeypatch.setattr(sweep_memory, "_peak", lambda sets, _rows: next(peaks[sets]))
+    assert sweep_memory.growth(10, 100, 5, 3, lambda _what: None) == (102.0, 112.0, 1.0, 9.0, 2.0)
 
 
 def test_a_target_is_met_on_its_own_side_only(events: ModuleType) -> None:

@@ -26,6 +26,8 @@ HEAVY = frozenset(
     {
         "arch",
         "bokeh",
+        "dask",
+        "distributed",
         "jsonschema",
         "llvmlite",
         "numpy",

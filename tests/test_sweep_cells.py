@@ -55,6 +55,7 @@ def table(
         "name": "made",
         "about": "",
         "money": "USD",
+        "units": {},
         "books": books,
         "data": {"name": "made", "rows": 7, "events": "0", "days": 100},
         "time": {"first_ns": 0, "last_ns": 10**18},

@@ -88,7 +88,8 @@ def test_the_same_table_gives_the_same_bytes(table: SweepTable, text: str) -> No
 def test_the_page_says_what_the_best_what_is_fragile_and_what_luck_finds(table: SweepTable, text: str) -> None:
     told = read(text).text
     best = int(np.argmax(table.column("profit")))
-    params = ", ".join(f"{name} = {table.column(name)[best]:g}" for name in table.params)
+    units = {"stake": " USD"}
+    params = ", ".join(f"{name} = {table.column(name)[best]:g}{units.get(name, '')}" for name in table.params)
     assert f"The best set has {params} and a profit of" in told
     assert (
         "are fragile: one step to a cell beside it changes the sign of the median profit, or costs more than 25.0 %"

@@ -238,3 +238,9 @@ def test_reading_can_be_interrupted(tick: Event, tmp_path: Path) -> None:
     file.write_text("time,price\n2020-01-01,100\n")
     with pytest.raises(KeyboardInterrupt):
         read_path(tick, str(file), interrupted=lambda: True)
+
+
+def test_times_that_no_clock_of_nanoseconds_spans_are_refused(tick: Event) -> None:
+    times = np.array([-(2**62) - 1, 2**62], dtype=np.int64)
+    with pytest.raises(RunError, match="the times span more than 292 years"):
+        path_of(tick, times, [np.full(2, 100.0)])

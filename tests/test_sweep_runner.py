@@ -185,7 +185,7 @@ def test_several_processes_give_the_table_of_one(
     ("many", "workers", "size"), [(1, 4, 1), (10, 4, 3), (200, 4, 50), (201, 4, 50), (1000, 4, 63), (40, 1, 40)]
 )
 def test_a_task_has_fifty_sets_where_each_worker_gets_as_many(many: int, workers: int, size: int) -> None:
-    assert pool._task_size(many, workers) == size
+    assert pool.task_size(many, workers) == size
 
 
 def test_the_sets_of_a_worker_that_dies_are_run_all_the_same(

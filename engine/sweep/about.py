@@ -31,6 +31,7 @@ def about(sweep: Sweep, backend: str, reason: str, notes: list[str]) -> dict[str
         "money": program.money,
         "books": bool(program.legs),
         "program": base.digest,
+        "units": {each.name: each.unit for each in program.parameters if each.given is None},
         "spec": {"file": Path(spec.file).name, "sha256": spec.source_sha256},
         "data": {**path.source, "events": path.sha256, "rows": len(path), "days": len(path.stops)},
         "time": {"first_ns": int(path.times[0]), "last_ns": int(path.times[-1])},

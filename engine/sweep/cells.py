@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from .naming import param_text
 from .table import SweepTable
 
-__all__ = ["BINS", "FRAGILE", "Axis", "Heat", "Line", "axis_of", "fragile", "heat", "influence", "line"]
+__all__ = ["BINS", "FRAGILE", "Axis", "Heat", "Line", "axis_of", "fragile", "heat", "influence", "line", "middles"]
 
 BINS = 12
 """Stretches, at most, that the values of a param are put into where it was drawn, or has many values on its grid."""
@@ -62,9 +64,11 @@ def axis_of(table: SweepTable, param: str, params: int = 1) -> Axis:
     `BINS`; each is called by its middle.
     """
     values = table.column(param)
+    seconds = table.about["units"].get(param.removeprefix("param.")) == "s"
+    named = partial(param_text, unit="s") if seconds else _label
     distinct = np.unique(values)
     if len(distinct) <= SHOWN and (param in table.axes or len(distinct) <= BINS):
-        labels = tuple(_label(value) for value in distinct.tolist())
+        labels = tuple(named(value) for value in distinct.tolist())
         return Axis(param, labels, distinct.astype(np.float64), np.searchsorted(distinct, values))
     numbers = values.astype(np.float64)
     room = len(values) // EACH
@@ -72,7 +76,7 @@ def axis_of(table: SweepTable, param: str, params: int = 1) -> Axis:
     edges = np.linspace(numbers.min(), numbers.max(), bins + 1)
     places = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, bins - 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    return Axis(param, tuple(_label(centre) for centre in centres.tolist()), centres, places)
+    return Axis(param, tuple(named(centre) for centre in centres.tolist()), centres, places)
 
 
 def influence(table: SweepTable, column: str) -> dict[str, float]:
@@ -112,6 +116,23 @@ def heat(table: SweepTable, x: str, y: str, column: str) -> Heat:
         place = divmod(index, size[1])
         median[place], sets[place] = np.median(members), len(members)
     return Heat(across, up, column, median, sets)
+
+
+def middles(found: Heat, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return (y, x) the row of the set in each cell that is nearest to its median, the first of equals; −1 where none is.
+
+    Args:
+        found: the map.
+        values: (S,) the column that it is over.
+    """
+    rows = np.full(found.median.shape, -1)
+    there = np.flatnonzero(np.isfinite(values))
+    cells = (found.y.places[there], found.x.places[there])
+    away = np.abs(values[there] - found.median[cells])
+    # The farthest first, so that the nearest is written last.
+    order = np.lexsort((-there, -away))
+    rows[cells[0][order], cells[1][order]] = there[order]
+    return rows
 
 
 def line(table: SweepTable, param: str, column: str) -> Line:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..dryrun.charts import BLUE, FONT, GREY, INK, LINE, RED
+from ..dryrun.narrative import money
 from ..dryrun.problem import missing_extra
-from .cells import Heat, fragile, heat, line
+from .cells import Heat, fragile, heat, line, middles
+from .interval import Intervals
 from .table import SweepTable
 
 __all__ = ["charts"]
@@ -41,12 +43,14 @@ def charts(table: SweepTable, params: list[str], objective: str, best: int) -> t
         raise missing_extra("bokeh", "the report") from None
     board = _Board(table, best)
     unit = table.about["money"] if objective == "profit" else ""
-    title = f"{objective}, {unit}" if unit else objective
+    over = "" if table.paths == 1 else f", mean over {table.paths:,} paths"
+    title = f"{objective}, {unit}{over}" if unit else f"{objective}{over}"
+    depth = f"deepest drawdown, share of the peak{over}"
     falls = objective == "profit" and np.isfinite(table.column("drawdown")).any()
     if len(params) >= 2:
         board.map(params[0], params[1], objective, title, signed=True)
         if falls:
-            board.map(params[0], params[1], "drawdown", "deepest drawdown, share of the peak", signed=False)
+            board.map(params[0], params[1], "drawdown", depth, signed=False)
         for first, second in ((0, 2), (1, 2)):
             if len(params) >= MAPS:
                 board.map(params[first], params[second], objective, title, signed=True)
@@ -60,13 +64,14 @@ def charts(table: SweepTable, params: list[str], objective: str, best: int) -> t
     for param in params[:MAPS]:
         board.line(param, objective, title)
     if len(params) == 1 and falls:
-        board.line(params[0], "drawdown", "deepest drawdown, share of the peak")
+        board.line(params[0], "drawdown", depth)
     return bokeh.layouts.column(board.figures, sizing_mode="stretch_width", spacing=14), board.said
 
 
 class _Board:
     def __init__(self, table: SweepTable, best: int) -> None:
         self.table, self.best = table, best
+        self.intervals = Intervals(table)
         self.figures: list[Any] = []
         self.said: list[str] = []
 
@@ -86,8 +91,10 @@ class _Board:
         cells = [(row, column) for row in rows for column in columns if math.isfinite(found.median[row, column])]
         broken = fragile(found.median) if signed else np.zeros(found.median.shape, np.bool_)
         values = [float(found.median[cell]) for cell in cells]
+        beside = self._beside(found, cells) if column == "profit" else {}
         source = ColumnDataSource(
             {
+                **beside,
                 "x": [found.x.labels[column] for _, column in cells],
                 "y": [found.y.labels[row] for row, _ in cells],
                 "value": values,
@@ -120,6 +127,8 @@ class _Board:
         self._mark(figure, found)
         many = "" if int(found.sets.max()) == 1 else " (median of @sets sets)"
         tips = [(x, "@x"), (y, "@y"), (column, f"@value{{{number}}}{many}"), ("", "@told")]
+        if beside:
+            tips[3:3] = [("95 % interval" + (" of the middle set" if many else ""), "@interval"), ("−fees", "@fees")]
         figure.add_tools(HoverTool(renderers=[drawn], tooltips=tips))
         bar = ColorBar(
             color_mapper=mapper, width=10, formatter=NumeralTickFormatter(format="0,0.[0]a" if signed else "0.[0]%")
@@ -137,10 +146,10 @@ class _Board:
         band = "the middle 80 % of the sets"
         if single and column == "profit":
             # One set a place has no spread but that of its own days.
-            half = 1.96 * self.table.column("day_sd") * np.sqrt(self.table.column("days"))
+            half = self.intervals.half
             wide = np.full(len(found.median), np.nan)
             wide[found.x.places] = half
-            low, high, band = found.median - wide, found.median + wide, "95 % interval of a set's own days"
+            low, high, band = found.median - wide, found.median + wide, "95 % interval"
         there = np.isfinite(found.median)
         source = ColumnDataSource(
             {
@@ -152,7 +161,8 @@ class _Board:
             }
         )
         figure = self._figure(f"{title}, along {param}", 240)
-        figure.xaxis.axis_label = param
+        unit = self.table.about["units"].get(param.removeprefix("param."), "1")
+        figure.xaxis.axis_label = param if unit == "1" else f"{param}, {unit}"
         figure.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]a" if column != "drawdown" else "0.[00]%")
         if not (single and column != "profit"):
             figure.varea("x", "low", "high", source=source, fill_color=BLUE, fill_alpha=0.18, legend_label=band)
@@ -175,9 +185,21 @@ class _Board:
         figure.add_layout(legend, "above")
         if single and column == "profit":
             self.said.append(
-                "The interval of a set is ±1.96 standard deviations of its daily P&L times the root of its days: what "
+                "The interval of a set is that of its mean by Student's t over the paths."
+                if self.table.paths > 1
+                else "The interval of a set is ±1.96 standard deviations of its daily P&L times the root of its days: what "
                 "another draw of such days, each independent of the last, would move the total by."
             )
+
+    def _beside(self, found: Heat, cells: list[tuple[int, int]]) -> dict[str, list[str]]:
+        """Return what the tip of each cell tells of its middle set: the interval, and what no edge earns."""
+        rows = middles(found, self.table.column(found.column))
+        told = [self.intervals.of(int(rows[cell])) for cell in cells]
+        fees = self.table.column("no_edge")
+        return {
+            "interval": ["too few days" if each is None else f"{each.text} ({each.method})" for each in told],
+            "fees": [money(float(fees[rows[cell]])) for cell in cells],
+        }
 
     def _mark(self, figure: Any, found: Heat) -> None:
         """Mark the cell that the best set is in."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from ..dryrun.problem import RunError
 from ..ir import FillMode
 from ..load import Spec
+from .cluster import ClusterRunner
 from .live import LiveRunner, Runner
 from .pool import LivePool
 
@@ -27,8 +28,12 @@ def chosen_runner(sweep: Sweep, *, alone: bool = False) -> Iterator[tuple[Runner
     """Yield what runs the sets of a sweep, and why it is not native code where it is not; `alone` starts no processes.
 
     Raises:
-        RunError: native code was asked for and cannot be had.
+        RunError: native code was asked for and cannot be had, or a cluster that does not run the sweep.
     """
+    if sweep.on is not None and not alone:
+        with closing(ClusterRunner(sweep.on, sweep.spec, sweep.fill, sweep.path.event, sweep.backend)) as cluster:
+            yield cluster, cluster.reason
+        return
     spec, path, reason = sweep.spec, sweep.path, "asked for"
     if sweep.backend != "live":
         native = _native(spec, sweep.fill, path.event, sweep.workers)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from ... import __version__
 from ..compose import SUFFIXES
 from ..diagnostics import WAIVABLE, Findings, SpecError
 from ..dryrun.problem import RunError
-from ..ir import FillMode, Value
+from ..ir import FillMode, Program, Value
 from ..load import Spec, load
 from ..registry import Binding, BindingError, Registry
 from ..shape import read_shape
@@ -63,7 +63,7 @@ class Job:
 
 
 class Answer(NamedTuple):
-    """What a worker says to a job: why it cannot run it, or an empty text, and why it has no native code for it, likewise."""
+    """What a worker says to a job: why it cannot run it, and why it has no native code for it; else empty texts."""
 
     refusal: str = ""
     not_native: str = ""
@@ -84,9 +84,6 @@ class Freight:
 
     def __init__(self, job: Job, path: EventPath) -> None:
         self.job, self.path, self.key = job, path, job.key
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -144,46 +141,91 @@ def _above(files: list[str]) -> Iterator[str]:
 
 # ---------------------------------------------------------------------------------------------------------- in a worker
 
-_lock = threading.Lock()
+
+class _Ready(NamedTuple):
+    """A job that this worker has compiled: what runs it, and why that is not native code, or an empty text."""
+
+    runner: Runner
+    program: Program
+    not_native: str
+
+
+class _OtherProgramError(Exception):
+    """The text that a worker was sent makes another program there."""
+
+
+_ready: dict[str, _Ready] = {}
+_compiling = threading.Lock()
 _turn = threading.Lock()
 """Whose turn it is on the live backend: Python runs one thread at a time, and two would only wait for each other."""
-_runners: dict[str, tuple[Runner, str]] = {}
 _stopped: set[str] = set()
 
 
 def answer(job: Job) -> Answer:
     """Take a job up, and say whether this worker can run it.
 
-    It is sent only to workers with the same version of Hedgerow, so that both mean the same by a job.
+    It is sent to workers of the same version of Hedgerow only, so that both mean the same by a job.
     """
-    registry = Registry({each.name: each for each in job.bindings})
+    known = {each.name: each for each in job.bindings}
     for name in job.called:
         try:
-            registry[name].function()
+            known[name].function()
         except BindingError as error:
-            return Answer(f"cannot call `{name}`: {error}")
+            return Answer(str(error))
     try:
-        _, reason = _runner(job)
+        return Answer("", _compiled(job, job.key).not_native)
     except SpecError as error:
-        return Answer(f"cannot load the spec: {error.diagnostics[0].message}")
-    except OtherProgramError:
-        return Answer("makes another program of the spec: its Hedgerow has the same version and is not the same")
-    return Answer("", reason)
+        return Answer(f"the spec does not load there: {error.diagnostics[0].message}")
+    except _OtherProgramError:
+        return Answer("the spec is another program there: the code of that hedgerow is not the code of this one")
 
 
 def run_batch(freight: Freight, batch: Batch) -> Results:
-    """Run the sets of a task; those that were not begun before a stop are not done."""
-    runner, reason = _runner(freight.job, freight.key)
-    path = freight.path
-    shape = shape_of(_program_of(runner), len(path.stops))
-    results = Results.empty(shape, len(batch.parameters))
-
-    def stopped() -> bool:
-        return batch.sweep in _stopped
-
-    if reason or not freight.job.native:
-        with _turn:
-            runner.run(batch.parameters, batch.capitals, path, results, 0, stopped)
-    else:
-        runner.run(batch.parameters, batch.capitals, path, results, 0, stopped)
+    """Run the sets of a task; those that are not begun when their sweep is stopped stay undone."""
+    ready, path = _compiled(freight.job, freight.key), freight.path
+    results = Results.empty(shape_of(ready.program, len(path.stops)), len(batch.parameters))
+    with _turn if ready.not_native else nullcontext():
+        ready.runner.run(batch.parameters, batch.capitals, path, results, 0, lambda: batch.sweep in _stopped)
     return results
+
+
+def stop(sweep: str) -> None:
+    """Let the tasks of a sweep begin no further set in this worker."""
+    _stopped.add(sweep)
+
+
+def _compiled(job: Job, key: str) -> _Ready:
+    """Return what runs a job, compiled when it is first asked for.
+
+    Raises:
+        SpecError: the spec does not load here.
+        _OtherProgramError: its program is not the one of the machine that sent it.
+    """
+    with _compiling:
+        if key not in _ready:
+            while len(_ready) >= KEPT:
+                del _ready[next(iter(_ready))]
+            _ready[key] = _compile(job)
+        return _ready[key]
+
+
+def _compile(job: Job) -> _Ready:
+    with tempfile.TemporaryDirectory(prefix="hedgerow-sweep-") as folder:
+        for name, text in job.texts:
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+        # What was waived where it comes from is waived here, too; the hash below says whether it came to the same.
+        registry = Registry({each.name: each for each in job.bindings})
+        spec = load(Path(folder, job.texts[0][0]), permit=WAIVABLE, registry=registry)
+    if spec.bind({}, fill=job.fill).digest != job.digest:
+        raise _OtherProgramError
+    found: Runner | str = "asked for"
+    if job.native:
+        from .native_runner import native_runner
+
+        found = native_runner(spec, job.fill, job.event, 1)
+    program = spec.program(job.fill)
+    if isinstance(found, str):
+        return _Ready(LiveRunner(spec, job.fill, job.event), program, found)
+    return _Ready(found, program, "")

@@ -198,6 +198,7 @@ class _Run:
         for index, name in enumerate(self.shape.measures):
             self.into.measures[0, index] = table[self.columns[f"report.{name}"], -1]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _account(self, table: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]) -> None:
         """Keep the money of some accepted rows: (columns, m) values, and (m,) their places in the path."""
         into, net = self.into, np.zeros(len(rows))
@@ -209,8 +210,9 @@ class _Run:
         for name in ("fees", "slippage", "flows"):
             getattr(into, name)[0] = table[self.columns[name], -1]
         if self.capital > 0:
-            peaks = np.maximum.accumulate(np.maximum(equity, self.peak))
-            shares = (peaks - equity) / peaks
+            # What no float can hold has no share, see `_Outside._show`.
+            peaks = np.fmax.accumulate(np.fmax(equity, self.peak))
+            shares = np.fmax((peaks - equity) / peaks, 0.0)
             worst = int(np.argmax(shares))
             if shares[worst] > self.drawdown:
                 self.drawdown, self.amount = float(shares[worst]), float(peaks[worst] - equity[worst])

@@ -20,10 +20,14 @@ from ..chart import FAIL_SAFE
 from ..dryrun.trace import typed
 from ..ir import FillMode, Value
 from ..load import Spec
+from .live import LiveRunner
 from .path import EventPath
 from .results import Results
 
-__all__ = ["NativeRunner", "native_runner"]
+__all__ = ["NativeRunner", "Outside", "SetRun", "native_runner"]
+
+_LEAST_CAPITAL = 1e-250
+"""Below it shares of the capital underflow on the way to the drawdown: no money of this world, left to the live backend."""
 
 
 def native_runner(spec: Spec, fill: FillMode, event: str, workers: int) -> NativeRunner | str:
@@ -55,12 +59,16 @@ class NativeRunner:
         interrupted: Callable[[], bool] | None = None,
     ) -> int:
         """Run sets; see `live.Runner`."""
+        self._check(path, into)
 
         def run(index: int) -> bool:
             if interrupted is not None and interrupted():
                 return False
+            if 0 < capitals[index] < _LEAST_CAPITAL:
+                alone = LiveRunner(self.spec, self.fill, path.event)
+                return alone.run([parameters[index]], capitals[index : index + 1], path, into, first_row + index) == 1
             row = into.part(slice(first_row + index, first_row + index + 1))
-            _Run(self, parameters[index], float(capitals[index]), path, row).run()
+            SetRun(self, parameters[index], float(capitals[index]), path, row).run()
             return True
 
         if self.workers < 2 or len(parameters) < 2:
@@ -68,8 +76,31 @@ class NativeRunner:
         with ThreadPoolExecutor(self.workers) as pool:
             return sum(pool.map(run, range(len(parameters))))
 
+    def _check(self, path: EventPath, into: Results) -> None:
+        """Raise ValueError for arrays that native code, which trusts them, would read or write beyond their ends."""
+        kernel, rows = self.kernel, len(path.times)
+        if path.event != kernel.event:
+            raise ValueError(f"the path is of `{path.event}`, and the native code for `{kernel.event}`")
+        wanted = len(kernel.program.event(kernel.event).fields)
+        if len(path.fields) != wanted:
+            raise ValueError(f"the path has {len(path.fields)} fields, and `{path.event}` has {wanted}")
+        columns: list[tuple[str, npt.NDArray[Any], type]] = [("times", path.times, np.int64)]
+        columns.append(("stops", path.stops, np.int64))
+        columns += [(f"field {index}", each, np.float64) for index, each in enumerate(path.fields)]
+        for name, array, kind in columns:
+            if array.dtype != kind or array.ndim != 1 or not array.flags.c_contiguous:
+                raise ValueError(f"the {name} of a path must be one contiguous row of {np.dtype(kind)}")
+            if name != "stops" and len(array) != rows:
+                raise ValueError(f"the path has {rows} times, and {len(array)} values in {name}")
+        ends = np.concatenate((path.stops[:1] * 0, path.stops, [rows])) if len(path.stops) else np.array([1, 0])
+        if (np.diff(ends) < 0).any() or ends[-1] != ends[-2]:
+            raise ValueError("the stops of a path must ascend, and the last of them be the number of its rows")
+        for days in (into.days, into.day_fees):
+            if days.dtype != np.float64 or days.shape[1:] != path.stops.shape or not days.flags.c_contiguous:
+                raise ValueError("the results must be contiguous, with one day for each stop of the path")
 
-class _Run:
+
+class SetRun:
     """One set over the path; it writes the one row of `into`."""
 
     def __init__(
@@ -78,7 +109,7 @@ class _Run:
         self.runner, self.kernel, self.values, self.path, self.into = runner, runner.kernel, values, path, into
         self.capital = capital
         self.memory: Memory = self.kernel.memory(capital)
-        self.outside: _Outside | None = None
+        self.outside: Outside | None = None
         """What takes the rows that native code does not."""
 
     def run(self) -> None:
@@ -93,7 +124,7 @@ class _Run:
                 break
             if not self.memory.ended:
                 if self.outside is None:
-                    self.outside = _Outside(self)
+                    self.outside = Outside(self)
                 self.outside.take(row)
                 row += 1
             if self.memory.ended:
@@ -141,10 +172,10 @@ def settle_time(memory: Memory, now: int) -> None:
         memory.set(since, now)
 
 
-class _Outside:
+class Outside:
     """Takes rows through a live machine, and accounts for them as `live` does."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: SetRun) -> None:
         self.memory, self.kernel, self.path, self.capital = run.memory, run.kernel, run.path, run.capital
         compiled = run.runner.spec.bind_values(run.values, fill=run.runner.fill)
         self.machine: Any = compiled.machine()
@@ -223,7 +254,9 @@ class _Outside:
             net += sign * seen[columns[leg.quantity]] * seen[columns[f"{leg.instrument}.price"]]
         equity = seen[columns["cash"]] + net
         memory.shown[:-1] = [equity, *(seen[columns[name]] for name in ("fees", "slippage", "flows")), *measures]
-        peak = max(equity, memory.get("peak"))
+        peak = memory.get("peak")
+        if equity > peak:  # and no NaN, which `max` would keep
+            peak = equity
         memory.set("peak", peak)
         if self.capital > 0 and (peak - equity) / peak > memory.get("drawdown"):
             memory.set("drawdown", (peak - equity) / peak)

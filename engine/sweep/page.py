@@ -15,9 +15,13 @@ from ..dryrun.page import STYLE, embedded
 from ..dryrun.tables import rich, table
 from .cells import FRAGILE
 from .charts import charts
+from .interval import DRAWN, Intervals
+from .naming import param_text
 from .summary import neighbours_of
 from .table import SweepTable
-from .told import backend_told, best_told, fragile_told, luck_told, params_told
+from .told import backend_told, best_told, fragile_told, luck_told, params_told, share_told
+from .walkforward_page import walk_forward_section
+from .walkforward_table import Judged
 
 __all__ = ["page"]
 
@@ -29,12 +33,13 @@ NAMED = 3
 ACROSS = ".across { overflow-x:auto } .across th { white-space:nowrap; overflow-wrap:normal }"
 
 
-def page(found: SweepTable, summary: Json) -> str:
+def page(found: SweepTable, summary: Json, judged: Judged | None = None) -> str:
     """Return report.html.
 
     Args:
         found: at least one set.
         summary: of `summarise`. Every text of it is escaped.
+        judged: the walk-forward over the table, if there was one.
     """
     name, best = html.escape(summary["name"]), summary["best"]
     drawn = ""
@@ -60,6 +65,8 @@ def page(found: SweepTable, summary: Json) -> str:
 {drawn}
 <h2>The best sets, beside their neighbours</h2>
 <div class="wide across">{_best(found, summary)}</div>
+{_about_intervals(found, summary)}
+{"" if judged is None else walk_forward_section(judged)}
 <h2>What this sweep was made of</h2>
 {"".join(f'<p class="small">{rich(note[:1].upper() + note[1:])}.</p>' for note in summary["notes"])}
 <div class="tables">{_made_of(summary)}</div>
@@ -74,7 +81,7 @@ def _subtitle(summary: Json) -> str:
         (
             f"Sweep of {sets['done']:,} parameter sets ({method}) over {data['name']}",
             f"{time['first']} to {time['last']}",
-            f"{data['rows']:,} rows",
+            f"{data['rows']:,} rows" + (f" a path, {data['paths']['count']:,} paths" if "paths" in data else ""),
             f"fills at the {summary['fill']} mark",
             f"backend: {backend_told(summary)}",
         )
@@ -88,12 +95,16 @@ def _cards(summary: Json) -> str:
     cards = [(f"{summary['sets']['done']:,}", "parameter sets")]
     if best is not None:
         cards += [
-            (money(best[objective]), f"best {tail}: {_set(best)}"),
+            (money(best[objective]), f"best {tail}: {_set(summary, best)}"),
             (money(summary["median"]), f"median {tail}"),
-            (money(worst[objective]), f"worst {tail}: {_set(worst)}"),
+            (money(worst[objective]), f"worst {tail}: {_set(summary, worst)}"),
         ]
     if summary["beat_no_edge"] is not None:
         cards.append((f"{summary['beat_no_edge']:,} of {summary['sets']['done']:,}", "sets beat −fees"))
+    if summary["walk_forward"]:
+        outer = summary["walk_forward"]["outer"]
+        word = {True: "not −fees", False: "not to be told from −fees", None: "too short to say more"}
+        cards.append((money(outer["profit"]), f"judged on later days, {unit}: {word[outer['distinguishable']]}"))
     if summary["fragile"]:
         cards.append((f"{summary['fragile']['fragile']:,} of {summary['fragile']['cells']:,}", "cells are fragile"))
     found = summary["invariants"].values()
@@ -103,8 +114,8 @@ def _cards(summary: Json) -> str:
     return f'<div class="cards">{"".join(shown)}</div>'
 
 
-def _set(row: Json) -> str:
-    return params_told(row["params"]) if len(row["params"]) <= NAMED else f"set {row['set']:,}"
+def _set(summary: Json, row: Json) -> str:
+    return params_told(summary, row) if len(row["params"]) <= NAMED else f"set {row['set']:,}"
 
 
 def _story(summary: Json) -> list[tuple[str, str, bool]]:
@@ -124,7 +135,7 @@ def _story(summary: Json) -> list[tuple[str, str, bool]]:
         )
         found.append(("The fragile region", text, False))
     if summary["influence"]:
-        shares = ", ".join(f"`{name}` {percent(share)}" for name, share in summary["influence"].items())
+        shares = ", ".join(f"`{name}` {share_told(share)}" for name, share in summary["influence"].items())
         text = (
             f"Share of the variance of {summary['objective']} that each param explains by itself: {shares}. What only two "
             "together explain is in none of them."
@@ -157,20 +168,33 @@ def _best(found: SweepTable, summary: Json) -> str:
     if not there.size:
         return "<p>No set has a result.</p>"
     ranked = there[np.argsort(-values[there], kind="stable")][:LISTED]
-    extra = ("no_edge", "drawdown", "cvar") if objective == "profit" else ()
+    extra: tuple[str, ...] = ("no_edge", "drawdown", "cvar") if objective == "profit" else ()
+    if extra and found.paths > 1:
+        extra = ("profit.median", "profit.worst", "no_edge", "drawdown")
+    intervals = Intervals(found) if objective == "profit" else None
     rows = []
     for row in ranked.tolist():
         near = neighbours_of(found, row, values)
         cells = [
             f"{int(found.column('set')[row]):,}",
-            *(_cell(found.column(name)[row].item()) for name in found.params),
+            *(param_text(found.column(name)[row].item(), _unit(summary, name)) for name in found.params),
         ]
         cells.append(money(float(values[row])))
+        if intervals is not None:
+            interval = intervals.of(row)
+            cells.append("–" if interval is None else interval.text)
         cells += ["–", "–"] if near is None else [money(near["median"]), money(near["worst"])]
         cells += [_money(name, float(found.column(name)[row])) for name in extra]
-        rows.append((*cells, f"{int(found.column('orders')[row]):,}"))
-    shown = {"no_edge": "−fees", "cvar": "CVaR 95 %, daily"}
-    head = ("set", *found.params, objective, "median neighbour", "worst neighbour")
+        rows.append((*cells, f"{round(float(found.column('orders')[row])):,}"))
+    shown = {
+        "profit.median": "median path",
+        "profit.worst": "worst path",
+        "no_edge": "−fees",
+        "cvar": "CVaR 95 %, daily",
+    }
+    name = objective if found.paths == 1 else f"mean {objective}"
+    head = ["set", *found.params, name, *([] if intervals is None else ["95 % interval"])]
+    head += ["median neighbour", "worst neighbour"]
     return table(f"Sets of highest {objective}", (*head, *(shown.get(name, name) for name in extra), "orders"), rows)
 
 
@@ -192,23 +216,45 @@ def _made_of(summary: Json) -> str:
     if summary["permitted"]:
         rows.append(("permitted", ", ".join(summary["permitted"])))
     made = table("Fingerprint", ("", ""), [row for row in rows if row[1]], numbers=False)
-    grid = [(name, _ends(values)) for name, values in sets["grid"].items()]
+    grid = [(name, _ends(values, _unit(summary, name))) for name, values in sets["grid"].items()]
     if grid:
         made += table("Grid", ("param", "values"), grid, numbers=False)
     fixed = {**summary["defaults"], **sets["fixed"]}
-    rest = [(name, _cell(value)) for name, value in fixed.items()]
+    rest = [(name, param_text(value, _unit(summary, name))) for name, value in fixed.items()]
     return made + (table("Params of every set", ("name", "value"), rest) if rest else "")
 
 
-def _ends(values: list[Any]) -> str:
-    shown = [_cell(value) for value in values]
+def _unit(summary: Json, column: str) -> str:
+    """Return the unit of the param that a column holds."""
+    units = summary["units"]
+    found: str = units.get(column, units.get(column.removeprefix("param."), "1"))
+    return found
+
+
+def _about_intervals(found: SweepTable, summary: Json) -> str:
+    """Say what the intervals are."""
+    if summary["objective"] != "profit":
+        return ""
+    if found.paths > 1:
+        text = (
+            f"Profits are means over {found.paths:,} paths; the interval is that of the mean, by Student's t over the "
+            "paths. It says how far other paths of this scenario would move it, and nothing of other scenarios."
+        )
+        return f'<p class="small">{rich(text)}</p>'
+    text = "The interval says how far the profit would move if the same kinds of days had come in another draw: "
+    text += (
+        f"for the {DRAWN} best sets a circular block bootstrap of their days, for the others on the maps ±1.96 standard "
+        "deviations of the daily P&L times the root of the days."
+        if found.days is not None
+        else "±1.96 standard deviations of the daily P&L times the root of the days, each taken as independent of the last; "
+        "with `--days` the days of the best sets are drawn in blocks."
+    )
+    return f'<p class="small">{rich(f"{text} It does not know that the best of many was chosen.")}</p>'
+
+
+def _ends(values: list[Any], unit: str) -> str:
+    shown = [param_text(value, unit) for value in values]
     return ", ".join(shown) if len(shown) <= 12 else f"{', '.join(shown[:3])} … {shown[-1]} ({len(shown)} values)"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
 
 
 def _money(name: str, value: float) -> str:

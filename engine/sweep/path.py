@@ -68,6 +68,10 @@ class EventPath:
         fields = tuple(values[:many] for values in self.fields)
         return replace(self, times=self.times[:many], fields=fields, stops=stops, day_ns=self.day_ns[:days])
 
+    def refused(self, event: Event) -> npt.NDArray[np.bool_]:
+        """Return (n,) which rows every machine refuses, for a value or a time; `event` is the one of the path."""
+        return _checked(event, self.times, self.fields)[0]
+
     @property
     def sha256(self) -> str:
         """The hash of the event's name and of every time and value."""
@@ -135,7 +139,7 @@ def read_path(
             raise RunError("HR806", message, data.name, help, data.line(first[0]))
         if not skip_bad:
             raise _bad_row(data, *first)
-    stops, day_ns = _days(clock)
+    stops, day_ns = _days(clock, data.name)
     made = {
         "name": data.name,
         "sha256": data.sha256(),
@@ -188,7 +192,7 @@ def path_of(
     if wrong.all() or (wrong.any() and not skip_bad):
         row, reason = _first(event, np.arange(1, len(moments) + 1), moments, values, wrong, clock, {})
         raise RunError("HR806", f"row {row} is bad: {reason}", name, "mend the row, or keep it to be refused")
-    stops, day_ns = _days(clock)
+    stops, day_ns = _days(clock, name)
     kinds = tuple(each.type for each in event.fields)
     made = {"name": name, "kind": kind, "rows": len(moments)}
     return EventPath(
@@ -248,10 +252,16 @@ def _bad_row(data: Data, row: int, reason: str) -> RunError:
     return RunError("HR806", f"row {row} is bad: {reason}", data.name, help, data.line(row))
 
 
-def _days(clock: Times) -> tuple[Times, Times]:
-    """Return (d,) the index one past the last row of each UTC day, and (d,) when each of the days begins, in ns."""
+def _days(clock: Times, name: str) -> tuple[Times, Times]:
+    """Return (d,) the index one past the last row of each UTC day, and (d,) when each of the days begins, in ns.
+
+    Raises:
+        RunError: the times span more nanoseconds than an int64 counts.
+    """
     # Bad rows before the first good one count to its day.
     good = clock[clock != _EARLIEST]
+    if int(clock[-1]) - int(good[0]) >= 2**63:
+        raise RunError("HR806", "the times span more than 292 years", name, "is this the right column? see --time")
     days = np.maximum(clock, good[0]) // DAY_NS
     stops = np.append(np.flatnonzero(np.diff(days)) + 1, len(days))
     return stops, days[stops - 1] * DAY_NS

@@ -27,7 +27,7 @@ from .live import LiveRunner
 from .path import EventPath
 from .results import Results, shape_of
 
-__all__ = ["LEAST", "LivePool"]
+__all__ = ["LEAST", "LivePool", "task_size"]
 
 LEAST = 50
 """Runs a task, where there are that many for each worker: a task costs some milliseconds to hand over."""
@@ -99,7 +99,7 @@ class LivePool:
         first_row: int,
         interrupted: Callable[[], bool] | None,
     ) -> None:
-        size = _task_size(len(parameters), self.workers)
+        size = task_size(len(parameters), self.workers)
         pending: dict[Future[Results], int] = {}
         self._stop.unlink(missing_ok=True)
         executor = self._started(path)
@@ -134,7 +134,7 @@ class LivePool:
         return self._executor
 
 
-def _task_size(sets: int, workers: int) -> int:
+def task_size(sets: int, workers: int) -> int:
     """Return how many sets a task has: at least `LEAST` where each worker gets that many, and else an even share."""
     share = -(-sets // workers)
     return share if share <= LEAST else max(LEAST, -(-sets // (4 * workers)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -24,6 +25,8 @@ from ..ir import FillMode
 from ..load import Spec
 from .about import about, identity
 from .choice import Backend, chosen_runner
+from .cluster import ClusterRunner
+from .live import Runner
 from .path import EventPath, read_path
 from .pool import LEAST, LivePool
 from .results import Results, Shape, shape_of
@@ -64,6 +67,7 @@ class Sweep:
     skip_bad: bool
     permitted: tuple[str, ...]
     store: Store | None = None
+    on: str | None = None
 
     def kept_in(self, folder: Path, *, resume: bool = False, force: bool = False) -> Sweep:
         """Return the sweep with a folder that finished sets are written to; see `sweep`."""
@@ -93,12 +97,14 @@ class Sweep:
         *,
         progress: Callable[[Progress], None] | None = None,
         interrupted: Callable[[], bool] | None = None,
+        held: tuple[Runner, str] | None = None,
     ) -> SweepTable:
         """Run all sets that are not done yet.
 
         Args:
             progress: called now and then.
             interrupted: asked now and then whether to stop; the table holds what was done until then.
+            held: what runs the sets, and why it is not native code, where that is there already: see `chosen_runner`.
 
         Raises:
             RunError: the folder cannot be written; what was written stays.
@@ -112,8 +118,10 @@ class Sweep:
         todo = np.flatnonzero(~done)
         events = 0
         stopped = False
-        with chosen_runner(self) as (runner, reason):
-            each = {"native": 8}.get(runner.backend, LEAST if isinstance(runner, LivePool) else 1)
+        failure: RunError | None = None
+        with chosen_runner(self) if held is None else nullcontext(held) as (runner, reason):
+            tasks = isinstance(runner, LivePool | ClusterRunner)
+            each = LEAST if tasks else {"native": 8}.get(runner.backend, 1)
             least = each * self.workers if each > 1 else 1
             size, position = least, 0
             while position < len(todo) and not stopped:
@@ -132,12 +140,15 @@ class Sweep:
                     return interrupted is not None and interrupted()
 
                 capitals = self._capitals(rows)
-                runner.run(self.sets.take(rows), capitals, self.path, results, 0, ask)
+                try:
+                    runner.run(self.sets.take(rows), capitals, self.path, results, 0, ask)
+                except RunError as error:  # what came back before is kept
+                    failure = error
                 took = time.perf_counter() - began
                 events += int(results.accepted.sum() + results.refused.sum())
                 if progress is not None:
                     progress(Progress(before + int(results.done.sum()), len(self.sets), events))
-                stopped = interrupted is not None and interrupted()
+                stopped = failure is not None or (interrupted is not None and interrupted())
                 mine = np.flatnonzero(results.done)
                 if len(mine):
                     results = results.part(mine)
@@ -154,6 +165,9 @@ class Sweep:
             told = about(self, runner.backend, reason, notes)
         if store is not None:
             store.flush()
+        if failure is not None:
+            raise failure
+        if store is not None:
             columns, books = store.table()
         else:
             columns, books = joined(kept), joined_days(days)
@@ -193,6 +207,7 @@ def prepare(
     permitted: tuple[str, ...] = (),
     backend: Backend = "auto",
     workers: int = 1,
+    on: str | None = None,
     keep_days: bool = False,
     reading: Callable[[float], None] | None = None,
     interrupted: Callable[[], bool] | None = None,
@@ -206,6 +221,12 @@ def prepare(
     if sets.spec is not spec and sets.spec.bind({}).digest != spec.bind({}).digest:
         raise ValueError(f"the parameter sets are of `{sets.spec.name}` as it is elsewhere, and not of this spec")
     fed = event_of(spec, event if isinstance(data, str) else data.event)
+    if on is not None:
+        if workers != 1:
+            raise RunError("HR807", "a cluster has its own workers", "--workers", "leave out --workers, or --on")
+        # What would fail after the data are read, and a folder is made, fails now.
+        with closing(ClusterRunner(on, spec, fill or "same", fed.name, backend)) as cluster:
+            workers = cluster.threads
     if isinstance(data, str):
         path = read_path(
             fed, data, mapping=mapping, time_column=time_column, window=window, skip_bad=skip_bad, progress=reading,
@@ -215,7 +236,7 @@ def prepare(
         path = data
     chosen: FillMode = fill or ("next" if path.bars else "same")
     return Sweep(
-        spec, path, sets, chosen, fill is not None, backend, workers, keep_days, skip_bad, permitted
+        spec, path, sets, chosen, fill is not None, backend, workers, keep_days, skip_bad, permitted, on=on
     )  # fmt: skip
 
 
@@ -233,6 +254,7 @@ def sweep(
     permitted: tuple[str, ...] = (),
     backend: Backend = "auto",
     workers: int = 1,
+    on: str | None = None,
     folder: str | PathLike[str] | None = None,
     keep_days: bool = False,
     resume: bool = False,
@@ -257,6 +279,7 @@ def sweep(
             results are the same.
         workers: threads of native code, or processes of the live backend; the results do not depend on it. A script that
             asks for several processes must start under `if __name__ == "__main__":`.
+        on: run the sets on a cluster that is there, `dask://host:port`, whose workers are its own; the table is the same.
         folder: where to keep finished sets and write the table; None keeps them in memory alone.
         keep_days: keep equity and fees of each set at the end of each UTC day.
         resume: go on with the sweep that is in the folder.
@@ -273,7 +296,7 @@ def sweep(
         check_sweep_folder(Path(folder), resume=resume, force=force)
     made = prepare(
         spec, data, sets, fill=fill, event=event, mapping=mapping, time_column=time_column, window=window,
-        skip_bad=skip_bad, permitted=permitted, backend=backend, workers=workers, keep_days=keep_days,
+        skip_bad=skip_bad, permitted=permitted, backend=backend, workers=workers, on=on, keep_days=keep_days,
         interrupted=interrupted,
     )  # fmt: skip
     if folder is not None:

@@ -14,7 +14,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ import numpy.typing as npt
 from ..dryrun.problem import RunError, missing_extra
 from .table import Columns, Days, SweepTable, joined, joined_days
 
-__all__ = ["FORMAT", "Store", "check_sweep_folder", "write_text"]
+__all__ = ["FORMAT", "MANIFEST", "PARTS", "Store", "check_sweep_folder", "write_paths", "write_text"]
 
 FORMAT = "hedgerow.sweep/1"
 SAVE_SECONDS = 5.0
 MAX_MANIFEST_BYTES = 20_000_000
 MANIFEST, RESULTS, DAYS, PARTS = "sweep.json", "results.parquet", "days.parquet", "parts"
-OWN = (MANIFEST, RESULTS, DAYS, "summary.json", "report.html")
+PATHS = "paths.parquet"
+OWN = (MANIFEST, RESULTS, DAYS, PATHS, "summary.json", "report.html", "walkforward.json")
 
 
 def check_sweep_folder(folder: Path, *, resume: bool, force: bool) -> None:
@@ -106,6 +107,11 @@ class Store:
             self._take_up()
         else:
             self._begin()
+
+    @property
+    def whole(self) -> bool:
+        """Whether the table of all sets is written."""
+        return self._whole
 
     @property
     def done(self) -> npt.NDArray[np.int64]:
@@ -232,6 +238,42 @@ class Store:
         except OSError as error:
             help = "make room, or mend its rights, and go on with --resume: the sets that are written stay"
             raise _unwritable(self.folder, error, help) from None
+
+
+def write_paths(folder: Path, first: int, parts: Sequence[Path]) -> None:
+    """Put the results of several paths under one another, path after path, one of them in memory at a time.
+
+    Args:
+        folder: that of the sweep.
+        first: the number of the first path.
+        parts: for each path a folder with its finished results.
+
+    Raises:
+        RunError: the folder cannot be written, or a part not be read.
+    """
+    pa = _arrow()
+    import pyarrow.parquet as parquet
+
+    draft = folder / f".{PATHS}.tmp"
+    writer = None
+    try:
+        for number, part in enumerate(parts, start=first):
+            columns = _read(part / RESULTS, str(part))
+            table = _table({"path": np.full(len(columns["set"]), number), **columns})
+            if writer is None:
+                writer = parquet.ParquetWriter(draft, table.schema, compression="zstd", compression_level=1)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+            writer = None
+            draft.replace(folder / PATHS)
+    except (OSError, pa.ArrowException) as error:
+        help = "make room, or mend its rights, and go on with --resume: the sets that are written stay"
+        raise _unwritable(folder, error if isinstance(error, OSError) else OSError(str(error)), help) from None
+    finally:
+        if writer is not None:
+            writer.close()
+        draft.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

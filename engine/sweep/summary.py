@@ -16,6 +16,7 @@ from ...models.selection.sharpe import expected_maximum
 from ...models.selection.trials import average_trials
 from ..dryrun.times import iso
 from .cells import FRAGILE, fragile, heat, influence, line
+from .interval import Intervals
 from .store import FORMAT
 from .table import SweepTable
 
@@ -36,8 +37,8 @@ def objective_of(table: SweepTable) -> str:
     return next((name for name in others if np.ptp(table.column(name))), others[0] if others else "accepted")
 
 
-def summarise(table: SweepTable) -> Json:
-    """Return the summary of a sweep of which at least one set is done."""
+def summarise(table: SweepTable, walk_forward: Json | None = None) -> Json:
+    """Return the summary of a sweep of which at least one set is done, with the walk-forward over it if there was one."""
     objective = objective_of(table)
     values = table.column(objective).astype(np.float64)
     known = values[np.isfinite(values)]
@@ -58,15 +59,19 @@ def summarise(table: SweepTable) -> Json:
         "fragile": None,
         "beat_no_edge": None,
         "luck": None,
+        "walk_forward": walk_forward,
         "invariants": table.broken,
         "accepted_none": int((table.column("accepted") == 0).sum()),
         "refused": int((table.column("refused") > 0).sum()),
-        "ended": int(table.column("ended").sum()),
+        "ended": int((table.column("ended") > 0).sum()),
         "fail_safe": int((table.column("fail_safe") > 0).sum()),
     }
     if known.size:
         best, worst = int(np.nanargmax(values)), int(np.nanargmin(values))
         summary["best"] = {**_row(table, best, objective), "neighbours": neighbours_of(table, best, values)}
+        if objective == "profit":
+            interval = Intervals(table).of(best)
+            summary["best"]["interval"] = None if interval is None else interval.to_json()
         summary["median"] = float(np.median(known))
         summary["worst"] = _row(table, worst, objective)
         summary["fragile"] = _fragile(table, objective, list(share))
@@ -86,7 +91,13 @@ def _row(table: SweepTable, index: int, objective: str) -> Json:
         told |= {
             name: _number(table.column(name)[index]) for name in ("no_edge", "drawdown", "cvar", "fees", "turnover")
         }
-        told["orders"] = int(table.column("orders")[index])
+        told["orders"] = (
+            round(float(table.column("orders")[index])) if table.paths > 1 else int(table.column("orders")[index])
+        )
+        if table.paths > 1:
+            told["paths"] = {"count": table.paths} | {
+                name: _number(table.column(f"profit.{name}")[index]) for name in ("median", "worst", "above_costs")
+            }
     return told
 
 
@@ -124,6 +135,8 @@ def _luck(table: SweepTable, best: int) -> Json | None:
     ones lies about E[max N] of it above the mean. Sets that trade alike count for fewer than N.
     """
     deviation, days = table.column("day_sd"), table.column("days")
+    if table.paths > 1:  # the mean over paths is judged
+        deviation, days = table.column("profit.sd"), np.full(len(table), 1 / table.paths)
     there = np.isfinite(deviation) & (deviation > 0)
     if not there.any() or len(table) < 2:
         return None

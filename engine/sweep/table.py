@@ -55,6 +55,7 @@ class SweepTable:
         total: how many sets the sweep has.
         interrupted: whether a person stopped it before all were done.
         days: the books by day, where they were asked for.
+        paths: how many paths of a scenario each row is the mean over; see `means.Means` for its further columns.
     """
 
     columns: Mapping[str, npt.NDArray[Any]]
@@ -64,6 +65,7 @@ class SweepTable:
     total: int
     interrupted: bool
     days: Days | None = None
+    paths: int = 1
 
     def __len__(self) -> int:
         return len(self.columns["set"])

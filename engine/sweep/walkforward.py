@@ -16,48 +16,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ...models import performance
 from ...models.selection.neighbours import Neighbourhood
-from ...models.selection.scores import Matrix, sharpe_ratios, tail_adjusted_means
+from ...models.selection.scores import Matrix, sharpe_ratios
 from ...models.splits import Days, OuterFold, least_days, nested_folds
 from ..dryrun.problem import RunError
 from ..dryrun.times import iso
 from .judgement import Cell, FoldResult, Luck, Nearby, Span, WalkForward
 from .luck import luck
+from .objective import SHARPE, Objective
 
-__all__ = ["Objective", "walk_forward"]
+__all__ = ["Objective", "planned", "walk_forward"]
 
 PLACE = "walk-forward"
 
 Values = npt.NDArray[np.float64]
 Masks = Mapping[str, npt.NDArray[np.bool_]]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is maximised on the inner folds.
-
-    `sharpe` is mean over standard deviation of the daily P&L: free of scale, so that a set cannot win by trading more
-    of the same. `tail` is mean − weight · CVaR of the worst (1 − confidence) share of days, in money a day: for those
-    who mind the worst days more than the spread of all, and whose sets are of one size.
-    """
-
-    name: Literal["sharpe", "tail"] = "sharpe"
-    weight: float = 1.0
-    confidence: float = 0.95
-
-    def scores(self, pnl: Matrix) -> Values:
-        """Return (sets,) scores of a (sets, days) P&L."""
-        return sharpe_ratios(pnl) if self.name == "sharpe" else tail_adjusted_means(pnl, self.weight, self.confidence)
-
-    def __str__(self) -> str:
-        told = f"mean − {self.weight:g} · CVaR {self.confidence * 100:g} % of the daily P&L"
-        return "mean / standard deviation of the daily P&L" if self.name == "sharpe" else told
 
 
 def walk_forward(
@@ -68,7 +46,7 @@ def walk_forward(
     *,
     capital: float,
     labels: Masks | None = None,
-    objective: Objective = Objective(),
+    objective: Objective = SHARPE,
     outer: int = 5,
     inner: int = 4,
     horizon: int = 1,
@@ -110,16 +88,10 @@ def walk_forward(
         The intervals are a circular block bootstrap, see `performance.bootstrap_total`.
     """
     values, costs, stamps, columns = _checked(pnl, days, fees, parameters, capital, labels or {})
-    try:
-        neighbourhood = Neighbourhood(columns)
-    except ValueError as error:
-        raise RunError("HR807", str(error), PLACE, "sweep sets that differ, each of them once") from None
-    try:
-        folds = nested_folds(stamps.size, outer=outer, inner=inner, horizon=horizon, embargo=embargo, window=window)
-    except ValueError as error:
-        least = least_days(1, 2, 0)
-        help = f"take more days, fewer folds or a shorter horizon; 1 outer and 2 inner folds need {least} days at least"
-        raise RunError("HR807", str(error), PLACE, help) from None
+    neighbourhood, folds = planned(
+        stamps.size, columns, outer=outer, inner=inner, horizon=horizon, embargo=embargo, window=window
+    )
+    _enough(values, costs, stamps)
     judge = _Judge(values, costs, stamps, columns, neighbourhood, objective, labels or {}, confidence, seed)
     found = tuple(judge.fold(fold) for fold in folds)
     judged = np.concatenate([fold.test for fold in folds])
@@ -152,6 +124,41 @@ def walk_forward(
             "seed": seed,
         },
     )
+
+
+def planned(
+    days: int,
+    parameters: Mapping[str, npt.ArrayLike],
+    *,
+    outer: int,
+    inner: int,
+    horizon: int,
+    embargo: int,
+    window: int | None = None,
+) -> tuple[Neighbourhood, tuple[OuterFold, ...]]:
+    """Return which sets are neighbours and which days are judged: all that can be refused before a set is run.
+
+    `days` is how many there are; the other arguments are those of `walk_forward`.
+
+    Raises:
+        RunError: less than two sets, sets that do not differ, too few days, or folds that cannot be.
+    """
+    columns = {name: np.asarray(column, dtype=np.float64) for name, column in parameters.items()}
+    sets = next((column.size for column in columns.values()), 0)
+    if sets < 2:
+        message = f"there is nothing to choose from: {'1 set' if sets else 'no set'}"
+        raise RunError("HR807", message, PLACE, "sweep at least 2 sets, e.g. `--grid k=6:10:1`")
+    try:
+        neighbourhood = Neighbourhood(columns)
+    except ValueError as error:
+        raise RunError("HR807", str(error), PLACE, "sweep sets that differ, each of them once") from None
+    try:
+        folds = nested_folds(days, outer=outer, inner=inner, horizon=horizon, embargo=embargo, window=window)
+    except ValueError as error:
+        least = least_days(1, 2, 0)
+        help = f"take more days, fewer folds or a shorter horizon; 1 outer and 2 inner folds need {least} days at least"
+        raise RunError("HR807", str(error), PLACE, help) from None
+    return neighbourhood, folds
 
 
 @dataclass(frozen=True)
@@ -247,9 +254,11 @@ def _checked(
             raise ValueError(f"`{name}` must be a mask of {stamps.size} days, got {mask.dtype} of {mask.shape}")
     if not math.isfinite(capital):
         raise ValueError(f"capital must be finite, got {capital}")
-    if values.shape[0] < 2:
-        message = f"there is nothing to choose from: {values.shape[0]} set"
-        raise RunError("HR807", message, PLACE, "sweep at least 2 sets, e.g. `--grid k=6:10:1`")
+    return values, costs, stamps, columns
+
+
+def _enough(values: Matrix, costs: Matrix, stamps: Days) -> None:
+    """Refuse what is no number, and sets that do the same every day."""
     for name, each in (("P&L", values), ("fees", costs)):
         bad = np.argwhere(~np.isfinite(each))
         if bad.size:
@@ -262,13 +271,6 @@ def _checked(
         message = f"{varying} of {values.shape[0]} sets has a P&L that varies from day to day"
         help = "at least 2 are needed; where sets never trade, widen their ranges or see what `hedgerow run` says"
         raise RunError("HR807", message, PLACE, help)
-    return values, costs, stamps, columns
-
-
-def _enough_sets(pnl: Matrix) -> None:
-    if pnl.shape[0] < 2:
-        message = f"there is nothing to choose from: {pnl.shape[0]} set"
-        raise RunError("HR807", message, PLACE, "sweep at least 2 sets, e.g. `--grid k=6:10:1`")
 
 
 def _luck(pnl: Matrix, days: Days, parameters: Mapping[str, Values], objective: Objective) -> Luck:

@@ -3,9 +3,12 @@
     able          which programs have a native form
     text          writes LLVM's assembly language
     slots         where each value of a machine stands in memory
+    bounds        what values lie between, so that some checks are needless
     expressions   the expressions of the IR, each with the condition under which it has no value
     blocks        assignments, orders, range checks
     chart         what is selected, and what fires together
+    judge         invariants
+    books         equity, drawdown, the columns of a trace
     kernel        the loop: refuse, timers, observe, settle, judge, tally
     object_code   machine code from that text, kept from one process to the next
 

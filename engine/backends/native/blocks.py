@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from ...evaluate import LARGEST
-from ...ir import Assign, Block, Let, Program, Propose, Raise, Require
+from ...ir import Assign, Block, Cell, Let, Program, Propose, Raise, Require
 from ..layout import Layout
 from .expressions import Expressions
 from .slots import Slots, kind_of
@@ -67,8 +67,7 @@ class Blocks(Expressions):
                     targets = instruction.targets
                     values = [(cell, self.fits(self.types[cell], expr), self.checked(expr)) for cell, expr in targets]
                     for cell, fits, value in values:
-                        self.write(cell, value)
-                        (self.doubtful.discard if fits else self.doubtful.add)(cell)
+                        self._assign(self.types[cell], fits, value)
                 case Require():
                     self.require(self.checked(instruction.condition))
                 case Propose():
@@ -82,6 +81,14 @@ class Blocks(Expressions):
                     self._raise(instruction)
                 case _:
                     raise AssertionError(f"{type(instruction).__name__} in native code")
+
+    def _assign(self, cell: Cell, fits: bool, value: str) -> None:
+        if cell.type == "int" and not fits:
+            # An int is judged at once: what it is made into next stays within ±2^53 only where it is in its range itself.
+            self.require(self.in_range("i64", value, cell.low, cell.high))
+            fits = True
+        self.write(cell.name, value)
+        (self.doubtful.discard if fits else self.doubtful.add)(cell.name)
 
     def _raise(self, instruction: Raise) -> None:
         code = self.code

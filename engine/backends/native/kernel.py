@@ -16,18 +16,16 @@ see `slots`, so that the caller may run a row by other means and go on with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Raise, State
-from ...monitors import monitor
 from ...statechart import ROOT
-from ..columns import columns_of
 from ..layout import Layout
 from .blocks import LOGGED, WAITING, Blocks
+from .books import SHOWN, Books
 from .bounds import Bounds
 from .chart import Chart, written
+from .judge import Judge
 from .slots import BEFORE, REACH, RUNNING, Slots, kind_of
 from .text import real
 
@@ -88,16 +86,14 @@ class _Kernel:
         """The events that may be raised in native code, or timed."""
         self.pool = Pool()
         """Makes the nodes of this kernel's own; their identity is what values are known by."""
-        self.monitors = tuple(monitor(self.pool, claim) for _, claim in program.invariants) if options.watch else ()
-        claims = self.monitors
-        self.befores = sorted({node.name for claim in claims for node in claim.walk() if node.op == "before"})
-        self.asks_was = any(node.op == "was" for claim in claims for node in claim.walk())
         self.settles = bool(self.layout.always) or bool(self.raised)
         moved = written([program.accrue, event.marks, *event.observe])
         self.sticky = sticky_cells(program, event)
         self.hot = {"clock", "peak", *(self.slots.cells[cell] for cell in moved)}
         self.hot -= {self.slots.cells[cell] for cell in self.sticky}
         """The variables that a row changes at which nothing fires; any other is left in memory."""
+        self.judge = Judge(self.write, self.hot, program.invariants if options.watch else ())
+        self.books = Books(self.write)
 
     def _raised(self) -> list[str]:
         blocks = [block for state in self.program.states for block in (state.entry, state.initially, state.exit)]
@@ -115,7 +111,7 @@ class _Kernel:
                 code.declare(f"saved.{name}", slot.kind)
             else:
                 code.leave(name, slot.kind)
-        for cell in self.befores:
+        for cell in self.judge.befores:
             variable = slots.cells[cell]
             code.declare(f"before.{variable}", slots.variables[variable].kind)
         for register in slots.registers:
@@ -124,8 +120,7 @@ class _Kernel:
             code.declare(name, "i64")
         for name in ("pending", "timed", "touched"):
             code.declare(name, "i1")
-        for number in range(len(self.monitors)):
-            code.declare(f"broken{number}", "i1")
+        self.judge.declare()
         self._rows()
         self._row()
         if self.program.timers:
@@ -192,8 +187,8 @@ class _Kernel:
         if self.program.legs:
             fresh = self._is_fresh()
             for array, name in (("days", "equity"), ("day_fees", "fees")):
-                now = self._equity() if name == "equity" else self._column(name)
-                before = code.load("double", code.at("%shown", ("equity", "fees").index(name), "double"))
+                before = code.load("double", code.at("%shown", SHOWN.index(name), "double"))
+                now = self.books.show(name)
                 value = code.op(f"select i1 {fresh}, double {now}, double {before}")
                 code.do(f"store double {value}, ptr {code.at(f'%{array}', number, 'double')}")
         code.set("marked", accepted)
@@ -218,8 +213,7 @@ class _Kernel:
         code.set("timed", "false")
         for index in range(len(self.program.legs)):
             code.set(f"wanted{index}", "false")
-        for number in range(len(self.monitors)):
-            code.set(f"broken{number}", "false")
+        self.judge.reset()
         self._take_fields()
         write.require(code.op(f"icmp slt i64 {self._time()}, {REACH}"))
         running = self._is_running()
@@ -336,8 +330,8 @@ class _Kernel:
                 code.set(f"r{home.region}", str(home.low))
         write.active = None
         write.forget()
-        write.fills()
         write.check(written(entered))
+        write.fills()
         code.set("event", str(write.numbers[self.event.name]))
         code.jump("macrostep.started" if self.settles else "macrostep")
 
@@ -429,10 +423,10 @@ class _Kernel:
             self._begin_queue()
             code.jump("macrostep.started")
             write.begin("macrostep.started")
-        for cell in self.befores:
+        for cell in self.judge.befores:
             variable = self.slots.cells[cell]
             code.set(f"before.{variable}", code.get(variable))
-        if self.asks_was:
+        if self.judge.asks_was:
             for register in self.slots.registers:
                 code.set(f"was.{register}", code.get(register))
         for index in range(len(self.program.legs)):
@@ -506,55 +500,15 @@ class _Kernel:
             code.jump(f"select.{number}")
 
     def _judge(self) -> None:
-        """Judge the invariants.
-
-        Where nothing has fired, a claim over what only firings change says what it said the last time nothing had fired;
-        once it has held there (`settled`), it is left out.
-        """
+        """Judge the invariants, and go on with the next timer or with the end of the row."""
         code, write = self.code, self.write
-        lasting = [self._lasts(claim) for claim in self.monitors]
-        write.begin("judge.quiet")
-        if any(lasting):
-            code.branch(code.op(f"icmp eq i64 {code.get('settled')}, 0"), "judge.again", "judge.passing", rarely=True)
-            write.begin("judge.again")
-            code.set("settled", code.op(f"zext i1 {code.negate(self._claims('quiet', lasting))} to i64"))
-            code.jump("judge.passing")
-            write.begin("judge.passing")
-        self._claims("quiet", [not each for each in lasting])
-        self._judged()
-        write.begin("judge")
-        self._claims("changed", [True] * len(lasting))
-        code.set("settled", "0")
-        self._judged()
-
-    def _lasts(self, claim: Expr) -> bool:
-        """Return whether only a firing changes what a claim says."""
-        return not any(
-            node.op in ("now", "field") or (node.op in ("cell", "before") and self.slots.cells[node.name] in self.hot)
-            for node in claim.walk()
-        )
-
-    def _claims(self, judging: Literal["changed", "quiet"], which: Sequence[bool]) -> str:
-        """Judge some claims; return whether one of them is broken."""
-        code, write = self.code, self.write
-        write.judging = judging
-        some = "false"
-        for number, claim in enumerate(self.monitors):
-            if not which[number]:
-                continue
-            holds = write.value(claim)
-            broken = code.either(code.negate(holds), write.failure(claim))
-            if broken != "false":
-                some = code.either(some, broken)
-                code.set(f"broken{number}", code.either(code.get(f"broken{number}"), broken))
-        write.judging = ""
-        return some
-
-    def _judged(self) -> None:
-        if self.program.timers:
-            self.code.branch(self.code.get("timed"), "timers", "done", rarely=True)
-        else:
-            self.code.jump("done")
+        for label, judge in (("judge.quiet", self.judge.quiet), ("judge", self.judge.changed)):
+            write.begin(label)
+            judge()
+            if self.program.timers:
+                code.branch(code.get("timed"), "timers", "done", rarely=True)
+            else:
+                code.jump("done")
 
     # ------------------------------------------------------------------------------------------------------ the tallies
 
@@ -570,89 +524,26 @@ class _Kernel:
         self._add_to(code.load("i64", entry), code.load("i64", code.at(entry, 1)))
         code.branch(code.op(f"icmp sgt i64 {number}, 0"), "logs", "logged.done")
         write.begin("logged.done")
-        claims = self.monitors
-        if claims:
-            some = "false"
-            for index in range(len(claims)):
-                some = code.either(some, code.get(f"broken{index}"))
-            code.branch(some, "broken", "judged", rarely=True)
+        broken = self.judge.some()
+        if broken != "false":
+            code.branch(broken, "broken", "judged", rarely=True)
             write.begin("broken")
-            for index in range(len(claims)):
-                flag = code.op(f"zext i1 {code.get(f'broken{index}')} to i64")
-                self._add_to(str(self.slots.broken + index), flag)
+            for index, flag in enumerate(self.judge.flags):
+                self._add_to(str(self.slots.broken + index), code.op(f"zext i1 {code.get(flag)} to i64"))
             code.jump("judged")
             write.begin("judged")
         if self.options.trace:
-            self._trace()
+            self.books.trace()
         if self.options.watch and self.program.legs:
-            self._follow()
+            self.books.follow()
         code.set("row", code.op(f"add i64 {code.get('row')}, 1"))
         code.jump("rows")
 
     def _add_to(self, slot: str, amount: str) -> None:
         code = self.code
-        place = code.op(f"getelementptr i64, ptr %state, i64 {slot}")
+        place = code.at("%state", slot)
         total = code.op(f"add i64 {code.load('i64', place)}, {amount}")
         code.do(f"store i64 {total}, ptr {place}")
-
-    def _follow(self) -> None:
-        """Follow the drawdown from the running peak of the equity."""
-        code, write = self.code, self.write
-        equity, peak = self._equity(), code.get("peak")
-        higher = code.op(f"fcmp ogt double {equity}, {peak}")
-        peak = code.op(f"select i1 {higher}, double {equity}, double {peak}")
-        code.set("peak", peak)
-        gap = code.op(f"fsub double {peak}, {equity}")
-        # Only a gap that may be the deepest share is divided; a share just below it is told apart by the division.
-        known = code.op(f"fmul double {code.get('drawdown')}, {real(1 - 2.0**-50)}")
-        deep = code.op(f"fcmp ogt double {gap}, {code.op(f'fmul double {known}, {peak}')}")
-        code.branch(deep, "deep", "followed", rarely=True)
-        write.begin("deep", keep=True)
-        share = code.op(f"fdiv double {gap}, {peak}")
-        code.branch(code.op(f"fcmp ogt double {share}, {code.get('drawdown')}"), "deepest", "followed")
-        write.begin("deepest", keep=True)
-        code.set("drawdown", share)
-        code.set("drawdown_amount", gap)
-        code.jump("followed")
-        write.begin("followed")
-
-    def _equity(self) -> str:
-        """Return cash + Σ sign · quantity · price, as `dryrun.summary.Books` adds it up."""
-        code, cells = self.code, self.slots.cells
-        net = real(0.0)
-        for leg in self.program.legs:
-            quantity, price = code.get(cells[leg.quantity]), code.get(cells[f"{leg.instrument}.price"])
-            signed = code.op(f"fmul double {real(-1.0 if leg.side == 'short' else 1.0)}, {quantity}")
-            net = code.op(f"fadd double {net}, {code.op(f'fmul double {signed}, {price}')}")
-        return code.op(f"fadd double {self._column('cash')}, {net}")
-
-    def _column(self, name: str) -> str:
-        column = next(each for each in columns_of(self.program) if each.name == name)
-        return self._shown_value(column.cells)
-
-    def _shown_value(self, cells: tuple[str, ...]) -> str:
-        code = self.code
-        values = [code.get(self.slots.cells[cell]) for cell in cells]
-        total = values[0]
-        for value in values[1:]:
-            total = code.op(f"fadd double {total}, {value}")
-        return total
-
-    def _trace(self) -> None:
-        code = self.code
-        line = code.op(f"sub i64 {code.get('row')}, %from")
-        for index, column in enumerate(columns_of(self.program)):
-            if column.region is not None:
-                value = code.op(f"sitofp i64 {code.get(f'r{column.region}')} to double")
-            else:
-                kind = self.slots.variables[self.slots.cells[column.cells[0]]].kind
-                value = self._shown_value(column.cells)
-                if kind == "i64":
-                    value = code.op(f"sitofp i64 {value} to double")
-                elif kind == "i1":
-                    value = code.op(f"uitofp i1 {value} to double")
-            target = code.load("ptr", code.at("%trace", index, "ptr"))
-            code.do(f"store double {value}, ptr {code.at(target, line, 'double')}")
 
     # ---------------------------------------------------------------------------------------------------------- the end
 
@@ -669,7 +560,7 @@ class _Kernel:
         code.branch(self._is_fresh(), "show", "store")
         write.begin("show")
         code.set("accepted", self._accepted())
-        for number, value in enumerate(self._shown()):
+        for number, value in enumerate(self.books.shown()):
             code.do(f"store double {value}, ptr {code.at('%shown', number, 'double')}")
         code.jump("store")
         write.begin("store")
@@ -677,13 +568,6 @@ class _Kernel:
             code.put(f"%at.{name}", slots.variables[name].kind, code.get(name))
         code.do(f"store i64 {code.get('stop_number')}, ptr %at.stop_number")
         code.do(f"ret i64 {code.get('row')}")
-
-    def _shown(self) -> list[str]:
-        """Return what the last accepted row shows: equity, fees, slippage, flows and the measures."""
-        values = []
-        if self.program.legs:
-            values = [self._equity(), *(self._column(name) for name in ("fees", "slippage", "flows"))]
-        return values + [self._column(f"report.{name}") for name, _ in self.program.report.measures]
 
 
 def _is_special(states: list[State]) -> bool:

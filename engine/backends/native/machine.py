@@ -36,12 +36,16 @@ class Kernel:
         self.program, self.event = program, event
         self.slots = Slots(program)
         self.layout = Layout(program)
-        self.code: ObjectCode = machine_code(kernel_text(program, event, options))
-        self._run = _SIGNATURE(self.code.address)
+        self.use(machine_code(kernel_text(program, event, options)))
         self.columns = columns_of(program)
         self.sticky = sticky_cells(program, program.event(event))
         self.reals = tuple(parameter.type == "real" for parameter in program.parameters)
         self._template = self._new()
+
+    def use(self, code: ObjectCode) -> None:
+        """Run this code from now on."""
+        self.code = code
+        self._run = _SIGNATURE(code.address)
 
     def parameters(self, values: Mapping[str, Value]) -> Words:
         """Return the parameters of one run, one slot each."""
