@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -75,7 +75,8 @@ def test_sensitivities_are_the_derivatives_of_the_value(option, rate: float, spo
 @given(spots, spots, years, volatilities, st.sampled_from([0.25, 2.0, 1024.0]))
 def test_a_value_scales_with_the_price_unit(s: float, k: float, t: float, v: float, unit: float) -> None:
     found, scaled = call(s, k, t, v, 0.03), call(unit * s, unit * k, t, v, 0.03)
-    units = Option(value=unit, delta=1, gamma=1 / unit, vega=unit, theta=unit)  # powers of 2: exact
+    assume(all(part == 0 or abs(part) > 1e-300 for part in found))  # powers of 2 are exact, but for subnormal numbers
+    units = Option(value=unit, delta=1, gamma=1 / unit, vega=unit, theta=unit)
     assert scaled == tuple(part * factor for part, factor in zip(found, units, strict=True))
 
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from ..ir import Event, Rule
 from .expressions import Lines, Values
 from .instructions import Instructions
-from .layout import Firing, expressions
+from .layout import Firing
 from .microstep import Microstep, Numbered
 
 __all__ = ["Joint"]
@@ -212,45 +212,20 @@ class Joint:
 
         None where it is left to the reference.
         """
-        layout, tree = self.layout, self.layout.tree
-        _, low, high = layout.homes[rule.source]
-        leaves = layout.regions[region].leaves[low:high]
-        atomic = [leaf for leaf in leaves if tree.is_atomic(leaf)]
-        first = layout.firing(rule, atomic[0])
-        below = {name for leaf in atomic for name in layout.chains[leaf] if tree.is_descendant(name, rule.source)}
-        differ = rule.targets and any(
-            layout.states[name].exit or layout.states[name].leave or tree.histories[name] for name in below
-        )
-        if not differ and region not in self._asked(first):
-            return [first] if self._is_native(first, region) else None
-        if len(leaves) - 1 > self.budget:
+        firings = self.layout.firings(rule)
+        if len(firings) - 1 > self.budget:
             return None
-        self.budget -= len(leaves) - 1
-        firings = [layout.firing(rule, leaf if tree.is_atomic(leaf) else atomic[0]) for leaf in leaves]
+        self.budget -= len(firings) - 1
         return firings if all(self._is_native(firing, region) for firing in firings) else None
 
     def _is_native(self, firing: Firing, region: int) -> bool:
         """Return whether a firing asks for no states of regions beside its own."""
         if not firing.native or (firing.after is not None and self._is_final(region, firing.after)):
             return False
-        return self._asked(firing) <= {region, *self.layout.around(region)}
+        return self.layout.asked(firing) <= {region, *self.layout.around(region)}
 
     def _is_final(self, region: int, leaf: int) -> bool:
         return self.layout.tree.kind(self.layout.regions[region].leaves[leaf]) == "final"
-
-    def _asked(self, firing: Firing) -> set[int]:
-        """Return the regions whose states the blocks of a firing ask for."""
-        if not self.write.asking:
-            return set()
-        return {
-            self.layout.homes[node.name].region
-            for block in firing.blocks
-            for instruction in block
-            for expr in expressions(instruction)
-            if self.write.asks[id(expr)]
-            for node in expr.walk()
-            if node.op == "active"
-        }
 
     def _finish_quietly(self, code: Lines, values: Values) -> None:
         write = self.write

@@ -85,6 +85,7 @@ class Layout:
         for rule in program.rules:
             (self.rules if rule.events else self.always).setdefault(rule.source, []).append(rule)
         self._entries: dict[str, tuple[str, Entry]] = {}
+        self._asked: dict[int, frozenset[int]] = {}
 
     def _chain(self, leaf: str, root: str | None) -> tuple[str, ...]:
         around = (leaf, *self.tree.ancestors[leaf])
@@ -175,6 +176,30 @@ class Layout:
         )
         firing = Firing(rule, acts, after, inside)
         return replace(firing, inside=inside and _orders_once(firing.blocks))
+
+    def firings(self, rule: Rule) -> list[Firing]:
+        """Return how a transition fires from each leaf of its source, or once where that is the same for all of them."""
+        region, low, high = self.homes[rule.source]
+        leaves = self.regions[region].leaves[low:high]
+        atomic = [leaf for leaf in leaves if self.tree.is_atomic(leaf)]
+        first = self.firing(rule, atomic[0])
+        below = {name for leaf in atomic for name in self.chains[leaf] if self.tree.is_descendant(name, rule.source)}
+        differ = rule.targets and any(
+            self.states[name].exit or self.states[name].leave or self.tree.histories[name] for name in below
+        )
+        if not differ and region not in self.asked(first):
+            return [first]
+        return [self.firing(rule, leaf if self.tree.is_atomic(leaf) else atomic[0]) for leaf in leaves]
+
+    def asked(self, firing: Firing) -> frozenset[int]:
+        """Return the regions whose states the blocks of a firing ask for."""
+        return frozenset().union(*map(self._asked_by, firing.blocks))
+
+    def _asked_by(self, block: Block) -> frozenset[int]:
+        if id(block) not in self._asked:
+            nodes = (node for each in block for expr in expressions(each) for node in expr.walk())
+            self._asked[id(block)] = frozenset(self.homes[node.name].region for node in nodes if node.op == "active")
+        return self._asked[id(block)]
 
     def _entry(self, rule: Rule) -> tuple[str, Entry]:
         if rule.name not in self._entries:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...ir import Assign, Block, Rule
-from ..layout import ACTION, ENTRY, EXIT, MEASURE, Firing, Layout, expressions
+from ..layout import ACTION, ENTRY, EXIT, MEASURE, Firing, Layout
 from .blocks import Blocks
 from .slots import RUNNING, STOPPED
 
@@ -121,33 +121,11 @@ class Chart:
         return self._numbers[rule.name]
 
     def _firings(self, region: int, rule: Rule) -> list[Firing] | None:
-        """Return how a transition fires from each leaf of its source, or once where that is the same for all."""
-        layout, tree = self.layout, self.layout.tree
-        _, low, high = layout.homes[rule.source]
-        leaves = layout.regions[region].leaves[low:high]
-        atomic = [leaf for leaf in leaves if tree.is_atomic(leaf)]
-        first = layout.firing(rule, atomic[0])
-        below = {name for leaf in atomic for name in layout.chains[leaf] if tree.is_descendant(name, rule.source)}
-        differ = rule.targets and any(
-            layout.states[name].exit or layout.states[name].leave or tree.histories[name] for name in below
-        )
-        firings = [first]
-        if differ or region in self._asked(first):
-            firings = [layout.firing(rule, leaf if tree.is_atomic(leaf) else atomic[0]) for leaf in leaves]
-        beside = {region, *layout.around(region)}
-        fit = all(firing.inside and self._asked(firing) <= beside for firing in firings)
+        """Return how a transition fires from the leaves of its source; None where the reference fires it."""
+        firings = self.layout.firings(rule)
+        beside = {region, *self.layout.around(region)}
+        fit = all(firing.inside and self.layout.asked(firing) <= beside for firing in firings)
         return firings if fit else None
-
-    def _asked(self, firing: Firing) -> set[int]:
-        """Return the regions whose states the blocks of a firing ask for."""
-        return {
-            self.layout.homes[node.name].region
-            for block in firing.blocks
-            for instruction in block
-            for expr in expressions(instruction)
-            for node in expr.walk()
-            if node.op == "active"
-        }
 
     # ------------------------------------------------------------------------------------------------------- microsteps
 
