@@ -18,7 +18,9 @@ from hedgerow.engine.backends.native.kernel import Options
 from hedgerow.engine.backends.native.machine import Kernel
 from hedgerow.engine.dryrun.subject import capital_of
 from hedgerow.engine.load import Spec
+from hedgerow.engine.sweep.native_runner import NativeRunner
 from hedgerow.engine.sweep.path import EventPath, path_of
+from hedgerow.engine.sweep.results import Results, shape_of
 from hedgerow.engine.sweep.sets import ParameterSets, parameter_sets
 from hedgerow.engine.sweep.table import SweepTable
 
@@ -30,7 +32,7 @@ from .sweep_loop import DifferentResultsError
 from .sweep_memory import growth
 from .sweep_peer import Peer, vectorbt_band
 
-__all__ = ["BAND", "agree", "bands", "made", "measure"]
+__all__ = ["BAND", "agree", "bands", "made", "measure", "simulated"]
 
 BAND = Path(__file__).parent / "no_trade_band.yaml"
 TIMES_VECTORBT = 100.0
@@ -69,11 +71,15 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         return unmeasured(title, head, "llvmlite")
     spec, path, sets = made(size.sets, size.set_rows)
     checked, theirs = _spread(sets, CHECKED), _spread(sets, size.peer_sets)
-    alone, together = "hedgerow, one thread", f"hedgerow, {cores()} threads"
-    works = {
-        alone: partial(hedgerow.sweep, spec, path, sets, backend="native"),
-        together: partial(hedgerow.sweep, spec, path, sets, backend="native", workers=cores()),
+    threads = ("one thread", f"{cores()} threads")
+    alone, together = (f"hedgerow, the peer's outputs, {one}" for one in threads)
+    works: dict[str, Callable[[], object]] = {
+        alone: partial(simulated, spec, path, sets, 1),
+        together: partial(simulated, spec, path, sets, cores()),
     }
+    for name, workers in zip(threads, (1, cores()), strict=True):
+        whole = partial(hedgerow.sweep, spec, path, sets, backend="native", workers=workers)
+        works[f"hedgerow, the whole table, {name}"] = whole
     counts = dict.fromkeys(works, len(sets))
     table = hedgerow.sweep(spec, path, checked, backend="native")  # compiles
     peer = installed("vectorbt") is not None
@@ -83,6 +89,8 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         run = partial(_simulated, spec, path, simulate)
         agree(table, positions(spec, path, checked), read(run(checked)))
         orders = hedgerow.sweep(spec, path, theirs, backend="native").column("orders")
+        if not np.array_equal(simulated(spec, path, theirs, 1).orders, orders):
+            raise DifferentResultsError("the number of orders differs between kernels")
         if not np.array_equal(run(theirs).orders.count().to_numpy(), orders):
             raise DifferentResultsError("the number of orders differs")
         works["vectorbt"], counts["vectorbt"] = partial(run, theirs), len(theirs)
@@ -102,8 +110,8 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
     if peer:
         claim = "times as fast as vectorbt"
         targets = [
-            Target(f"one thread: {claim}, CPU", ratio(cpu["vectorbt"], cpu[alone]), TIMES_VECTORBT, True),
-            Target(f"{cores()} threads: {claim}, wall", ratio(wall["vectorbt"], wall[together]), TIMES_VECTORBT, True),
+            Target(f"{threads[0]}: {claim}, CPU", ratio(cpu["vectorbt"], cpu[alone]), TIMES_VECTORBT, True),
+            Target(f"{threads[1]}: {claim}, wall", ratio(wall["vectorbt"], wall[together]), TIMES_VECTORBT, True),
         ]
     else:
         rows.append(("vectorbt", "not installed", *["–"] * 5))
@@ -117,20 +125,30 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
 
 def _words(size: Size, few: int, peer: bool) -> tuple[str, ...]:
     ours = (
-        f"`no_trade_band.yaml`, one leg: `hedgerow.sweep` over {size.sets:,} parameter sets, each over "
-        f"{size.set_rows:,} prices of a seeded random walk, in native code (rounds: {size.set_rounds}). "
-        "Nanoseconds are per row and set."
+        f"`no_trade_band.yaml`, one leg, over {size.sets:,} parameter sets, each over {size.set_rows:,} prices of a "
+        f"seeded random walk, in native code (rounds: {size.set_rounds}). Nanoseconds are per row and set. *The peer's "
+        "outputs* are orders, fees, position, cash and equity of each set, by kernels without `watch`; *the whole table* "
+        "is `hedgerow.sweep`, with drawdown, conditional value at risk, time in each state and what fired."
     )
     theirs = (
         f"vectorbt runs {size.peer_sets:,} of these sets with `Portfolio.from_order_func`, a column a set, its order "
         "function compiled by numba beforehand, on one thread. It is told how many orders to make room for, and to "
         "keep no log: left to itself it asks for hundreds of bytes a row and set. Only its simulation is timed, and "
-        "not what is read from it afterwards, while the sweep's time holds its whole table: equity and P&L, fees, "
-        "turnover, drawdown, conditional value at risk, time in each state, what fired. The number of orders of "
+        "not what is read from it afterwards; it has no mode for several threads. The number of orders of "
         f"every set must be equal; of {few} sets, evenly spread, the net position too, and the P&L up to a share of "
         "1e-12 of the turnover."
     )
     return (ours, theirs) if peer else (ours,)
+
+
+def simulated(spec: Spec, path: EventPath, sets: ParameterSets, workers: int) -> Results:
+    """Run sets for what the peer gives: orders, fees, position, cash and equity."""
+    program = spec.program("same")
+    runner = NativeRunner(spec, Kernel(program, path.event, Options(watch=False)), "same", workers)
+    capitals = np.full(len(sets), capital_of(program, sets[0]))
+    into = Results.empty(shape_of(program, len(path.stops)), len(sets))
+    runner.run(sets, capitals, path, into)
+    return into
 
 
 def _measured(work: Callable[[], object], costs: list[Cost]) -> float:

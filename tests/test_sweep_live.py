@@ -29,7 +29,7 @@ from hedgerow.engine.ir import FillMode
 from hedgerow.engine.load import Spec, load, loads
 from hedgerow.engine.sweep import live
 from hedgerow.engine.sweep.path import EventPath
-from hedgerow.engine.sweep.results import Results, conditional_loss, daily_profit, shape_of
+from hedgerow.engine.sweep.results import Results, conditional_loss, daily_profit, profit_of, shape_of
 from hedgerow.engine.sweep.sets import parameter_sets
 from hedgerow.models.performance import period_pnl
 
@@ -84,7 +84,7 @@ def test_a_sweep_of_one_set_tells_what_a_dry_run_of_it_tells(
     assert found.turnover[0] == pytest.approx(account["turnover"], rel=1e-12)
     assert found.drawdown[0] == told["risk"]["max_drawdown"]["share"]
     assert found.drawdown_amount[0] == told["risk"]["max_drawdown"]["amount"]
-    assert conditional_loss(found.days[0], capital, path.day_ns) == told["risk"]["cvar"]["loss"]
+    assert conditional_loss(profit_of(found.days[0], capital)) == told["risk"]["cvar"]["loss"]
     assert found.orders[0] == told["trades"]["count"]
     assert (found.accepted[0], found.refused[0]) == (told["rows"]["accepted"], told["rows"]["rejected"])
     assert dict(zip(shape.rules, found.fired[0].tolist(), strict=True)) == told["triggers"]
@@ -238,7 +238,7 @@ def test_a_set_that_refuses_every_row_has_counts_and_no_money() -> None:
     assert np.isnan(found.equity).tolist() == [True, False]
     assert np.isnan(found.days[0]).all()
     assert (found.turnover[0], found.drawdown[0]) == (0.0, 0.0)
-    assert np.isnan(conditional_loss(found.days[0], 1000.0, path.day_ns))
+    assert np.isnan(conditional_loss(profit_of(found.days[0], 1000.0)))
 
 
 def test_a_spec_without_legs_has_counts_and_no_money() -> None:
@@ -305,4 +305,4 @@ def test_a_day_without_equity_earns_nothing_and_the_next_one_all_of_it() -> None
     nan = float("nan")
     days = np.array([[nan, 90.0, nan, nan, 120.0, nan], [nan, nan, nan, nan, nan, nan]])
     assert daily_profit(days, np.array([100.0, 5.0])).tolist() == [[0, -10, 0, 0, 30, 0], [0] * 6]
-    assert conditional_loss(days[0], 100.0, np.arange(6)) == 10.0
+    assert conditional_loss(profit_of(days[0], 100.0)) == 10.0

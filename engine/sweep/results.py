@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ...models import performance
+from ...models import risk
 from ..ir import Program
 
-__all__ = ["Results", "Shape", "conditional_loss", "daily_profit", "shape_of"]
+__all__ = ["Results", "Shape", "conditional_loss", "daily_profit", "profit_of", "shape_of"]
 
 Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -134,12 +134,15 @@ class Results:
 
     def part(self, rows: slice | Counts) -> Results:
         """Return some rows; those of a slice share their memory with these."""
-        return Results(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+        return Results(*(getattr(self, name)[rows] for name in _NAMES))
 
     def put(self, first: int, other: Results) -> None:
         """Copy all rows of other results into these, from row `first` on."""
         for each in fields(self):
             getattr(self, each.name)[first : first + len(other)] = getattr(other, each.name)
+
+
+_NAMES = tuple(each.name for each in fields(Results))
 
 
 def daily_profit(days: Values, capital: Values) -> Values:
@@ -161,22 +164,29 @@ def daily_profit(days: Values, capital: Values) -> Values:
     return np.diff(filled, axis=1)
 
 
-def conditional_loss(days: Values, capital: float, day_ns: Counts, confidence: float = 0.95) -> float:
+def conditional_loss(profit: Values, confidence: float = 0.95) -> float:
     """Return the conditional value at risk of the daily P&L of one set, as `hedgerow run` tells it; a loss is positive.
+
+    Args:
+        profit: (D,) P&L of the UTC days with an accepted row, see `profit_of`.
+        confidence: in (0, 1).
+
+    Returns:
+        Money; NaN where there is no day.
+    """
+    return risk.conditional_value_at_risk(-profit, confidence) if profit.size else float("nan")
+
+
+def profit_of(days: Values, capital: float) -> Values:
+    """Return the P&L of the days of one set that have an equity.
 
     Args:
         days: (D,) equity at the end of each UTC day; days that are NaN are no periods.
         capital: money before the first day.
-        day_ns: (D,) when each day begins.
-        confidence: in (0, 1).
-
-    Returns:
-        Money; NaN where no day has an equity.
-
-    Source: `models.performance.tail`.
     """
-    there = ~np.isnan(days)
-    if not there.any():
-        return float("nan")
-    periods = performance.Periods(day_ns[there], np.diff(days[there], prepend=capital))
-    return performance.tail(periods, confidence).conditional_value_at_risk
+    equity = days[~np.isnan(days)]
+    profit: Values = np.empty_like(equity)
+    if equity.size:
+        profit[0] = equity[0] - capital
+        np.subtract(equity[1:], equity[:-1], out=profit[1:])
+    return profit

@@ -152,7 +152,7 @@ class Sweep:
                 mine = np.flatnonzero(results.done)
                 if len(mine):
                     results = results.part(mine)
-                    kept.append(columns_of(shape, self.sets, rows[mine], results, capitals[mine], self.path.day_ns))
+                    kept.append(columns_of(shape, self.sets, rows[mine], results, capitals[mine]))
                     if self.keep_days:
                         days.append(Days(self.path.day_ns, results.days, results.day_fees))
                     if store is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .results import Results, Shape, conditional_loss, daily_profit
+from .results import Results, Shape, conditional_loss, daily_profit, profit_of
 from .sets import ParameterSets
 
 __all__ = ["Columns", "Days", "SweepTable", "columns_of", "joined", "joined_days", "param_columns"]
@@ -119,7 +119,6 @@ def columns_of(
     rows: npt.NDArray[np.int64],
     results: Results,
     capitals: npt.NDArray[np.float64],
-    day_ns: npt.NDArray[np.int64],
 ) -> Columns:
     """Return the columns of some sets that are done.
 
@@ -136,7 +135,6 @@ def columns_of(
         rows: (s,) the numbers of those that are done, ascending.
         results: theirs, in that order.
         capitals: (s,) theirs.
-        day_ns: (D,) when each UTC day of the path begins.
     """
     named = param_columns(sets, shape)
     found: Columns = {"set": rows}
@@ -147,12 +145,10 @@ def columns_of(
     found["no_edge"] = results.flows - results.fees - results.slippage
     for name in ("equity", "fees", "slippage", "flows", "turnover", "drawdown", "drawdown_amount"):
         found[name] = getattr(results, name)
-    losses = [
-        conditional_loss(days, capital, day_ns, CONFIDENCE)
-        for days, capital in zip(results.days, capitals.tolist(), strict=True)
-    ]
-    found["cvar"] = np.array(losses, np.float64)
-    found["day_sd"], found["days"] = _scatter(results.days, capitals)
+    profits = [profit_of(days, capital) for days, capital in zip(results.days, capitals.tolist(), strict=True)]
+    found["cvar"] = np.array([conditional_loss(profit, CONFIDENCE) for profit in profits], np.float64)
+    found["day_sd"] = np.array([profit.std(ddof=1) if profit.size > 1 else np.nan for profit in profits], np.float64)
+    found["days"] = np.array([profit.size for profit in profits], np.int64)
     for name in COUNTS:
         found[name] = getattr(results, name)
     found |= dict(zip(_wide(shape), _wide_values(results), strict=True))
@@ -170,18 +166,6 @@ def joined_days(parts: Sequence[Days]) -> Days | None:
         return None
     equity, fees = (np.concatenate([getattr(part, name) for part in parts]) for name in ("equity", "fees"))
     return Days(parts[0].day_ns, equity, fees)
-
-
-def _scatter(
-    days: npt.NDArray[np.float64], capitals: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return (s,) the standard deviation of the daily P&L, NaN for less than two days, and (s,) the days."""
-    deviations = np.full(len(days), np.nan)
-    there = ~np.isnan(days)
-    for index, capital in enumerate(capitals.tolist()):
-        if there[index].sum() > 1:
-            deviations[index] = np.diff(days[index, there[index]], prepend=capital).std(ddof=1)
-    return deviations, there.sum(axis=1)
 
 
 def _wide(shape: Shape) -> list[str]:
