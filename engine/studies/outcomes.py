@@ -5,7 +5,6 @@ It runs in native code where that can be had, and comes to the same bits on the 
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -85,9 +84,11 @@ def outcomes(spec: Spec, parameters: Mapping[str, str | float | bool], paths: It
             hold: what follows would be no result of the strategy.
     """
     from ..dryrun.subject import subject_of
+    from ..sweep.native_runner import native_runner
 
     compiled = spec.bind(parameters)
-    kernel = _kernel(compiled)
+    native = native_runner(spec, compiled.program.fill, "tick", workers=1)
+    kernel = None if isinstance(native, str) else native.kernel
     fired: list[Counter[str]] = []
     found = [
         (kernel and _run_natively(kernel, compiled, path, fired)) or _run(compiled, path, number, fired)
@@ -101,17 +102,6 @@ def outcomes(spec: Spec, parameters: Mapping[str, str | float | bool], paths: It
     fees, slippage, harvest, long, short, price = money
     profit = equity - subject_of(compiled).capital
     return Outcomes(profit, fees, slippage, harvest, long, short, price, rows, ended, counts)
-
-
-def _kernel(compiled: Compiled) -> Kernel | None:
-    from ..backends.native.able import why_not
-
-    if importlib.util.find_spec("llvmlite") is None or why_not(compiled.program) is not None:
-        return None
-    from ..backends.native.kernel import Options
-    from ..backends.native.machine import Kernel
-
-    return Kernel(compiled.program, "tick", Options())
 
 
 def _run_natively(
