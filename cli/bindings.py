@@ -28,14 +28,15 @@ def command(name: str | None, as_json: bool) -> int:
     """
     from ..engine.registry import BindingError, builtin_registry
 
+    registry = builtin_registry()
     try:
-        registry = builtin_registry()
+        names = registry.names()
     except BindingError as error:
         raise click.ClickException(str(error)) from None
-    if name is not None and name not in registry:
+    if name is not None and name not in names:
         from ..engine.diagnostics import suggestion
 
-        help = suggestion(name, registry.names(), "`hedgerow bindings` lists them")
+        help = suggestion(name, names, "`hedgerow bindings` lists them")
         raise click.ClickException(f"no bound function `{name[:100]}`: {help}")
     found = [_inspected(binding) for binding in registry if name in (None, binding.name)]
     if as_json:

@@ -60,6 +60,8 @@ def disarmed(pool: Pool, timer: str) -> tuple[str, Expr]:
 
 @dataclass(frozen=True, slots=True)
 class _Delayed:
+    """What a delayed `raise` sends, and where that is written."""
+
     event: str
     span: Span
 

@@ -4,8 +4,7 @@ The published JSON Schema (`schemas/spec.v1.schema.json`) is generated from thes
 description and the example that an editor shows.
 """
 
-from __future__ import annotations
-
+# Annotations are values here and no texts: pydantic would evaluate each, a quarter of what these classes take to make.
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -349,7 +348,7 @@ class NodeShape(_Shape):
         examples=["watching"],
     )
     parallel: bool = Field(False, description="whether its states are regions, all active together", examples=[True])
-    states: dict[Name, NodeShape] = Field({}, description="the states inside it", examples=[{"watching": {}}])
+    states: dict[Name, "NodeShape"] = Field({}, description="the states inside it", examples=[{"watching": {}}])
     entry: Steps | None = Field(None, description="done when it is entered", examples=["re_anchor"])
     exit: Steps | None = Field(None, description="done when it is left", examples=["re_anchor"])
     on: dict[Descriptors, Transitions] = Field(
@@ -396,7 +395,7 @@ class MachineShape(_Shape):
         None, description="the state entered first, or several in parallel regions", examples=["active"]
     )
     parallel: bool = Field(False, description="whether its states are regions, all active together", examples=[True])
-    states: dict[Name, NodeShape] = Field(min_length=1, description="the modes", examples=[{"active": {}}])
+    states: dict[Name, "NodeShape"] = Field(min_length=1, description="the modes", examples=[{"active": {}}])
     fail_safe: Name | None = Field(
         None,
         description="where an error that nothing else handles leads; mandatory with legs or bound functions",

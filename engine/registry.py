@@ -19,9 +19,9 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any, Literal
 
@@ -104,10 +104,23 @@ class Binding:
 
 
 class Registry:
-    """The functions that specs may bind, by name."""
+    """The functions that specs may bind, by name.
 
-    def __init__(self, bindings: Mapping[str, Binding]) -> None:
-        self._bindings = dict(sorted(bindings.items()))
+    What `later` returns is added when the registry is first asked, which most specs never do. Two bindings of one name
+    are a BindingError then.
+    """
+
+    def __init__(self, bindings: Mapping[str, Binding], later: Callable[[], Iterable[Binding]] = tuple) -> None:
+        self._given, self._later = bindings, later
+
+    @cached_property
+    def _bindings(self) -> dict[str, Binding]:
+        found = dict(self._given)
+        for binding in self._later():
+            first = found.setdefault(binding.name, binding)
+            if first != binding:
+                raise BindingError(f"`{binding.name}` is offered by `{binding.target}` and by `{first.target}`")
+        return dict(sorted(found.items()))
 
     def __iter__(self) -> Iterator[Binding]:
         return iter(self._bindings.values())
@@ -124,31 +137,21 @@ class Registry:
 
 @cache
 def builtin_registry() -> Registry:
-    """Return the shipped functions and those of installed packages.
-
-    Raises:
-        BindingError: two packages claim one name.
-    """
-    from importlib.metadata import entry_points
-
+    """Return the shipped functions and those of installed packages; these are looked for when it is first asked."""
     from ..actions import ACTIONS
     from ..guards import GUARDS
 
-    bindings: dict[str, Binding] = {}
-    kinds: tuple[tuple[Literal["guard", "action"], Mapping[str, str]], ...] = (
-        ("guard", GUARDS),
-        ("action", ACTIONS),
-    )
-    for kind, table in kinds:
-        for name, target in table.items():
-            bindings[name] = Binding(name, kind, target)
-        for entry in entry_points(group=f"hedgerow.{kind}s"):
-            binding = Binding(entry.name, kind, entry.value)
-            if bindings.setdefault(entry.name, binding) != binding:
-                raise BindingError(
-                    f"`{entry.name}` is offered by `{entry.value}` and by `{bindings[entry.name].target}`"
-                )
-    return Registry(bindings)
+    guards = {name: Binding(name, "guard", target) for name, target in GUARDS.items()}
+    actions = {name: Binding(name, "action", target) for name, target in ACTIONS.items()}
+    return Registry({**guards, **actions}, _installed)
+
+
+def _installed() -> list[Binding]:
+    """Return what installed packages offer."""
+    from importlib.metadata import entry_points
+
+    kinds: tuple[Literal["guard", "action"], ...] = ("guard", "action")
+    return [Binding(each.name, kind, each.value) for kind in kinds for each in entry_points(group=f"hedgerow.{kind}s")]
 
 
 @cache

@@ -39,10 +39,9 @@ MAX_NODES = 20_000
 # A file with this many mistakes is no spec with mistakes; more would only cost time and hide the first.
 _MAX_MISTAKES = 25
 
-# Control characters, line breaks that editors do not show as such, and marks that reorder what is read.
-_UNREADABLE = re.compile(
-    "[^\t\n -~\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+# Control characters, line breaks that editors do not show as such, and marks that reorder what is read. (To list what is
+# readable instead would take `re` 5 ms to compile.)
+_UNREADABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def read(path: Path | str, *, limit: int = MAX_BYTES) -> Document:

@@ -50,6 +50,8 @@ class CellType:
 
 @dataclass(frozen=True, slots=True)
 class LegNames:
+    """What a leg holds, and on which side."""
+
     instrument: str
     side: Literal["long", "short", "both"]
 

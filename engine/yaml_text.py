@@ -16,6 +16,7 @@ from .numbers import plain_value
 
 if TYPE_CHECKING:
     from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.reader import Reader
     from ruamel.yaml.scanner import Scanner
 
 __all__ = ["Report", "yaml_parts"]
@@ -25,7 +26,7 @@ Report = Callable[[str, str, int, int, str], None]
 
 
 def yaml_parts(text: str, report: Report) -> Iterator[Part]:
-    """Yield the parts of the one document in a YAML 1.2 text whose lines end at line feeds.
+    """Yield the parts of the one document in a YAML 1.2 text of readable characters whose lines end at line feeds.
 
     A tag, an anchor or an alias is reported (HR009, HR010) and reading goes on, with an alias as a text.
 
@@ -37,7 +38,7 @@ def yaml_parts(text: str, report: Report) -> Iterator[Part]:
     from ruamel.yaml.error import MarkedYAMLError
 
     yaml = YAML(typ="safe", pure=True)
-    yaml.Scanner = _scanner(text, report)
+    yaml.Reader, yaml.Scanner = _reader(), _scanner(text, report)
     stream = yaml.parse(text)
     documents = 0
     end = 0
@@ -69,6 +70,17 @@ def yaml_parts(text: str, report: Report) -> Iterator[Part]:
             yield Part("mapping" if mapping else "sequence", start, end, bool(event.flow_style))
         elif isinstance(event, events.CollectionEndEvent):
             yield Part("end", start, end)
+
+
+def _reader() -> type[Reader]:
+    """Return a reader that takes the text as it is: to look for what cannot be read was up to `source`."""
+    from ruamel.yaml.reader import Reader
+
+    class CheckedReader(Reader):
+        def check_printable(self, data: str) -> None:
+            """Take any character; ruamel's own pattern, which a text beyond ASCII needs, takes 5 ms to compile."""
+
+    return CheckedReader
 
 
 def _scanner(text: str, report: Report) -> type[Scanner]:

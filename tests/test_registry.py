@@ -316,7 +316,7 @@ def test_other_packages_add_functions_and_may_not_take_a_name(monkeypatch: pytes
     same = ("desk.limit", "desk.limits:within", "hedgerow.guards")
     assert "desk.limit" in offer(same, same)
     with pytest.raises(BindingError, match=r"`sizing.hedge_curve` is offered by `desk:curve` and by `hedgerow"):
-        offer(("sizing.hedge_curve", "desk:curve", "hedgerow.actions"))
+        offer(("sizing.hedge_curve", "desk:curve", "hedgerow.actions")).names()
 
 
 def test_listing_the_shipped_names_imports_no_model() -> None:
