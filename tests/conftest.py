@@ -1,9 +1,20 @@
-"""What every test file shares: the same Hypothesis examples on every machine."""
+"""What every test file shares: the same Hypothesis examples on every machine, and a place for native code."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 
 # A failure must be the same one wherever the tests run, and a slow machine is no failure.
 settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _native_code_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep object code in a folder of this run: nothing is left to the user, and each kernel is compiled once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEDGEROW_CACHE", str(tmp_path_factory.mktemp("native")))
+        yield

@@ -36,13 +36,6 @@ def some(examples: int) -> settings:
     return settings(max_examples=examples, phases=PHASES, suppress_health_check=QUIET)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _kept_nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterable[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEDGEROW_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 class Native:
     """A machine of which each row goes through a kernel, and what that does not take through a live machine."""
 
@@ -223,7 +216,8 @@ def test_optional_instructions_of_the_processor_change_no_bit(name: str) -> None
     assert found[0][0] > 100
 
 
-def test_object_code_is_kept_by_what_it_is_made_from() -> None:
+def test_object_code_is_kept_by_what_it_is_made_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEDGEROW_CACHE", str(tmp_path))
     text = kernel_text(load("drawdown_breaker.yaml").program("same"), "mark", Options(watch=False))
     assert not machine_code(text).cached
     assert machine_code(text).cached

@@ -9,7 +9,7 @@ import itertools
 import math
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -34,13 +34,6 @@ SPECS = Path(__file__).parent.parent / "specs"
 SECOND = 10**9
 REACH = 2**62
 HEAD = "hedgerow: 1\nname: attack\nunits: [USD, IDX]\n"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _kept_nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterable[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEDGEROW_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def rows(spec: Spec, times: npt.ArrayLike, *fields: npt.ArrayLike) -> EventPath:

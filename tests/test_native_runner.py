@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,6 @@ pytest.importorskip("llvmlite", reason="the native backend is in the extra `swee
 
 SPECS = Path(__file__).parent.parent / "specs"
 SECOND = 10**9
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _kept_nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterable[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEDGEROW_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def path_of(event: str, times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> EventPath:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,6 @@ pytest.importorskip("llvmlite", reason="the native backend is in the extra `swee
 parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet is in the extra `run`")
 
 SECOND = 10**9
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _kept_nowhere(tmp_path_factory: pytest.TempPathFactory) -> Iterable[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HEDGEROW_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")
