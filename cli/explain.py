@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .data_options import data_options
 from .events import compiled_for
 from .json_text import json_text
 from .main import HOLDS
-from .permit import permit as permit_option
 from .run import pairs, refuse
 
 if TYPE_CHECKING:
@@ -46,23 +46,7 @@ _TONES: dict[str, dict[str, Any]] = {
     help="Instead of data: a script of events, .yaml, .json or .jsonl.",
 )
 @click.option("--item", type=click.IntRange(min=1), metavar="N", help="The item of the script, counted from 1.")
-@click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable.")
-@click.option(
-    "--time", "time_column", metavar="COLUMN", help="The column of times; found by name or type if not given."
-)
-@click.option("--event", metavar="EVENT", help="The event that a row is, where the spec has several with fields.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="PARAM=VALUE", help="Set a param, e.g. tau_max=30d; repeatable."
-)
-@click.option("--from", "start", metavar="TIME", help="First time, included (ISO 8601, UTC).")
-@click.option("--to", "end", metavar="TIME", help="Last time, not included.")
-@click.option(
-    "--fill",
-    type=click.Choice(["same", "next"]),
-    help="Price of a fill: the mark that triggered it, or the next. Default: next for bars, same for ticks and scripts.",
-)
-@click.option("--skip-bad", is_flag=True, help="Pass over bad rows; the first one stops the run otherwise.")
-@permit_option
+@data_options
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def command(
     spec: Path,
