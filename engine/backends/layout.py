@@ -10,7 +10,7 @@ or something internal is raised, the firing is left to the reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from ..ir import Assign, Block, Call, Expr, Instruction, Let, Program, Propose, 
 from ..statechart import MACHINE, ROOT, Entry, Tree
 from ..vocabulary import matches
 
-__all__ = ["ACTION", "ENTRY", "EXIT", "MEASURE", "Act", "Firing", "Home", "Layout", "expressions"]
+__all__ = ["ACTION", "ENTRY", "EXIT", "MEASURE", "Act", "Firing", "Home", "Layout", "expressions", "parts_of"]
 
 MEASURE, EXIT, ACTION, ENTRY = range(4)
 """The parts of a microstep, in their order."""
@@ -218,6 +218,26 @@ class Layout:
         last = self.states[entry.states[-1]]
         # A final state inside another one raises `done.state`.
         return tree.is_atomic(last.name) and (last.kind != "final" or last.parent is None)
+
+
+def parts_of(firings: Mapping[int, Sequence[Firing]], moved: Collection[int]) -> list[tuple[int, list[int]]]:
+    """Return the parts of a microstep in the order of Appendix D, by region; what follows on itself is taken together.
+
+    Args:
+        firings: what may fire in each region.
+        moved: the regions that have an entry even where no block runs in it.
+    """
+    found: list[tuple[int, list[int]]] = []
+    for part in (MEASURE, EXIT, ACTION, ENTRY):
+        # What is later in the document is left first.
+        for region in sorted(firings, reverse=part == EXIT):
+            if not (any(firing.acts[part] for firing in firings[region]) or (part == ENTRY and region in moved)):
+                continue
+            if found and found[-1][0] == region:
+                found[-1][1].append(part)
+            else:
+                found.append((region, [part]))
+    return found
 
 
 def _orders_once(blocks: Iterable[Block]) -> bool:

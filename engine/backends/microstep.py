@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from ..ir import Assign, Block, Call, Propose
 from .expressions import Lines, Place, Values
 from .instructions import Instructions, Proposal
-from .layout import ACTION, ENTRY, EXIT, MEASURE, Firing, expressions
+from .layout import ENTRY, Firing, expressions, parts_of
 
 __all__ = ["Microstep", "Numbered"]
 
@@ -62,7 +62,8 @@ class Microstep:
             code.add(f"n{region}_ = {write.registers[region]}")
         for leg in self.legs:
             code.add(f"a{write.legs[leg]}_ = None")
-        for region, parts in self._parts():
+        firings = {region: [each.firing for each in numbered] for region, numbered in self.numbered.items()}
+        for region, parts in parts_of(firings, self.moving):
             self._part(code, region, parts)
         written = dict.fromkeys((*values.written, *self.common))
         stored = (cell for numbered in self.numbered.values() for each in numbered for cell in each.stored)
@@ -116,24 +117,6 @@ class Microstep:
         return {cell: f"f{order[cell]}_" for cell in sorted(common, key=order.__getitem__)}
 
     # -------------------------------------------------------------------------------------------------------- the parts
-
-    def _parts(self) -> list[tuple[int, list[int]]]:
-        """Return the parts of the microstep in their order, by region; what follows on itself is taken together."""
-        order = [(part, region) for part in (MEASURE, EXIT, ACTION, ENTRY) for region in self._regions(part)]
-        found: list[tuple[int, list[int]]] = []
-        for part, region in order:
-            content = any(each.firing.acts[part] for each in self.numbered[region])
-            if not content and not (part == ENTRY and region in self.moving):
-                continue
-            if found and found[-1][0] == region:
-                found[-1][1].append(part)
-            else:
-                found.append((region, [part]))
-        return found
-
-    def _regions(self, part: int) -> list[int]:
-        """Return the regions in the order of one part: what is later in the document is left first."""
-        return sorted(self.numbered, reverse=part == EXIT)
 
     def _moves(self, region: int, firing: Firing) -> bool:
         return region in self.moving and firing.after is not None

@@ -16,13 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ...ir import Assign, Block, Rule
-from ..layout import ACTION, ENTRY, EXIT, MEASURE, Firing, Layout
+from ..layout import ENTRY, Firing, Layout, parts_of
 from .blocks import Blocks
 from .slots import RUNNING, STOPPED
 
 __all__ = ["Chart"]
-
-_PARTS = (MEASURE, EXIT, ACTION, ENTRY)
 
 
 class Chart:
@@ -132,7 +130,8 @@ class Chart:
     def fire(self, after: str, stopped: str) -> None:
         """Write the microstep of what was selected; go on at `after`, or at `stopped` in a final state of the chart."""
         code, write = self.code, self.write
-        for region, parts in self._parts():
+        firings = {region: fired for region, fired in enumerate(self.numbered) if fired}
+        for region, parts in parts_of(firings, moved=firings):
             self._switch(region, parts)
         if any(self.numbered):
             write.fills()
@@ -140,21 +139,6 @@ class Chart:
             code.branch(code.op(f"icmp eq i64 {code.get('phase')}, {RUNNING}"), after, stopped)
         else:
             code.jump(after)
-
-    def _parts(self) -> list[tuple[int, list[int]]]:
-        """Return the parts of the microstep in their order, by region; what follows on itself is taken together."""
-        found: list[tuple[int, list[int]]] = []
-        busy = [region for region, firings in enumerate(self.numbered) if firings]
-        for part in _PARTS:
-            # What is later in the document is left first.
-            for region in sorted(busy, reverse=part == EXIT):
-                if part != ENTRY and not any(firing.acts[part] for firing in self.numbered[region]):
-                    continue
-                if found and found[-1][0] == region:
-                    found[-1][1].append(part)
-                else:
-                    found.append((region, [part]))
-        return found
 
     def _switch(self, region: int, parts: Sequence[int]) -> None:
         code = self.code
