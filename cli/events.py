@@ -13,12 +13,12 @@ from .main import DOES_NOT_HOLD, HOLDS
 
 if TYPE_CHECKING:
     from ..engine.ir import FillMode
-    from ..engine.load import Compiled, Spec
+    from ..engine.load import Compiled
     from ..engine.script import Item, Script
     from ..engine.script_run import Played
     from ..engine.step import Order
 
-__all__ = ["compiled_for", "play_events"]
+__all__ = ["play_events"]
 
 _SHOWN = 100
 """Items whose failed expectations are shown; of the rest only the number is told."""
@@ -48,6 +48,7 @@ def play_events(
     """
     from ..engine.diagnostics import SpecError
     from ..engine.dryrun.problem import RunError
+    from ..engine.dryrun.subject import compiled_for
     from ..engine.load import load
     from ..engine.script import read_script
 
@@ -59,25 +60,13 @@ def play_events(
             click.echo(json.dumps({"diagnostics": [found.to_json() for found in error.diagnostics]}, indent=2))
         raise
     try:
-        compiled = compiled_for(spec, script, settings, fill or "same")
+        compiled = compiled_for(spec, {**script.parameters, **settings}, fill or "same")
     except RunError as error:
         from .run import refuse
 
         return refuse(error, as_json=as_json)
     totals = _print_json(compiled, script) if as_json else _print_text(compiled, script)
     return DOES_NOT_HOLD if totals.failed else HOLDS
-
-
-def compiled_for(spec: Spec, script: Script, settings: Mapping[str, str], fill: FillMode) -> Compiled:
-    """Return the program under the script's params, those of `--set` first; raise `RunError` (HR807) for wrong ones."""
-    from ..engine.dryrun.problem import RunError
-    from ..engine.load import ParameterError
-
-    try:
-        return spec.bind({**script.parameters, **settings}, fill=fill)
-    except ParameterError as error:
-        known = ", ".join(f"`{each.name}`" for each in spec.program().parameters) or "none"
-        raise RunError("HR807", str(error), "--set", f"the params are {known}") from None
 
 
 class _Totals:

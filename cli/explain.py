@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .data_options import data_options
-from .events import compiled_for
 from .json_text import json_text
 from .main import HOLDS
 from .run import pairs, refuse
@@ -146,6 +145,7 @@ def _kind(source: str | None, row: int | None, script: Path | None, item: int | 
 def _of_script(spec: Spec, path: Path, item: int, settings: Mapping[str, str], fill: FillMode) -> Explanation:
     """Play a script up to an item and explain that one."""
     from ..engine.dryrun.problem import RunError
+    from ..engine.dryrun.subject import compiled_for
     from ..engine.explain import explain
     from ..engine.script import read_script
 
@@ -157,7 +157,7 @@ def _of_script(spec: Spec, path: Path, item: int, settings: Mapping[str, str], f
     if asked.kind == "expect":
         help = "ask for an item with `event` or `advance`"
         raise RunError("HR807", f"item {item:,} only says what is expected: nothing happens", "--item", help)
-    compiled = compiled_for(spec, script, settings, fill)
+    compiled = compiled_for(spec, {**script.parameters, **settings}, fill)
     machine = compiled.machine()
     for each in script.items[: item - 1]:
         if each.kind == "event":

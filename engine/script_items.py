@@ -17,6 +17,7 @@ from .chart import FAIL_SAFE
 from .diagnostics import suggestion
 from .script_model import ExpectShape, ItemShape, OrderShape, ScriptShape, given
 from .script_time import read_time
+from .shape import EXPECTED
 from .vocabulary import BUILTIN_EVENTS
 
 if TYPE_CHECKING:
@@ -186,16 +187,6 @@ def _without(plain: object, paths: Iterable[Where]) -> object:
     return left
 
 
-_TYPES = {
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "list_type": "a list",
-    "string_type": "text",
-    "bool_type": "true or false",
-}
-
-
 def _shape_mistake(detail: Any, root: type[BaseModel]) -> Mistake:
     where, kind = tuple(detail["loc"]), detail["type"]
     help = detail.get("ctx", {}).get("help") or _example(root, where)
@@ -209,8 +200,8 @@ def _shape_mistake(detail: Any, root: type[BaseModel]) -> Mistake:
         return Mistake("HR820", detail["msg"], where, help)
     if kind == "shape":
         return Mistake("HR103", detail["msg"], where, help)
-    if kind in _TYPES:
-        return Mistake("HR103", f"{_TYPES[kind]} is expected here, this is {given(detail['input'])}", where, help)
+    if kind in EXPECTED:
+        return Mistake("HR103", f"{EXPECTED[kind]} is expected here, this is {given(detail['input'])}", where, help)
     if kind == "literal_error":
         wanted = detail["ctx"]["expected"].replace("'", "`")
         return Mistake("HR104", f"{wanted} is expected here", where, f"write {wanted}")

@@ -16,7 +16,7 @@ from .diagnostics import Findings, suggestion
 from .model import STEPS, Spec
 from .source import Document, Mapping, Node, Scalar
 
-__all__ = ["read_shape"]
+__all__ = ["EXPECTED", "read_shape"]
 
 _NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
 _ACTING = frozenset(("machine", "actions"))
@@ -158,9 +158,9 @@ def _report(document: Document, findings: Findings, detail: Any, path: tuple[str
             span,
             "a name starts with a letter and has letters, digits and single underscores",
         )
-    elif kind in _TYPES:
+    elif kind in EXPECTED:
         given = _given(detail["input"])
-        findings.error("HR103", f"{_TYPES[kind]} is expected here, this is {given}", span, _help(loc))
+        findings.error("HR103", f"{EXPECTED[kind]} is expected here, this is {given}", span, _help(loc))
     elif kind == "step":
         given = next(iter(detail["input"]), "") if isinstance(detail["input"], dict) else ""
         findings.error(
@@ -181,7 +181,7 @@ def _report(document: Document, findings: Findings, detail: Any, path: tuple[str
         findings.error("HR104", message.replace("'", "`"), span, _help(loc))
 
 
-_TYPES = {
+EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -192,6 +192,7 @@ _TYPES = {
     "tuple_type": "a list",
     "int_from_float": "a whole number",
 }
+"""What pydantic calls a value of another type -> what is expected instead."""
 
 
 _TAGS = frozenset(("one", "list", "mapping"))

@@ -13,10 +13,10 @@ from ... import __version__
 from ..compose import raised_by
 from ..diagnostics import suggestion
 from ..ir import Event, FillMode
-from ..load import ParameterError, Spec
+from ..load import Spec
 from .data import Data, Window, open_data
 from .problem import RunError
-from .subject import Subject, subject_of
+from .subject import Subject, compiled_for, subject_of
 from .summary import summarise
 from .trace import Trace, record
 
@@ -110,11 +110,7 @@ def dry_run(
         source, [field.name for field in fed.fields], mapping=mapping, time_column=time_column, window=window
     )
     chosen: FillMode = fill or ("next" if data.kind == "bars" else "same")
-    try:
-        compiled = spec.bind(parameters or {}, fill=chosen)
-    except ParameterError as error:
-        known = ", ".join(f"`{name.name}`" for name in spec.program().parameters) or "none"
-        raise RunError("HR807", str(error), "--set", f"the params are {known}") from None
+    compiled = compiled_for(spec, parameters or {}, chosen)
     subject = subject_of(compiled)
     trace = record(
         compiled.machine(),

@@ -14,10 +14,11 @@ from typing import Literal
 
 from ..evaluate import FLOAT, Environment, evaluate
 from ..ir import Assign, Call, Expr, FillMode, Let, Part, Program, Region, Value
-from ..load import Compiled
+from ..load import Compiled, ParameterError, Spec
 from ..statechart import ROOT, Tree
+from .problem import RunError
 
-__all__ = ["LegShape", "RegionShape", "Subject", "capital_of", "subject_of"]
+__all__ = ["LegShape", "RegionShape", "Subject", "capital_of", "compiled_for", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ class Subject:
     """Instruments whose mark a bound function computes, with the functions; nobody need have traded at such a mark."""
     cells: dict[str, str] = field(default_factory=dict)
     """The state that a spec without legs declares, with units: all that there is to draw of it."""
+
+
+def compiled_for(spec: Spec, parameters: Mapping[str, str | float | int | bool], fill: FillMode) -> Compiled:
+    """Return a spec with the parameters of a run, as `Spec.bind` takes them.
+
+    Raises:
+        RunError: HR807, a parameter that the spec does not have, or a value that does not fit.
+    """
+    try:
+        return spec.bind(parameters, fill=fill)
+    except ParameterError as error:
+        known = ", ".join(f"`{each.name}`" for each in spec.program().parameters) or "none"
+        raise RunError("HR807", str(error), "--set", f"the params are {known}") from None
 
 
 def subject_of(compiled: Compiled) -> Subject:

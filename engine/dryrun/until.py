@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir import FillMode
-from ..load import Compiled, ParameterError, Spec
+from ..load import Compiled, Spec
 from .data import Batch, Data, Window, open_data
 from .dry_run import bad_row, event_of
 from .problem import RunError
+from .subject import compiled_for
 from .trace import Trace, record
 
 if TYPE_CHECKING:
@@ -67,11 +68,7 @@ def before_row(
     fed = event_of(spec, event)
     names = [each.name for each in fed.fields]
     found = open_data(source, names, mapping=mapping, time_column=time_column, window=window)
-    try:
-        compiled = spec.bind(parameters or {}, fill=fill or ("next" if found.kind == "bars" else "same"))
-    except ParameterError as error:
-        known = ", ".join(f"`{each.name}`" for each in spec.program().parameters) or "none"
-        raise RunError("HR807", str(error), "--set", f"the params are {known}") from None
+    compiled = compiled_for(spec, parameters or {}, fill or ("next" if found.kind == "bars" else "same"))
     data = _Until(found.reader, found.mapping, found.time_column, found.window, found.kind, found.notes, row=row)
     kept = _Kept(compiled.machine(), data)
     types = [each.type for each in fed.fields]
