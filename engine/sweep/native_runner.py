@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..backends.native.able import why_not
 from ..backends.native.kernel import Options
-from ..backends.native.machine import Kernel, Memory
+from ..backends.native.machine import Kernel, Memory, Rows
 from ..chart import FAIL_SAFE
 from ..dryrun.trace import typed
 from ..ir import FillMode, Value
@@ -48,6 +48,7 @@ class NativeRunner:
 
     def __init__(self, spec: Spec, kernel: Kernel, fill: FillMode, workers: int) -> None:
         self.spec, self.kernel, self.fill, self.workers = spec, kernel, fill, workers
+        self._last: tuple[EventPath, Rows] | None = None
 
     def run(
         self,
@@ -60,6 +61,7 @@ class NativeRunner:
     ) -> int:
         """Run sets; see `live.Runner`."""
         self._check(path, into)
+        self.rows(path, len(parameters))
 
         def run(index: int) -> bool:
             if interrupted is not None and interrupted():
@@ -67,14 +69,30 @@ class NativeRunner:
             if 0 < capitals[index] < _LEAST_CAPITAL:
                 alone = LiveRunner(self.spec, self.fill, path.event)
                 return alone.run([parameters[index]], capitals[index : index + 1], path, into, first_row + index) == 1
-            row = into.part(slice(first_row + index, first_row + index + 1))
-            SetRun(self, parameters[index], float(capitals[index]), path, row).run()
+            SetRun(self, parameters[index], float(capitals[index]), path, into, first_row + index).run()
             return True
 
+        indices = iter(range(len(parameters)))
         if self.workers < 2 or len(parameters) < 2:
-            return sum(map(run, range(len(parameters))))
+            return sum(map(run, indices))
         with ThreadPoolExecutor(self.workers) as pool:
-            return sum(pool.map(run, range(len(parameters))))
+            # Each thread takes the next set that none has taken; a task a set would cost as much as a short path does.
+            threads = [pool.submit(lambda: sum(map(run, indices))) for _ in range(self.workers)]
+            try:
+                return sum(each.result() for each in threads)
+            finally:
+                list(indices)  # where one has failed, the others stop
+
+    def rows(self, path: EventPath, sets: int = 1) -> Rows:
+        """Return a path as a kernel reads it. The last one is kept, and so is what is made of it once for all sets.
+
+        For one set alone the ranges of the rows would take as long to make as they save.
+        """
+        if self._last is None or self._last[0] is not path or (sets > 1 and self._last[1].ranges is None):
+            ranges = self.kernel.ranges(path.times, path.fields) if sets > 1 else None
+            fields = [column.ctypes.data for column in path.fields]
+            self._last = path, Rows(path.times, fields, path.stops, ranges)
+        return self._last[1]
 
     def _check(self, path: EventPath, into: Results) -> None:
         """Raise ValueError for arrays that native code, which trusts them, would read or write beyond their ends."""
@@ -101,25 +119,30 @@ class NativeRunner:
 
 
 class SetRun:
-    """One set over the path; it writes the one row of `into`."""
+    """One set over the path; it writes one row of `into`."""
 
     def __init__(
-        self, runner: NativeRunner, values: Mapping[str, Value], capital: float, path: EventPath, into: Results
+        self,
+        runner: NativeRunner,
+        values: Mapping[str, Value],
+        capital: float,
+        path: EventPath,
+        into: Results,
+        into_row: int = 0,
     ) -> None:
         self.runner, self.kernel, self.values, self.path, self.into = runner, runner.kernel, values, path, into
-        self.capital = capital
+        self.capital, self.into_row = capital, into_row
         self.memory: Memory = self.kernel.memory(capital)
         self.outside: Outside | None = None
         """What takes the rows that native code does not."""
 
     def run(self) -> None:
-        kernel, path, into = self.kernel, self.path, self.into
-        parameters = kernel.parameters(self.values)
-        fields = [column.ctypes.data for column in path.fields]
-        days, fees = into.days[0], into.day_fees[0]
+        kernel, path, into, here = self.kernel, self.path, self.into, self.into_row
+        parameters, rows = kernel.parameters(self.values), self.runner.rows(path)
+        days, fees = (each.ctypes.data + here * each.strides[0] for each in (into.days, into.day_fees))
         row = 0
         while True:
-            row = kernel.run(self.memory, parameters, path.times, fields, row, path.stops, days, fees)
+            row = kernel.run_over(rows, self.memory, parameters, row, days, fees)
             if row >= len(path):
                 break
             if not self.memory.ended:
@@ -128,7 +151,7 @@ class SetRun:
                 self.outside.take(row)
                 row += 1
             if self.memory.ended:
-                self._end_day(days, fees)
+                self._end_day(into.days[here], into.day_fees[here])
                 break
         self._write()
 
@@ -140,36 +163,39 @@ class SetRun:
             days[day], fees[day] = memory.shown[0], memory.shown[1]
 
     def _write(self) -> None:
-        memory, into, slots, program = self.memory, self.into, self.kernel.slots, self.kernel.program
+        memory, into, row = self.memory, self.into, self.into_row
+        slots, program = self.kernel.slots, self.kernel.program
+        words, reals, shown = memory.words, memory.reals, memory.shown
         if memory.started:
-            settle_time(memory, int(memory.get("clock")))
-        into.ended[0] = memory.ended
-        into.accepted[0], into.orders[0] = memory.get("accepted"), memory.get("orders")
-        into.fired[0] = memory.words[slots.fired : slots.fired + len(program.rules)]
-        into.broken[0] = memory.words[slots.broken : slots.broken + len(program.invariants)]
-        into.nanoseconds[0] = memory.words[slots.leaves[0] : slots.size]
-        shown = memory.shown[:-1]
+            settle_time(memory, int(words[slots.index("clock")]))
+        into.ended[row] = memory.ended
+        into.accepted[row], into.orders[row] = words[slots.index("accepted")], words[slots.index("orders")]
+        into.fired[row] = words[slots.fired : slots.broken]
+        into.broken[row] = words[slots.broken : slots.leaves[0]]
+        into.nanoseconds[row] = words[slots.leaves[0] :]
+        first = 0
         if program.legs:
-            into.equity[0], into.fees[0], into.slippage[0], into.flows[0] = shown[:4]
-            into.turnover[0] = memory.get("turnover")
+            into.equity[row], into.fees[row], into.slippage[row], into.flows[row] = shown[:4].tolist()
+            into.turnover[row] = reals[slots.index("turnover")]
             if self.capital > 0:
-                into.drawdown[0], into.drawdown_amount[0] = memory.get("drawdown"), memory.get("drawdown_amount")
-            shown = shown[4:]
-        into.measures[0] = shown
+                into.drawdown[row] = reals[slots.index("drawdown")]
+                into.drawdown_amount[row] = reals[slots.index("drawdown_amount")]
+            first = 4
+        into.measures[row] = shown[first:-1]
         if self.outside is not None:
-            into.refused[0], into.handed[0] = self.outside.refused, self.outside.handed
-            into.fail_safe[0] = self.outside.fail_safe
-        into.done[0] = True
+            into.refused[row], into.handed[row] = self.outside.refused, self.outside.handed
+            into.fail_safe[row] = self.outside.fail_safe
+        into.done[row] = True
 
 
 def settle_time(memory: Memory, now: int) -> None:
     """Add the time since each register last changed to the leaf it stands at."""
-    slots = memory.kernel.slots
+    slots, words = memory.kernel.slots, memory.words
     for register, since, first in zip(slots.registers, slots.since, slots.leaves, strict=True):
-        leaf = int(memory.get(register))
+        leaf, began = int(words[slots.index(register)]), slots.index(since)
         if leaf >= 0:
-            memory.words[first + leaf] += now - int(memory.get(since))
-        memory.set(since, now)
+            words[first + leaf] += now - int(words[began])
+        words[began] = now
 
 
 class Outside:

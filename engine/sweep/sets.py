@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -67,11 +68,13 @@ class ParameterSets(Sequence[Mapping[str, Value]]):
             raise IndexError(index)
         values = dict(self._base)
         for name, column in self.columns.items():
-            values[name] = column[index].item()
-        program = self.spec.program()
-        if any(each.given is not None for each in program.parameters):
-            return self.spec.bind_values(values).parameters
-        return values
+            values[name] = column.item(index)
+        return self.spec.bind_values(values).parameters if self._follows else values
+
+    @cached_property
+    def _follows(self) -> bool:
+        """Whether the spec has params that follow from others."""
+        return any(each.given is not None for each in self.spec.program().parameters)
 
     def take(self, rows: npt.NDArray[np.int64]) -> ParameterSets:
         """Return some of the sets, in the order of `rows`."""

@@ -9,6 +9,11 @@
     chart         what is selected, and what fires together
     judge         invariants
     books         equity, drawdown, the columns of a trace
+    intervals     expressions over several rows at once
+    rests         what a row leaves to the next one
+    quiet         whether nothing happens at some rows
+    ranges        what the rows of a path lie between, block by block
+    scan          leaves out rows at which nothing happens
     kernel        the loop: refuse, timers, observe, settle, judge, tally
     object_code   machine code from that text, kept from one process to the next
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..columns import columns_of
 from .blocks import Blocks
+from .intervals import Intervals, NotProvable, Range
 from .text import real
 
 __all__ = ["SHOWN", "Books"]
@@ -27,31 +28,58 @@ class Books:
     def show(self, name: str) -> str:
         """Return the equity, or a column by its name."""
         if name == "equity":
-            return self._equity()
+            return self.equity()
         return self._sum(next(each for each in self.columns if each.name == name).cells)
 
-    def follow(self) -> None:
-        """Follow the drawdown from the running peak of the equity."""
+    def follow(self, equity: str) -> None:
+        """Follow the drawdown from the running peak of the equity; with the same equity again nothing changes."""
         code, write = self.code, self.write
-        equity, peak = self._equity(), code.get("peak")
+        peak = code.get("peak")
         higher = code.op(f"fcmp ogt double {equity}, {peak}")
         peak = code.op(f"select i1 {higher}, double {equity}, double {peak}")
         code.set("peak", peak)
         gap = code.op(f"fsub double {peak}, {equity}")
         # Only a gap that may be the deepest share is divided; a share just below it is told apart by the division.
-        known = code.op(f"fmul double {code.get('drawdown')}, {real(1 - 2.0**-50)}")
-        deep = code.op(f"fcmp ogt double {gap}, {code.op(f'fmul double {known}, {peak}')}")
-        code.branch(deep, "deep", "followed", rarely=True)
-        write.begin("deep", keep=True)
+        deep, deepest, followed = (code.new_label(about) for about in ("deep", "deepest", "followed"))
+        code.branch(self.may_be_deepest(gap, peak), deep, followed, rarely=True)
+        write.begin(deep, keep=True)
         share = code.op(f"fdiv double {gap}, {peak}")
-        code.branch(code.op(f"fcmp ogt double {share}, {code.get('drawdown')}"), "deepest", "followed")
-        write.begin("deepest", keep=True)
+        code.branch(code.op(f"fcmp ogt double {share}, {code.get('drawdown')}"), deepest, followed)
+        write.begin(deepest, keep=True)
         code.set("drawdown", share)
         code.set("drawdown_amount", gap)
-        code.jump("followed")
-        write.begin("followed")
+        code.jump(followed)
+        write.begin(followed)
 
-    def _equity(self) -> str:
+    def may_be_deepest(self, gap: str, peak: str) -> str:
+        """Return whether a gap below a peak may be the deepest so far; if not, no smaller one is."""
+        code = self.code
+        known = code.op(f"fmul double {code.get('drawdown')}, {real(1 - 2.0**-50)}")
+        return code.op(f"fcmp ogt double {gap}, {code.op(f'fmul double {known}, {peak}')}")
+
+    def equity_over(self, rows: Intervals) -> Range:
+        """Return what the equity of some rows lies between; it is bounded only where `rows` has no need that fails.
+
+        Raises:
+            NotProvable: a row changes more of it than prices.
+        """
+        write, cells = self.write, self.slots.cells
+        cash = next(each for each in self.columns if each.name == "cash").cells
+        quantities = [leg.quantity for leg in self.program.legs]
+        if rows.moved & {*cash, *quantities}:
+            raise NotProvable("a row changes the cash, or a position")
+        low = high = real(0.0)
+        for leg in self.program.legs:
+            quantity = write.variable(cells[leg.quantity])
+            signed = write.op(f"fmul double {real(-1.0 if leg.side == 'short' else 1.0)}, {quantity}")
+            product = rows.product(Range(signed, signed), rows.cell(f"{leg.instrument}.price"))
+            low, high = (write.op(f"fadd double {net}, {end}") for net, end in zip((low, high), product, strict=True))
+        held = self.show("cash")
+        equity = Range(*(write.op(f"fadd double {held}, {net}") for net in (low, high)))
+        rows.needs += [write.in_range("double", end, None, None) for end in dict.fromkeys(equity)]
+        return equity
+
+    def equity(self) -> str:
         """Return cash + Σ sign · quantity · price, as `dryrun.summary.Books` adds it up."""
         code, cells = self.code, self.slots.cells
         net = real(0.0)

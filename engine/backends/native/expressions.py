@@ -215,7 +215,7 @@ class Expressions:
             case "sqrt":
                 return self.op(f"call double @llvm.sqrt.f64(double {a})")
             case "floor":
-                return self._floor(a)
+                return self.floored(a)
             case "real":
                 return a if of == "double" else self.op(f"sitofp i64 {a} to double")
             case "seconds":
@@ -234,13 +234,13 @@ class Expressions:
             case "given":
                 return b
             case "min" | "max":
-                sign = self._order("lt" if node.op == "min" else "gt", kind, b, a)
+                sign = self.order("lt" if node.op == "min" else "gt", kind, b, a)
                 return self.op(f"select i1 {sign}, {kind} {b}, {kind} {a}")
         if self._compares_with_itself(node):
             # INVARIANT: a - a is 0.0 and within any room where a is finite, and nowhere else.
             return "true" if self.is_finite(node.args[0].args[0]) else self.op(f"fcmp oeq double {a}, 0.0")
         if node.op in _REAL_ORDER:
-            return self._order(node.op, of, a, b)
+            return self.order(node.op, of, a, b)
         return self.op(f"{(_REALS if kind == 'double' else _INTS)[node.op]} {kind} {a}, {b}")
 
     def _compares_with_itself(self, node: Expr) -> bool:
@@ -308,12 +308,12 @@ class Expressions:
                 return min(inner[0][0], inner[1][0]), max(inner[0][1], inner[1][1])
         return -inf, inf
 
-    def _order(self, op: str, kind: str, a: str, b: str) -> str:
+    def order(self, op: str, kind: str, a: str, b: str) -> str:
         if kind == "double":
             return self.op(f"fcmp {_REAL_ORDER[op]} double {a}, {b}")
         return self.op(f"icmp {_INT_ORDER[op]} {kind} {a}, {b}")
 
-    def _floor(self, a: str) -> str:
+    def floored(self, a: str) -> str:
         size = self.op(f"call double @llvm.fabs.f64(double {a})")
         small = self.op(f"fcmp olt double {size}, {real(_WHOLE)}")
         # An int of a double out of reach would be poison.

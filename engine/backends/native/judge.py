@@ -29,6 +29,10 @@ class Judge:
         nodes = [node for claim in self.claims for node in claim.walk()]
         self.befores = sorted({node.name for node in nodes if node.op == "before"})
         """The cells of which the claims ask for the value before the macrostep."""
+        self.lasting = tuple(claim for claim in self.claims if self._lasts(claim))
+        """The claims over what only firings change."""
+        self.passing = tuple(claim for claim in self.claims if not self._lasts(claim))
+        """The claims that each row may break."""
         self.asks_was = any(node.op == "was" for node in nodes)
 
     def declare(self) -> None:

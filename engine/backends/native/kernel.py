@@ -1,8 +1,9 @@
 """The loop over the rows: one function a program and event.
 
-    i64 run(state, params, times, fields, from, stops, days, books, shown, trace)
+    i64 run(state, params, times, fields, from, stops, count, days, day_fees, shown, trace, ranges)
 
     rows:       until the next stop; at a stop (the end of a UTC day) keep equity and fees
+    scan:       leave out rows at which nothing happens, see `scan`
     row:        save the machine; its clock, its fields; the first row starts it
     timers:     each due one, with a macrostep of its own
     event:      carry, marks, observation
@@ -26,6 +27,8 @@ from .books import SHOWN, Books
 from .bounds import Bounds
 from .chart import Chart, written
 from .judge import Judge
+from .quiet import Quiet
+from .scan import SCANNED, Scan
 from .slots import BEFORE, REACH, RUNNING, Slots, kind_of
 from .text import real
 
@@ -40,7 +43,7 @@ _RARELY = '!0 = !{!"branch_weights", i32 1, i32 1000}\n!1 = !{}'
 _HEAD = (
     "define i64 @run(ptr noalias %state, ptr noalias readonly %params, ptr noalias readonly %times,"
     " ptr noalias readonly %fields, i64 %from, ptr noalias readonly %stops, i64 %count, ptr noalias %days,"
-    " ptr noalias %day_fees, ptr noalias %shown, ptr noalias %trace) {"
+    " ptr noalias %day_fees, ptr noalias %shown, ptr noalias %trace, ptr noalias readonly %ranges) {"
 )
 
 
@@ -94,6 +97,9 @@ class _Kernel:
         """The variables that a row changes at which nothing fires; any other is left in memory."""
         self.judge = Judge(self.write, self.hot, program.invariants if options.watch else ())
         self.books = Books(self.write)
+        self.moved = frozenset(moved) - frozenset(self.sticky)
+        """The cells that each row assigns before anything is selected, but for those that hold one value for good."""
+        self.scans = False
 
     def _raised(self) -> list[str]:
         blocks = [block for state in self.program.states for block in (state.entry, state.initially, state.exit)]
@@ -123,6 +129,8 @@ class _Kernel:
         self.judge.declare()
         self._rows()
         self._row()
+        # INVARIANT: what is known after `row.on` holds in a scan too, which asks for the phase.
+        self.scans = self._scan()
         if self.program.timers:
             self._timers()
         self._take_event()
@@ -166,6 +174,7 @@ class _Kernel:
             "  %start.stop = load i64, ptr %at.stop",
             "  store i64 %start.stop, ptr %var.stop",
             "  store i64 %from, ptr %var.row",
+            *(f"  store i64 0, ptr %var.{name}" for name in (SCANNED if self.scans else ())),
             "  br label %rows",
         ]
         return [*head, *self.write.prologue.lines, *lines, *code.lines, "}", "", _RARELY]
@@ -177,7 +186,7 @@ class _Kernel:
         code, write = self.code, self.write
         write.begin("rows")
         row = code.get("row")
-        code.branch(code.op(f"icmp sge i64 {row}, {code.get('stop')}"), "day", "row.begin", rarely=True)
+        code.branch(code.op(f"icmp sge i64 {row}, {code.get('stop')}"), "day", "row.next", rarely=True)
         write.begin("day")
         number = code.get("stop_number")
         accepted = self._accepted()
@@ -225,6 +234,16 @@ class _Kernel:
         write.bounds = Bounds(self.program, self.event, self.sticky)
         write.require(code.op(f"icmp sge i64 {self._time()}, {code.get('clock')}"))
         code.jump("timers" if self.program.timers else "event")
+
+    def _scan(self) -> bool:
+        """Write what leaves rows out, and return whether there is any."""
+        if self.options.trace:
+            self.write.begin("row.next")
+            self.code.jump("row.begin")
+            return False
+        books = self.books if self.options.watch and self.program.legs else None
+        quiet = Quiet(self.write, self.layout, self.event, self.moved, self.judge, books)
+        return Scan(self.write, self.event, quiet).text()
 
     def _accepted(self) -> str:
         """Return how many rows have been accepted: all that this call has done, and those before."""
@@ -535,7 +554,7 @@ class _Kernel:
         if self.options.trace:
             self.books.trace()
         if self.options.watch and self.program.legs:
-            self.books.follow()
+            self.books.follow(self.books.equity())
         code.set("row", code.op(f"add i64 {code.get('row')}, 1"))
         code.jump("rows")
 

@@ -15,9 +15,11 @@ from ..layout import Layout
 from ..live import Machine
 from .kernel import Options, kernel_text, sticky_cells
 from .object_code import ObjectCode, machine_code
+from .ranges import ranges_of
+from .scan import leaves_rows_out
 from .slots import BEFORE, FAR, REACH, RUNNING, STOPPED, Slots
 
-__all__ = ["Kernel", "Memory"]
+__all__ = ["Kernel", "Memory", "Rows"]
 
 Words = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -26,6 +28,7 @@ _SIGNATURE = ctypes.CFUNCTYPE(
     *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),  # state, parameters, times, fields
     *(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64),  # the first row, stops and how many
     *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),  # days, their fees, shown, trace
+    ctypes.c_void_p,  # ranges
 )
 
 
@@ -36,10 +39,14 @@ class Kernel:
         self.program, self.event = program, event
         self.slots = Slots(program)
         self.layout = Layout(program)
-        self.use(machine_code(kernel_text(program, event, options)))
+        text = kernel_text(program, event, options)
+        self.scans = leaves_rows_out(text)
+        """Whether it leaves out rows at which nothing happens, if it is given their ranges."""
+        self.use(machine_code(text))
         self.columns = columns_of(program)
         self.sticky = sticky_cells(program, program.event(event))
         self.reals = tuple(parameter.type == "real" for parameter in program.parameters)
+        self._names = tuple(parameter.name for parameter in program.parameters)
         self._template = self._new()
 
     def use(self, code: ObjectCode) -> None:
@@ -49,22 +56,24 @@ class Kernel:
 
     def parameters(self, values: Mapping[str, Value]) -> Words:
         """Return the parameters of one run, one slot each."""
-        names = [parameter.name for parameter in self.program.parameters]
-        words = np.empty(max(1, len(names)), np.int64)
+        words = np.empty(max(1, len(self._names)), np.int64)
         reals = words.view(np.float64)
-        for index, name in enumerate(names):
-            if self.reals[index]:
+        for index, (name, real) in enumerate(zip(self._names, self.reals, strict=True)):
+            if real:
                 reals[index] = values[name]
             else:
                 words[index] = int(values[name])
         return words
 
     def _new(self) -> Words:
-        words = np.zeros(self.slots.size, np.int64)
+        program, size = self.program, self.slots.size
+        shown = (4 if program.legs else 0) + len(program.report.measures) + 1
+        words = np.zeros(size + shown, np.int64)
         reals = words.view(np.float64)
+        reals[size:] = np.nan
         for register in self.slots.registers:
             words[self.slots.index(register)] = -1
-        for cell in self.program.cells:
+        for cell in program.cells:
             slot = self.slots.variables[self.slots.cells[cell.name]]
             if slot.kind == "double":
                 reals[slot.index] = float(cell.initial)
@@ -75,6 +84,10 @@ class Kernel:
     def memory(self, capital: float) -> Memory:
         """Return the memory of a machine that has not started."""
         return Memory(self, self._template.copy(), capital)
+
+    def ranges(self, times: Words, fields: Sequence[Values]) -> Words | None:
+        """Return the ranges of rows for `Rows`, see `ranges_of`; None where they are of no use."""
+        return ranges_of(self.program.event(self.event), times, fields) if self.scans and len(times) else None
 
     def run(
         self,
@@ -87,24 +100,64 @@ class Kernel:
         days: Values | None,
         day_fees: Values | None,
         trace: Sequence[Values] = (),
+        ranges: Words | None = None,
     ) -> int:
         """Run rows from `first` on; return the row that is the reference's, or that after the last stop."""
-        columns = (ctypes.c_void_p * max(1, len(fields)))(*fields)
         traced = (ctypes.c_void_p * max(1, len(trace)))(*(column.ctypes.data for column in trace))
-        done: int = self._run(
-            memory.words.ctypes.data,
-            parameters.ctypes.data,
-            times.ctypes.data,
-            ctypes.addressof(columns),
+        return self.run_over(
+            Rows(times, fields, stops, ranges),
+            memory,
+            parameters,
             first,
-            stops.ctypes.data,
-            len(stops),
             None if days is None else days.ctypes.data,
             None if day_fees is None else day_fees.ctypes.data,
-            memory.shown.ctypes.data,
             ctypes.addressof(traced),
         )
+
+    def run_over(
+        self,
+        rows: Rows,
+        memory: Memory,
+        parameters: Words,
+        first: int,
+        days: int | None,
+        day_fees: int | None,
+        trace: int | None = None,
+    ) -> int:
+        """Do what `run` does, with rows that many sets share; `days`, `day_fees` and `trace` are addresses."""
+        done: int = self._run(
+            memory.address,
+            parameters.ctypes.data,
+            rows.times,
+            rows.fields,
+            first,
+            rows.stops,
+            rows.days,
+            days,
+            day_fees,
+            memory.shown_address,
+            trace,
+            rows.ranges,
+        )
         return done
+
+
+class Rows:
+    """Where the arrays of rows stand; it keeps those that it was given alive, but for the columns of the fields."""
+
+    def __init__(self, times: Words, fields: Sequence[int], stops: Words, ranges: Words | None = None) -> None:
+        """Take rows up.
+
+        Args:
+            times: (n,) nanoseconds.
+            fields: of each field the address of its (n,) float64.
+            stops: (d,) one past the last row of each day.
+            ranges: what `Kernel.ranges` makes of all rows; it may make runs faster, and changes no result.
+        """
+        self._kept = times, stops, ranges, (ctypes.c_void_p * max(1, len(fields)))(*fields)
+        self.times, self.stops, self.days = times.ctypes.data, stops.ctypes.data, len(stops)
+        self.ranges = None if ranges is None else ranges.ctypes.data
+        self.fields = ctypes.addressof(self._kept[-1])
 
 
 class Memory:
@@ -114,11 +167,13 @@ class Memory:
     """
 
     def __init__(self, kernel: Kernel, words: Words, capital: float) -> None:
-        self.kernel, self.words = kernel, words
-        self.reals: Values = words.view(np.float64)
-        self.shown: Values = np.full(
-            (4 if kernel.program.legs else 0) + len(kernel.program.report.measures) + 1, np.nan
-        )
+        """Begin with what a kernel's template holds: the words of a machine that has not started, and what it has shown."""
+        self.kernel = kernel
+        size = kernel.slots.size
+        reals = words.view(np.float64)
+        self.words, self.reals, self.shown = words[:size], reals[:size], reals[size:]
+        self.address: int = words.ctypes.data
+        self.shown_address = self.address + words.itemsize * size
         self.set("peak", capital)
 
     def get(self, variable: str) -> float | int | bool:
