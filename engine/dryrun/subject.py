@@ -18,7 +18,7 @@ from ..load import Compiled, ParameterError, Spec
 from ..statechart import ROOT, Tree
 from .problem import RunError
 
-__all__ = ["LegShape", "RegionShape", "Subject", "capital_of", "compiled_for", "subject_of"]
+__all__ = ["LegShape", "RegionShape", "Subject", "capital_of", "capital_reads", "compiled_for", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,12 @@ def capital_of(program: Program, parameters: Mapping[str, Value]) -> float:
     """Return what a program with these parameters starts with, over all its parts, in money; 0 without a ledger."""
     environment = Environment(parameters, FLOAT)
     return math.fsum(float(evaluate(value, environment)) for part in program.parts for value in _capital(part))
+
+
+def capital_reads(program: Program) -> frozenset[str]:
+    """Return the params that `capital_of` reads."""
+    nodes = (node for part in program.parts for value in _capital(part) for node in value.walk())
+    return frozenset(node.name for node in nodes if node.op == "param")
 
 
 def _capital(part: Part) -> Iterator[Expr]:

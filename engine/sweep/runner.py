@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..dryrun.data import Window
 from ..dryrun.dry_run import event_of
 from ..dryrun.problem import RunError
-from ..dryrun.subject import capital_of
+from ..dryrun.subject import capital_of, capital_reads
 from ..ir import FillMode
 from ..load import Spec
 from .about import about, identity
@@ -80,16 +80,17 @@ class Sweep:
         return shape_of(self.spec.program(self.fill), len(self.path.stops))
 
     def seconds(self) -> float:
-        """Return about how long the sets that are left will take, from one set over the first rows."""
+        """Return about how long the sets that are left will take, from the first one over the first rows."""
         left = len(self.sets) - (0 if self.store is None else len(self.store.done))
         probe = self.path.head(PROBED)
-        results = Results.empty(shape_of(self.spec.program(self.fill), len(probe.stops)), 1)
+        few = np.zeros(2, np.int64)  # native code does less for a set that is not alone
+        results = Results.empty(shape_of(self.spec.program(self.fill), len(probe.stops)), len(few))
         with chosen_runner(self, alone=True) as (runner, _):
-            capital = self._capitals(np.zeros(1, np.int64))
+            capitals = self._capitals(few)
             for _ in range(2):  # the first run compiles
                 began = time.perf_counter()
-                runner.run(self.sets[:1], capital, probe, results)
-                took = time.perf_counter() - began
+                runner.run(self.sets.take(few), capitals, probe, results)
+                took = (time.perf_counter() - began) / len(few)
         return took / len(probe) * len(self.path) * left / self.workers
 
     def run(
@@ -184,6 +185,8 @@ class Sweep:
     def _capitals(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Return (s,) the capital of some sets."""
         program = self.spec.program(self.fill)
+        if not capital_reads(program):
+            return np.full(len(rows), capital_of(program, {}))
         return np.array([capital_of(program, self.sets[row]) for row in rows.tolist()], np.float64)
 
     def _block(self, size: int, took: float, least: int) -> int:
