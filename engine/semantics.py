@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ class Reference:
             p.name: arithmetic.real(parameters[p.name]) if p.type == "real" else parameters[p.name]
             for p in program.parameters
         }
-        self.functions = Functions(program, registry)
+        self.registry = registry
         self.lengths = {window.name: window.length for window in program.windows}
         self.cells = {cell.name: cell for cell in program.cells}
         self.states = {state.name: state for state in program.states}
@@ -80,6 +81,11 @@ class Reference:
         self.monitors = tuple(
             (name, claim if arithmetic.exact else monitor(pool, claim)) for name, claim in program.invariants
         )
+
+    @cached_property
+    def functions(self) -> Functions:
+        """The functions that the program calls, imported when the first one is."""
+        return Functions(self.program, self.registry)
 
     def initial(self) -> Snapshot:
         """Return the state of a machine that has not started."""
@@ -181,6 +187,9 @@ class Selection:
 class Run:
     """The processing of one event, or of the passing of time."""
 
+    work_type = Work
+    """What changes the state; a proof puts one in its place that works on symbols."""
+
     def __init__(
         self, reference: Reference, snapshot: Snapshot, results: Results, watch: list[Selection] | None = None
     ) -> None:
@@ -192,7 +201,7 @@ class Run:
         self.watch = watch
         self.context = Context(reference, results, 0 if snapshot.time_ns is None else snapshot.time_ns)
         active = self.tree.with_ancestors(snapshot.configuration)
-        self.state = Work(
+        self.state = self.work_type(
             self.context, dict(snapshot.cells), dict(snapshot.windows), set(active), dict(snapshot.history)
         )
         self.queue: deque[Occurrence] = deque()
@@ -218,24 +227,35 @@ class Run:
             event = self.reference.events[name]
             time = accept_time(time_ns, self.snapshot.time_ns)
             fields = accept_fields(event, values, self.arithmetic)
-            if not self.snapshot.configuration:
-                occurrence = self._open(event, time, fields)
-            else:
+            if self.snapshot.configuration:
                 self._fire_timers(time)
-                occurrence = self._move(event, time, fields)
+            self.take(event, time, fields)
         except Refusal as refusal:
             return self._refused(str(refusal))
+        return self._finish()
+
+    def take(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> None:
+        """Carry an accepted event through its macrostep, before which no timer is due; the first one starts the machine.
+
+        Without an event a machine starts that needs none.
+
+        Raises:
+            Refusal: the machine cannot start with it, or its marks cannot be set.
+        """
+        if not self.snapshot.configuration:
+            occurrence = self._open(event, time, fields)
+        else:
+            assert event is not None
+            occurrence = self._move(event, time, fields)
         self.context.fields = fields
         self._macrostep(occurrence)
-        return self._finish()
 
     def advance(self, time_ns: object) -> tuple[Snapshot, Step]:
         """Let time pass."""
         try:
             time = accept_time(time_ns, self.snapshot.time_ns)
             if not self.snapshot.configuration:
-                self._open(None, time, {})
-                self._macrostep(None)
+                self.take(None, time, {})
             else:
                 self._fire_timers(time)
                 self.context.clock = time
@@ -253,9 +273,13 @@ class Run:
         """Leave clock and marks alone, and let the machine see `input.rejected` (rule 7)."""
         if not self.snapshot.configuration:
             return self.snapshot, Step((), (), (), rejected=reason)
-        self._raise(Occurrence("input.rejected"))
-        self._macrostep(None)
+        self.meet("input.rejected")
         return self._finish(reason)
+
+    def meet(self, event: str) -> None:
+        """Carry an event of the engine's own through a macrostep."""
+        self._raise(Occurrence(event))
+        self._macrostep(None)
 
     def _open(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
         """Start the machine: marks, initial values, opening positions, observations, initial entries (rule 12)."""
@@ -344,7 +368,7 @@ class Run:
                 return
             if self.divergences >= DIVERGENCES:
                 break
-            self._fire_timer(timer)
+            self.fire(timer)
         if self._next_timer(until) is not None and not self._stopped():
             self._skip_timers(until)
 
@@ -353,7 +377,8 @@ class Run:
         due = [timer for timer in self.program.timers if cells[timer.due] <= until and cells[timer.due] != NEVER]
         return min(due, key=lambda timer: cells[timer.due], default=None)
 
-    def _fire_timer(self, timer: Timer) -> None:
+    def fire(self, timer: Timer) -> None:
+        """Fire a timer that is due, as a macrostep of its own."""
         due = self.state.cells[timer.due]
         # What was left over when too many were due comes late; no clock goes back.
         self.context.clock, self.context.fields = max(due, self.context.clock), {}
@@ -390,8 +415,7 @@ class Run:
         too_many = self.divergences < DIVERGENCES
         what = f"more than {TIMERS:,} timers fell due before one event" if too_many else "timers do not settle"
         self.errors.append(what)
-        self._raise(Occurrence("error.divergence"))
-        self._macrostep(None)
+        self.meet("error.divergence")
 
     # ------------------------------------------------------------------------------------------------------ a macrostep
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .bound import Results
 from .evaluate import FLOAT, Environment, Failure, evaluate
 from .intake import Refusal, accept_fields
-from .ir import Assign, Block, Call, Expr, Instruction, Let, Propose, Push, Raise, Require, Rule, Source, Value
+from .ir import Assign, Block, Call, Expr, Instruction, Leg, Let, Propose, Push, Raise, Require, Rule, Source, Value
 from .step import Order, orders_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Work:
 
     def copy(self) -> Work:
         """Return the same state with nothing under way."""
-        return Work(self.context, dict(self.cells), dict(self.windows), set(self.active), dict(self.history))
+        return type(self)(self.context, dict(self.cells), dict(self.windows), set(self.active), dict(self.history))
 
     def environment(self) -> Environment:
         """Return what an expression reads here and now."""
@@ -197,11 +197,15 @@ class Work:
             price = self.cells[f"{leg.instrument}.price"]
             self.temps = {"after": proposal.after}
             self.run_checked(leg.fill, proposal.rule)
-            temps = self.temps
-            costs = temps["notional"], temps["fee"], temps["slip"]
-            name = "" if proposal.rule is None else proposal.rule.name
-            short = leg.side == "short"
-            self.orders += orders_of(leg.name, leg.instrument, name, short, held, temps["delta"], price, costs)
+            self._book(leg, proposal, held, price)
+
+    def _book(self, leg: Leg, proposal: Proposal, held: Any, price: Value) -> None:
+        """Note the order that a fill has just carried out."""
+        temps = self.temps
+        costs = temps["notional"], temps["fee"], temps["slip"]
+        name = "" if proposal.rule is None else proposal.rule.name
+        short = leg.side == "short"
+        self.orders += orders_of(leg.name, leg.instrument, name, short, held, temps["delta"], price, costs)
 
     def _one_a_leg(self) -> list[Proposal]:
         reference = self.context.reference
