@@ -1,24 +1,33 @@
-"""Calls of bound functions: arguments and results checked against the function's annotations.
+"""Calls of bound functions: arguments and results checked against the function's annotations, and what a call ensures.
 
 A unit variable in an annotation (`M`, `P`, `M/Q`) stands for one unit throughout a call: the first argument that
 mentions it decides, the others and the results follow.
+
+    model: {call: options.call_value, ..., ensures: model.value >= 0}
+
+    call options.call_value(...) into model.value=value, ...
+    require (model.value >= 0) else '`options.call_value` does not ensure `model.value >= 0`'
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
-from .check import Checker, Location, is_bare_literal
+from . import syntax
+from .check import Checker, Location, is_bare_literal, places
 from .diagnostics import Span, suggestion
-from .ir import Call, Expr, Source
+from .ir import Call, Expr, Instruction, Require, Source
 from .registry import Argument, BindingError, Registry, Result
 from .source import Scalar
 from .symbols import Scope, Typed
 from .units import ONE, SECOND, Unit, parse_unit
 
-__all__ = ["BoundCall", "bind_call"]
+__all__ = ["BoundCall", "bind_call", "ensured"]
+
+_LONGEST = 160
+"""Letters of a condition that a failure shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,24 @@ def bind_call(
     units = tuple(values.unit_of(result.unit) or ONE for result in signature.results)
     windows = tuple(value.text for _, value in ordered if isinstance(value, Source) and value.kind == "window")
     return BoundCall(name, ordered, signature.results, units, windows)
+
+
+def ensured(checker: Checker, call: Call, loc: Location, scope: Scope, conditions: object) -> Iterator[Instruction]:
+    """Yield the checks of what the call at `loc` ensures: `conditions` is one of them, a list, or None.
+
+    They are about its results, and are skipped when it is.
+    """
+    for at in () if conditions is None else places((*loc, "ensures"), conditions):
+        condition = checker.boolean(at, replace(scope, place="what a call ensures", line=""))
+        yield from checker.memory.drain()
+        written = checker.parse(at)
+        if condition is not None and written is not None:
+            reason = f"`{call.function}` does not ensure `{_shortened(syntax.to_text(written))}`"
+            yield Require(condition, reason, checker.span(at), call.waits)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 class _Arguments:

@@ -12,7 +12,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 
 from . import ledger
-from .bind import bind_call
+from .bind import bind_call, ensured
 from .check import Checker, Location
 from .delays import Delays, delay
 from .diagnostics import suggestion
@@ -336,9 +336,9 @@ class Blocks:
                 )
                 continue
             into.append((field, cell))
-        block.append(
-            bound.instruction(tuple(into), waiting(self.spec, bound.windows), checker.document.at((*loc, "call")).span)
-        )
+        span = checker.document.at((*loc, "call")).span
+        call = bound.instruction(tuple(into), waiting(self.spec, bound.windows), span)
+        block += [call, *ensured(checker, call, loc, scope, step.ensures)]
 
 
 def waiting(spec: Spec, windows: Iterable[str]) -> tuple[str, ...]:

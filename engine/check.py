@@ -22,7 +22,7 @@ from .source import Document, Node, Scalar
 from .symbols import Scope, Symbols, Typed
 from .units import ONE, Unit
 
-__all__ = ["KEY", "Checker", "Location", "is_bare_literal"]
+__all__ = ["KEY", "Checker", "Location", "is_bare_literal", "places"]
 
 Location = tuple[str | int, ...]
 KEY = -1
@@ -203,6 +203,11 @@ class Checker:
             self._typing.pop()
         symbols.cells.update(found)
         return name in found
+
+
+def places(loc: Location, written: object) -> list[Location]:
+    """Return where each expression stands of a list at `loc`, or the one that is written there without a list."""
+    return [(*loc, index) for index in range(len(written))] if isinstance(written, list) else [loc]
 
 
 def is_bare_literal(node: syntax.Node) -> bool:

@@ -188,11 +188,15 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Require:
-    """Fail the transition (or the observation) with `reason` unless the condition holds."""
+    """Fail the transition (or the observation) with `reason` unless the condition holds.
+
+    It is skipped while a window in `waits` is not full, as the call is whose results it is about.
+    """
 
     condition: Expr
     reason: str
     span: Span | None = None
+    waits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class Renaming:
             case Assign():
                 return replace(each, targets=tuple((self.name(cell), expression(e)) for cell, e in each.targets))
             case Require():
-                return replace(each, condition=expression(each.condition))
+                return replace(each, condition=expression(each.condition), waits=tuple(map(self.name, each.waits)))
             case Propose():
                 return replace(each, leg=self.name(each.leg), after=expression(each.after))
             case Raise():

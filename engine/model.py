@@ -62,6 +62,12 @@ def _one_list_or_mapping(value: Any) -> str:
     return "list" if isinstance(value, list) else _mapping_or_one(value)
 
 
+Expressions = Annotated[
+    Annotated[Expression, Tag("one")] | Annotated[list[Expression], Field(min_length=1), Tag("list")],
+    Discriminator(_one_or_list),
+]
+
+
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
@@ -159,6 +165,11 @@ class ObservedCall(_Shape):
         ]
         | None
     ) = Field(None, description="results before the first call", examples=[{"ok": True, "value": 0}])
+    ensures: Expressions | None = Field(
+        None,
+        description="what holds of its results after each call, one condition or several; an error where it does not",
+        examples=["value >= 0", ["value >= 0", "0 <= delta <= 1"]],
+    )
 
 
 Observed = Annotated[
@@ -241,6 +252,11 @@ class CallStep(_Shape):
         Annotated[Name, Tag("one")] | Annotated[dict[Name, Name], Tag("mapping")],
         Discriminator(_mapping_or_one),
     ] = Field(description="the cell for the result, or a cell for each field of it", examples=[{"hedge": "ratio"}])
+    ensures: Expressions | None = Field(
+        None,
+        description="what holds of these cells after each call, one condition or several; an error where it does not",
+        examples=["0 <= ratio <= 1", ["ratio >= 0", "ratio <= most"]],
+    )
 
 
 STEPS: dict[str, type[_Shape]] = {

@@ -5,9 +5,10 @@ calm: streak(out_of_band, max=9)       ->      set calm = (min((calm + 1), 9) if
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
-from .bind import bind_call
+from .bind import bind_call, ensured
 from .blocks import waiting
 from .check import Checker, Location
 from .diagnostics import suggestion
@@ -196,8 +197,11 @@ class Observations:
                         self.document.key((*loc, "initial", field)).span,
                         suggestion(field, known, "it returns one value: write `initial: VALUE`"),
                     )
-        waits = waiting(self.spec, bound.windows)
-        block.append(bound.instruction(tuple(into), waits, self.document.at((*loc, "call")).span))
+        span = self.document.at((*loc, "call")).span
+        call = bound.instruction(tuple(into), waiting(self.spec, bound.windows), span)
+        # What is ensured is about the results, so these can be read there.
+        later = scope.later - {cell for _, cell in into}
+        block += [call, *ensured(checker, call, loc, replace(scope, later=later), line.ensures)]
 
     def memory_cells(self) -> list[Cell]:
         """Return the hidden cells of all memory expressions met so far."""

@@ -20,6 +20,8 @@ __all__ = ["EXPECTED", "read_shape"]
 
 _NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
 _ACTING = frozenset(("machine", "actions"))
+_PLACED = _ACTING | {"observe"}
+"""Sections with lists whose items are found again by their places in the file."""
 _ROUNDS = 8
 _STAND_INS: dict[tuple[str | int, ...], object] = {("hedgerow",): 1, ("name",): "unnamed"}
 """What takes the place of a wrong value that every spec must have, so that the rest is still looked at."""
@@ -106,9 +108,9 @@ def _leave_out(data: Any, path: tuple[str | int, ...], broken: set[str]) -> None
         data[path[-1]] = {}
     elif isinstance(data, dict):
         data.pop(path[-1], None)
-    elif isinstance(data, list) and isinstance(path[-1], int) and path[0] in _ACTING:
-        # Steps and transitions keep their places in the file: what stands behind a wrong one is left out with it.
-        broken |= _texts(data[path[-1] :])
+    elif isinstance(data, list) and isinstance(path[-1], int) and path[0] in _PLACED:
+        # Steps, transitions and conditions keep their places in the file: what stands behind a wrong one is left out too.
+        broken |= _texts(data[path[-1] :]) if path[0] in _ACTING else set()
         del data[path[-1] :]
     elif isinstance(data, list) and isinstance(path[-1], int) and path[-1] < len(data):
         del data[path[-1]]
@@ -135,12 +137,10 @@ def _report(document: Document, findings: Findings, detail: Any, path: tuple[str
             f"write a list of two steps: `{loc[-2]}: …` and `{last}: …`, each after a `-`",
         )
     elif kind == "extra_forbidden":
-        findings.error(
-            "HR101",
-            f"unknown key `{last}`",
-            document.key(path).span,
-            suggestion(str(last), _keys(loc[:-1]), _list_of(_keys(loc[:-1]))),
-        )
+        help = suggestion(str(last), _keys(loc[:-1]), _list_of(_keys(loc[:-1])))
+        if last == "ensures":
+            help = "only a `call` ensures something: write it beside one, or claim it under `invariants:`"
+        findings.error("HR101", f"unknown key `{last}`", document.key(path).span, help)
     elif kind == "missing":
         where = document.key(path).span if path else document.root.span
         findings.error("HR102", f"`{last}` is missing", where, f"add `{last}: {_example(loc)}`")

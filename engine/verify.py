@@ -361,6 +361,7 @@ class _Verification:
                         timed = value.op == "due" or value.value == NEVER
                         self._hold(name not in self.due or timed, where, f"`{name}` is set to what is no due time")
                 case Require():
+                    self._waits(where, instruction.waits)
                     self._expression(where, instruction.condition, "bool", events, temps)
                 case Propose():
                     self._hold(any(leg.name == instruction.leg for leg in self.program.legs), where, "no such leg")
@@ -387,10 +388,13 @@ class _Verification:
                 self._hold(known, where, f"no window `{value.text}`")
             else:
                 self._expression(where, value, value.type, events, temps)
-        for name in call.waits:
-            self._hold(name in self.windows, where, f"no window `{name}`")
+        self._waits(where, call.waits)
         for _, cell in call.into:
             self._hold(cell in self.cells, where, f"no cell `{cell}`")
+
+    def _waits(self, where: str, windows: Iterable[str]) -> None:
+        for name in windows:
+            self._hold(name in self.windows, where, f"no window `{name}`")
 
     # --------------------------------------------------------------------------------------------------------- claims
 

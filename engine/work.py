@@ -129,7 +129,7 @@ class Work:
                 self.cells.update(values)
                 self.written.update((name, rule) for name, _ in values)
             case Require():
-                if not self.value(instruction.condition):
+                if self._are_full(instruction.waits) and not self.value(instruction.condition):
                     raise Failure(instruction.reason)
             case Propose():
                 self.proposals.append(Proposal(instruction.leg, self.value(instruction.after), rule))
@@ -157,13 +157,18 @@ class Work:
 
     def _call(self, instruction: Call, rule: Rule | None) -> None:
         reference = self.context.reference
-        if any(len(self.windows[name]) < reference.lengths[name] for name in instruction.waits):
+        if not self._are_full(instruction.waits):
             return
         arguments = {name: self._argument(value) for name, value in instruction.arguments}
         found = reference.functions.call(instruction, arguments, self.context.results)
         for result, cell in instruction.into:
             self.cells[cell] = reference.typed(reference.cells[cell], found[result])
             self.written[cell] = rule
+
+    def _are_full(self, windows: Iterable[str]) -> bool:
+        """Return whether windows have all their values, so that what waits for them goes on."""
+        lengths = self.context.reference.lengths
+        return all(len(self.windows[name]) >= lengths[name] for name in windows)
 
     def _argument(self, value: Expr | Source) -> object:
         if isinstance(value, Expr):

@@ -60,8 +60,8 @@ WHOLE = {
     "observe": {
         "tick": {
             "a": "peak(price)",
-            "b": {"call": "some.function", "with": {"x": "w"}, "initial": 0},
-            "c": {"call": "some.function", "initial": {"ok": True}},
+            "b": {"call": "some.function", "with": {"x": "w"}, "initial": 0, "ensures": "b >= 0"},
+            "c": {"call": "some.function", "initial": {"ok": True}, "ensures": ["c.ok", "a > 0"]},
         }
     },
     "use": {"breaker": {"spec": "b.yaml", "params": {"limit": "k"}, "events": {"a": "tick", "b": {"tick": {"x": 1}}}}},
@@ -107,7 +107,10 @@ WHOLE = {
         "act": [{"target": {"long": 1}}, {"close": "long"}, {"close": ["long"]}, {"raise": "alarm"}],
         "late": [{"raise": "alarm", "after": "30m", "id": "soon"}, {"cancel": "soon"}, {"cancel": "tick.fast"}],
         "more": {"raise": {"tick": {"price": 1}}},
-        "call": [{"call": "a.b", "with": {"x": 1}, "into": "n"}, {"call": "a.b", "into": {"y": "n"}}],
+        "call": [
+            {"call": "a.b", "with": {"x": 1}, "into": "n"},
+            {"call": "a.b", "into": {"y": "n"}, "ensures": [True]},
+        ],
     },
     "invariants": {"one": "n >= 0"},
     "helpers": {"two": True},

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 from scipy.stats import norm
 
@@ -232,6 +234,31 @@ def profit_of_delta_hedge(sold_at: float) -> tuple[float, float]:
         futures = float(machine.value("hedge.quantity")) * float(machine.value("future.price"))
         found.append(float(machine.value("cash")) - calls + futures - 1_000_000)
     return float(np.mean(found)), float(np.std(found, ddof=1)) / math.sqrt(len(found))
+
+
+# ------------------------------------------------------------------------------------------------------- the contracts
+
+PRICES = st.floats(math.log(0.01), math.log(1e7)).map(lambda x: min(max(math.exp(x), 0.01), 1e7))
+
+
+@given(data=st.data(), first=PRICES)
+@pytest.mark.parametrize("name", ["delta_band_hedge.yaml", "signal_hedge.yaml"])
+def test_what_the_calls_of_a_shipped_spec_ensure_holds_to_the_last_bit(
+    name: str, data: st.DataObject, first: float
+) -> None:
+    spec = shipped(name)
+    params = {
+        p.name: data.draw(st.floats(float(p.low), float(p.high)), p.name)
+        for p in spec.program().parameters
+        if p.low is not None and p.high is not None and p.name not in ("gross_max", "cool_down")
+    }
+    machine = spec.compile(**params).machine()
+    price, day = first, 0
+    for _ in range(12):
+        step = machine.send("tick", day * DAY, price=price)
+        assert "ensure" not in f"{step.rejected} {step.errors}"
+        move = data.draw(st.one_of(st.just(0.0), st.floats(-0.3, 0.3), st.floats(-1e-14, 1e-14)), "move")
+        price, day = min(max(price * math.exp(move), 0.01), 1e7), day + data.draw(st.integers(0, 40), "days")
 
 
 # ---------------------------------------------------------------------------------------------------- the signal hedge

@@ -186,6 +186,10 @@ BROKEN: dict[str, tuple[Callable[[Program], Program], str]] = {
         "rule up: one assignment writes a cell twice",
     ),
     "a check that is a number": (acting((Require(ZERO, "no"),)), "rule up: bool is wanted, `const` is real"),
+    "a check that waits for nothing there": (
+        acting((Require(TRUE, "no", waits=("gone",)),)),
+        "rule up: no window `gone`",
+    ),
     "an order of nothing": (acting((Propose("gone", "close", ZERO),)), "rule up: no such leg"),
     "two orders of a leg": (
         acting((Propose("long", "close", ZERO), Propose("long", "close", ZERO))),

@@ -207,10 +207,11 @@ class Instructions(Expressions):
                     self.forget(values, (f"temp {instruction.temp}",))
                 case Assign():
                     self._assign(code, values, instruction.targets)
+                case Require() if instruction.waits:
+                    with code.block(f"if {self._are_full(instruction.waits)}:"):
+                        self._require(code, values.copy(), instruction.condition)
                 case Require():
-                    condition = self.expression(code, values, instruction.condition)
-                    with code.block(f"if not {condition}:"):
-                        code.add(self.defer)
+                    self._require(code, values, instruction.condition)
                 case Propose():
                     assert proposals is not None
                     after = self.named(code, values, instruction.after)
@@ -232,6 +233,14 @@ class Instructions(Expressions):
         values.written.update(dict.fromkeys(written))
         self.forget(values, written)
 
+    def _require(self, code: Lines, values: Values, expr: Expr) -> None:
+        condition = self.expression(code, values, expr)
+        with code.block(f"if not {condition}:"):
+            code.add(self.defer)
+
+    def _are_full(self, windows: Iterable[str]) -> str:
+        return " and ".join(f"self.{self.windows[name]}.full()" for name in windows) or "True"
+
     def _push(self, code: Lines, values: Values, window: str, expr: Expr) -> None:
         value = self.named(code, values, expr)
         if value not in self.finite:
@@ -248,8 +257,7 @@ class Instructions(Expressions):
             if instruction.waits:
                 code.add(f"{local} = {self.cell(code, values, cell)}")
         arguments = []
-        ready = " and ".join(f"self.{self.windows[name]}.full()" for name in instruction.waits) or "True"
-        with code.block(f"if {ready}:"):
+        with code.block(f"if {self._are_full(instruction.waits)}:"):
             inner = values.copy()
             for _, value in instruction.arguments:
                 if isinstance(value, CallSource):
