@@ -164,6 +164,10 @@ class Checker:
                 return None
         return Typed(typed.expr, unit if unit is not None else typed.unit, typed.low, typed.high)
 
+    def before(self, expr: Expr) -> Expr:
+        """Return what an expression was when the event came."""
+        return self.pool.substitute(expr, {"cell": "before", "active": "was"})
+
     def span(self, loc: Location) -> Span:
         return self._node(loc).span
 

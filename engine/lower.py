@@ -14,6 +14,7 @@ from . import ledger
 from .blocks import Blocks
 from .chart import read_chart
 from .check import Checker, Location
+from .claims import read_claims
 from .compose import UsedSpec, check_together, declare_used, give
 from .conflicts import Conflicts
 from .declare import bounds, declare, field_of, parameter_of
@@ -36,7 +37,6 @@ from .ir import (
     Pool,
     Program,
     Raise,
-    Ranking,
     Report,
     Require,
     Window,
@@ -143,7 +143,7 @@ class Lowering:
         conflicts = Conflicts(self.chart, self.modes, self.document, findings)
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)
-        self._claims()
+        self.claims = read_claims(spec, self.checker)
         self._unused()
         self.delays.check()
         check_together(self.used, self.checker, self._raised(), bool(spec.legs))
@@ -395,51 +395,7 @@ class Lowering:
                 limits.append((str(limit), limit_typed.expr))
         self.limits = tuple(limits)
 
-    # ---------------------------------------------------------------------------------------------------------- claims
-
-    def _claims(self) -> None:
-        def conditions(section: str, names: Iterable[str]) -> tuple[tuple[str, Expr], ...]:
-            scope = Scope("an invariant", history=True)
-            found = ((name, self.checker.boolean((section, name), scope)) for name in names)
-            return tuple((name, expr) for name, expr in found if expr is not None)
-
-        self.invariants = conditions("invariants", self.spec.invariants)
-        self.helpers = conditions("helpers", self.spec.helpers)
-        self.rankings: list[Ranking] = []
-        for name, shape in self.spec.decreases.items():
-            loc: Location = ("decreases", name)
-            if shape.while_ not in self.symbols.states | self.symbols.left_out:
-                self.findings.error(
-                    "HR205",
-                    f"unknown state `{shape.while_}`",
-                    self.document.at((*loc, "while")).span,
-                    suggestion(shape.while_, self.symbols.states, "name a state under `machine:`"),
-                )
-            if shape.by not in self.symbols.rules | self.symbols.left_out:
-                self.findings.error(
-                    "HR209",
-                    f"unknown transition `{shape.by}`",
-                    self.document.at((*loc, "by")).span,
-                    suggestion(shape.by, self.symbols.rules, "give a transition a `name:` and write it here"),
-                )
-            measure = self.checker.value((*loc, "measure"), Scope("a measure"), "real", None, "the measure")
-            unit = measure.unit if measure is not None else None
-            factor = self.checker.value((*loc, "factor"), Scope("a factor", machine=False), "real", ONE, "the factor")
-            until = self.checker.value((*loc, "until"), Scope("a bound", machine=False), "real", unit, "the bound")
-            within = self.checker.value((*loc, "within"), Scope("a time", machine=False), "real", SECOND, "the time")
-            if measure and factor and until and within:
-                self.rankings.append(
-                    Ranking(
-                        name,
-                        shape.while_,
-                        shape.by,
-                        measure.expr,
-                        factor.expr,
-                        until.expr,
-                        within.expr,
-                        self.document.key(loc).span,
-                    )
-                )
+    # -------------------------------------------------------------------------------------------------------- unused
 
     def _unused(self) -> None:
         """Check lets and actions that nothing uses: a mistake in them is a mistake all the same."""
@@ -664,9 +620,9 @@ class Lowering:
             start_event=self.start_event,
             accrue=ledger.accrual(pool, legs),
             fail_safe=self.machine.fail_safe,
-            invariants=self.invariants,
-            helpers=self.helpers,
-            rankings=tuple(self.rankings),
+            invariants=self.claims.invariants,
+            helpers=self.claims.helpers,
+            rankings=self.claims.rankings,
             report=Report(tuple((name, tuple(rules)) for name, rules in self.measures.items()), self.limits),
         )
 

@@ -541,6 +541,11 @@ class Spec(_Shape):
         description="claims that hold after every event; `before` is the state when it came",
         examples=[{"gross_never_grows": "gross <= before.gross"}],
     )
+    conserved: dict[Name, Expression] = Field(
+        {},
+        description="claims that a value is what it was, whatever an event does",
+        examples=[{"money": "equity + fees"}],
+    )
     helpers: dict[Name, Expression] = Field(
         {}, description="what a proof needs to know besides", examples=[{"sane": "anchor > 0"}]
     )

@@ -3,13 +3,17 @@
 A proof over the reals may make `gross <= before.gross` exactly true where doubles miss it by the last bit, so a monitor
 gives each comparison of reals a relative tolerance of 1e-9:
 
-    a <= b      ->      a - b <= 1e-9 * max(abs(a), abs(b))
+    a <= b              ->      a - b <= 1e-9 * max(abs(a), abs(b))
+    a - b == before.a   ->      abs((a - b) - before.a) <= 1e-9 * max(abs(a), abs(b), abs(before.a))
 
 in the direction that lets the whole claim hold. A premise is tightened instead, so that it does not bind for a rounding.
+The room of an equality is relative to the largest of the terms that its sides add up, because so is their rounding: where
+large terms cancel, what is left may be no more than rounding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from .ir import Expr, Pool
@@ -44,10 +48,12 @@ def _compare(pool: Pool, expr: Expr, holds: bool) -> Expr:
     if any(side.op == "const" and side.value == 0 for side in expr.args):
         # A tolerance relative to what is compared with 0 changes nothing.
         return expr
-    sizes = pool.make("abs", (left,)), pool.make("abs", (right,))
-    room = pool.make("mul", (pool.constant(TOLERANCE, "real"), pool.make("max", sizes)))
+    equality = expr.op in ("eq", "ne")
+    terms = dict.fromkeys(term for side in expr.args for term in (_terms(side) if equality else (side,)))
+    largest = _largest(pool, [pool.make("abs", (term,)) for term in terms])
+    room = pool.make("mul", (pool.constant(TOLERANCE, "real"), largest))
     gap = pool.make("sub", (left, right))
-    if expr.op in ("eq", "ne"):
+    if equality:
         # Equality is loosened where it must hold; where it is a premise (or `ne` a claim) it stays exact.
         near = pool.make("le", (pool.make("abs", (gap,)), room), "bool")
         if expr.op == "eq":
@@ -56,3 +62,19 @@ def _compare(pool: Pool, expr: Expr, holds: bool) -> Expr:
     below = expr.op in ("lt", "le")
     edge = room if below == holds else pool.make("neg", (room,))
     return pool.make(expr.op, (gap, edge), "bool")
+
+
+def _terms(expr: Expr) -> Iterator[Expr]:
+    """Yield what a sum adds up; anything but a sum is one term."""
+    if expr.op in ("add", "sub", "neg"):
+        for argument in expr.args:
+            yield from _terms(argument)
+    else:
+        yield expr
+
+
+def _largest(pool: Pool, sizes: Sequence[Expr]) -> Expr:
+    middle = len(sizes) // 2
+    if not middle:
+        return sizes[0]
+    return pool.make("max", (_largest(pool, sizes[:middle]), _largest(pool, sizes[middle:])))

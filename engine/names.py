@@ -225,5 +225,4 @@ class Names(Laws):
         return typed and self._as_before(typed)
 
     def _as_before(self, typed: Typed) -> Typed:
-        expr = self.pool.substitute(typed.expr, {"cell": "before", "active": "was"})
-        return Typed(expr, typed.unit, typed.low, typed.high)
+        return Typed(self.checker.before(typed.expr), typed.unit, typed.low, typed.high)

@@ -88,6 +88,41 @@ def test_the_room_is_the_tolerance_relative_to_the_larger_side(name: str, a: flo
         assert holds(monitor(POOL, op("not", claim)), a=left, b=size) is denied, size
 
 
+def test_the_room_of_an_equality_is_relative_to_the_largest_term_of_its_sums() -> None:
+    # a - (b - c) == d, where b and c are near 1 and the others near a millionth: what cancels leaves rounding of 1.
+    total = POOL.make("add", (A, POOL.make("neg", (POOL.make("sub", (B, C)),))))
+    claim = op("eq", total, D)
+    for size in (1.0, 1e6):
+        values = {"a": 1e-6 * size, "b": size, "c": size * (1 + 1e-6), "d": 2e-6 * size}
+        assert not holds(claim, **values)
+        assert holds(monitor(POOL, claim), **values)
+        assert holds(monitor(POOL, claim), **(values | {"d": values["d"] + 0.9e-9 * size}))
+        assert not holds(monitor(POOL, claim), **(values | {"d": values["d"] + 1.1e-9 * size}))
+    product = POOL.make("mul", (POOL.make("sub", (A, B)), C))
+    near = {"a": 1.0, "b": 1.0 + 1e-6, "c": 1.0, "d": -1.00000001e-6}
+    assert not holds(monitor(POOL, op("eq", product, D)), **near)  # a product is one term
+
+
+def test_the_room_of_an_inequality_is_not_relative_to_terms() -> None:
+    claim = op("le", POOL.make("sub", (A, B)), C)
+    assert not holds(monitor(POOL, claim), a=1.0, b=1.0 - 1e-10, c=1e-11)
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 7, 600])
+def test_an_equality_of_many_terms_has_a_shallow_claim_and_the_room_of_its_largest(terms: int) -> None:
+    leaves = [POOL.temp(f"t{index}") for index in range(terms)]
+    while len(leaves) > 1:
+        leaves = [
+            POOL.make("add", tuple(leaves[index : index + 2])) if index + 1 < len(leaves) else leaves[index]
+            for index in range(0, len(leaves), 2)
+        ]
+    claim = monitor(POOL, op("eq", leaves[0], A))
+    assert claim.depth < 30
+    largest = {f"t{index}": 0.0 for index in range(terms)} | {f"t{terms - 1}": 3.0}
+    assert holds(claim, a=3.0 - 2.9e-9, **largest)
+    assert not holds(claim, a=3.0 - 3.1e-9, **largest)
+
+
 def test_the_tolerance_is_a_billionth() -> None:
     assert Fraction(1, 10**9) == TOLERANCE
 

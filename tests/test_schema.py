@@ -113,6 +113,7 @@ WHOLE = {
         ],
     },
     "invariants": {"one": "n >= 0"},
+    "conserved": {"four": "n"},
     "helpers": {"two": True},
     "decreases": {
         "e": {"while": "on", "by": "t", "measure": "n", "factor": 0.5, "until": 1, "within": "1d"},

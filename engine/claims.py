@@ -1,0 +1,111 @@
+"""Claims of a spec: what holds after every event, what an event conserves, and what comes to an end.
+
+    invariants: {covered: hedge.quantity <= size}      ->      covered: hedge.quantity <= size
+    conserved: {money: equity + fees}                          money: equity + fees == before.equity + before.fees
+
+All become invariants of the program, but for what comes to an end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .check import Checker, Location
+from .diagnostics import suggestion
+from .ir import Expr, Ranking
+from .model import RankingShape, Spec
+from .symbols import Scope
+from .units import ONE, SECOND
+
+__all__ = ["Claims", "Named", "read_claims"]
+
+Named = tuple[tuple[str, Expr], ...]
+"""Conditions by name, in the order of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a spec claims; those that are wrong have been told and are left out."""
+
+    invariants: Named
+    helpers: Named
+    rankings: tuple[Ranking, ...]
+
+
+def read_claims(spec: Spec, checker: Checker) -> Claims:
+    """Return the claims of a spec, its states and transitions being known."""
+    reader = _Reader(checker)
+    reader.names_are_unique((("invariants", spec.invariants), ("conserved", spec.conserved)))
+    invariants = (
+        *reader.conditions("invariants", spec.invariants),
+        *reader.conserved(spec.conserved),
+    )
+    rankings = (reader.ranking(name, shape) for name, shape in spec.decreases.items())
+    return Claims(
+        invariants,
+        reader.conditions("helpers", spec.helpers),
+        tuple(ranking for ranking in rankings if ranking is not None),
+    )
+
+
+class _Reader:
+    """Reads the claims of one document."""
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker, self.symbols = checker, checker.symbols
+        self.findings, self.document, self.pool = checker.findings, checker.document, checker.pool
+
+    def names_are_unique(self, sections: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Tell a name of two claims: both are told as invariants."""
+        taken: dict[str, Location] = {}
+        for loc in ((section, name) for section, names in sections for name in names):
+            first = taken.setdefault(loc[1], loc)
+            if first != loc:
+                message = f"`{loc[1]}` exists already, at {self.document.key(first).span}"
+                self.findings.error("HR202", message, self.document.key(loc).span, "rename one of them")
+
+    def conditions(self, section: str, names: Iterable[str]) -> Named:
+        scope = Scope("an invariant", history=True)
+        found = ((name, self.checker.boolean((section, name), scope)) for name in names)
+        return tuple((name, expr) for name, expr in found if expr is not None)
+
+    def conserved(self, names: Iterable[str]) -> Named:
+        """Return as invariants that expressions are what they were when the event came."""
+        scope = Scope("a conserved value")
+        found = ((name, self._same(("conserved", name), scope)) for name in names)
+        return tuple((name, expr) for name, expr in found if expr is not None)
+
+    def _same(self, loc: Location, scope: Scope) -> Expr | None:
+        """Return that the expression at a place has the value that it had when the event came."""
+        typed = self.checker.check(loc, scope)
+        if typed is None:
+            return None
+        return self.pool.make("eq", (typed.expr, self.checker.before(typed.expr)), "bool")
+
+    def ranking(self, name: str, shape: RankingShape) -> Ranking | None:
+        """Return the claim that something ends."""
+        checker, loc = self.checker, ("decreases", name)
+        self._state(shape.while_, (*loc, "while"))
+        if shape.by not in self.symbols.rules | self.symbols.left_out:
+            self.findings.error(
+                "HR209",
+                f"unknown transition `{shape.by}`",
+                self.document.at((*loc, "by")).span,
+                suggestion(shape.by, self.symbols.rules, "give a transition a `name:` and write it here"),
+            )
+        measure = checker.value((*loc, "measure"), Scope("a measure"), "real", None, "the measure")
+        unit = measure.unit if measure is not None else None
+        factor = checker.value((*loc, "factor"), Scope("a factor", machine=False), "real", ONE, "the factor")
+        until = checker.value((*loc, "until"), Scope("a bound", machine=False), "real", unit, "the bound")
+        within = checker.value((*loc, "within"), Scope("a time", machine=False), "real", SECOND, "the time")
+        if not (measure and factor and until and within):
+            return None
+        exprs = measure.expr, factor.expr, until.expr, within.expr
+        return Ranking(name, shape.while_, shape.by, *exprs, self.document.key(loc).span)
+
+    def _state(self, state: str, loc: Location) -> None:
+        """Tell a state that is not there."""
+        if state not in self.symbols.states | self.symbols.left_out:
+            help = suggestion(state, self.symbols.states, "name a state under `machine:`")
+            self.findings.error("HR205", f"unknown state `{state}`", self.document.at(loc).span, help)
