@@ -1,20 +1,24 @@
-"""Claims of a spec: what holds after every event, what an event conserves, and what comes to an end.
+"""Claims of a spec: what holds after every event, what an event leaves as it was, and what comes to an end.
 
     invariants: {covered: hedge.quantity <= size}      ->      covered: hedge.quantity <= size
     conserved: {money: equity + fees}                          money: equity + fees == before.equity + before.fees
+    unchanged: {kept: {while: selling, of: strike}}            kept: implies(was(selling) and In(selling),
+                                                                             strike == before.strike)
 
 All become invariants of the program, but for what comes to an end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
-from .check import Checker, Location
+from .check import Checker, Location, places
 from .diagnostics import suggestion
 from .ir import Expr, Ranking
-from .model import RankingShape, Spec
+from .laws import MAX_DEPTH, MAX_SIZE
+from .model import RankingShape, Spec, UnchangedShape
 from .symbols import Scope
 from .units import ONE, SECOND
 
@@ -36,10 +40,12 @@ class Claims:
 def read_claims(spec: Spec, checker: Checker) -> Claims:
     """Return the claims of a spec, its states and transitions being known."""
     reader = _Reader(checker)
-    reader.names_are_unique((("invariants", spec.invariants), ("conserved", spec.conserved)))
+    sections = (("invariants", spec.invariants), ("conserved", spec.conserved), ("unchanged", spec.unchanged))
+    reader.names_are_unique(sections)
     invariants = (
         *reader.conditions("invariants", spec.invariants),
         *reader.conserved(spec.conserved),
+        *reader.unchanged(spec.unchanged),
     )
     rankings = (reader.ranking(name, shape) for name, shape in spec.decreases.items())
     return Claims(
@@ -76,6 +82,29 @@ class _Reader:
         found = ((name, self._same(("conserved", name), scope)) for name in names)
         return tuple((name, expr) for name, expr in found if expr is not None)
 
+    def unchanged(self, claims: Mapping[str, UnchangedShape]) -> Named:
+        """Return as invariants that expressions are what they were, where the machine stayed in a state."""
+        found = ((name, self._stays(("unchanged", name), shape)) for name, shape in claims.items())
+        return tuple((name, expr) for name, expr in found if expr is not None)
+
+    def _stays(self, loc: Location, shape: UnchangedShape) -> Expr | None:
+        scope = Scope("what stays unchanged")
+        same = [self._same(at, scope) for at in places((*loc, "of"), shape.of)]
+        known = shape.while_ is None or self._state(shape.while_, (*loc, "while"))
+        told = [each for each in same if each is not None]
+        if not known or len(told) < len(same):
+            return None
+        claim = reduce(lambda one, other: self.pool.make("and", (one, other), "bool"), told)
+        if claim.depth > MAX_DEPTH or claim.size > MAX_SIZE:
+            help = "claim some of them under another name"
+            self.findings.error("HR111", "these are too many values for one claim", self.document.at(loc).span, help)
+            return None
+        if shape.while_ is None:
+            return claim
+        now = self.pool.make("active", (), "bool", name=shape.while_)
+        stayed = self.pool.make("and", (self.checker.before(now), now), "bool")
+        return self.pool.make("or", (self.pool.make("not", (stayed,), "bool"), claim), "bool")
+
     def _same(self, loc: Location, scope: Scope) -> Expr | None:
         """Return that the expression at a place has the value that it had when the event came."""
         typed = self.checker.check(loc, scope)
@@ -104,8 +133,12 @@ class _Reader:
         exprs = measure.expr, factor.expr, until.expr, within.expr
         return Ranking(name, shape.while_, shape.by, *exprs, self.document.key(loc).span)
 
-    def _state(self, state: str, loc: Location) -> None:
-        """Tell a state that is not there."""
-        if state not in self.symbols.states | self.symbols.left_out:
-            help = suggestion(state, self.symbols.states, "name a state under `machine:`")
+    def _state(self, state: str, loc: Location) -> bool:
+        """Return whether there is such a state; tell one that is not."""
+        symbols = self.symbols
+        if state in symbols.states:
+            return True
+        if symbols.left_out.isdisjoint((state, state.partition(".")[0])):
+            help = suggestion(state, symbols.states, "name a state under `machine:`")
             self.findings.error("HR205", f"unknown state `{state}`", self.document.at(loc).span, help)
+        return False

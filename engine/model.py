@@ -443,6 +443,20 @@ class UseShape(_Shape):
     about: About | None = Field(None, description="what it is here for", examples=["stops the strategy"])
 
 
+class UnchangedShape(_Shape):
+    """A claim that values stay what they are as long as the machine stays in a state."""
+
+    while_: Annotated[str, Field(pattern=EVENT, max_length=300)] | None = Field(
+        None,
+        alias="while",
+        description="the state that the machine was in and is in; of a used spec with its name in front; any unless given",
+        examples=["hedging"],
+    )
+    of: Expressions = Field(
+        description="what stays as it is, one value or several", examples=["strike", ["strike", "call.quantity"]]
+    )
+
+
 class RankingShape(_Shape):
     """A claim that something ends: each firing shrinks a measure, and time forces a firing."""
 
@@ -545,6 +559,11 @@ class Spec(_Shape):
         {},
         description="claims that a value is what it was, whatever an event does",
         examples=[{"money": "equity + fees"}],
+    )
+    unchanged: dict[Name, UnchangedShape] = Field(
+        {},
+        description="claims that values stay what they are as long as the machine stays in a state",
+        examples=[{"strike_is_kept": {"while": "hedging", "of": "strike"}}],
     )
     helpers: dict[Name, Expression] = Field(
         {}, description="what a proof needs to know besides", examples=[{"sane": "anchor > 0"}]

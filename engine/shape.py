@@ -20,7 +20,7 @@ __all__ = ["EXPECTED", "read_shape"]
 
 _NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
 _ACTING = frozenset(("machine", "actions"))
-_PLACED = _ACTING | {"observe"}
+_PLACED = _ACTING | {"observe", "unchanged"}
 """Sections with lists whose items are found again by their places in the file."""
 _ROUNDS = 8
 _STAND_INS: dict[tuple[str | int, ...], object] = {("hedgerow",): 1, ("name",): "unnamed"}

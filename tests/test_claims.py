@@ -1,4 +1,4 @@
-"""What an event conserves: as the invariant that one would write by hand, in every backend."""
+"""What an event conserves and leaves unchanged: as the invariants that one would write by hand, in every backend."""
 
 from __future__ import annotations
 
@@ -128,6 +128,63 @@ def test_a_used_spec_conserves_what_it_conserves_alone(tmp_path: Path) -> None:
     assert both.send("move", 3, by=1.0).broken == ("inner.gap", "theirs", "count")
 
 
+# ---------------------------------------------------------------------------------------------------------- unchanged
+
+
+def test_what_stays_unchanged_is_the_invariant_that_it_is_what_it_was_where_the_machine_stayed() -> None:
+    short = "unchanged: {kept: {while: busy, of: [a, difference, n]}, sure: {of: sure}, one: {while: idle, of: [b]}}"
+    long = "invariants: {kept: implies(was(busy) and In(busy), a == before.a and a - b == before.difference and "
+    long += "n == before.n), sure: sure == before.sure, one: implies(was(idle) and In(idle), b == before.b)}"
+    long = (
+        long.replace("implies(", "'implies(").replace("before.n),", "before.n)',").replace("before.b)}", "before.b)'}")
+    )
+    assert digest(spec(text(short)).program()) == digest(spec(text(long)).program())
+
+
+def test_unchanged_claims_stand_behind_what_is_conserved() -> None:
+    program = spec(text("unchanged: {c: {of: n}}\nconserved: {b: a - b}\ninvariants: {a: n >= 0}")).program()
+    assert [name for name, _ in program.invariants] == ["a", "b", "c"]
+
+
+def test_what_changes_on_the_way_into_a_state_or_out_of_it_is_no_breach() -> None:
+    both = machine("unchanged: {kept: {while: busy, of: [n, sure]}}")
+    assert both.send("move", 1, by=1.0).broken == ()
+    step = both.send("call", 2)  # n and sure change on the way in
+    assert (step.configuration, step.broken) == (("busy",), ())
+    assert both.send("call", 3).broken == ()
+    assert both.send("move", 4, by=1.0).broken == ("kept",)
+    assert both.send("stop", 5).broken == ()  # and out of it
+    assert both.value("n") == 0
+
+
+def test_one_of_several_values_that_changes_is_a_breach() -> None:
+    for values in ("[a, n]", "[n, a]", "[b, a, n]"):
+        both = machine(f"unchanged: {{kept: {{while: busy, of: {values}}}}}")
+        both.send("call", 1)
+        assert both.send("call", 2).broken == ("kept",), values
+
+
+def test_without_a_state_a_value_never_changes() -> None:
+    both = machine("unchanged: {count: {of: n}, where: {of: In(idle)}}")
+    assert both.send("move", 1, by=1.0).broken == ()
+    assert both.send("call", 2).broken == ("count", "where")
+
+
+def test_a_state_of_a_used_spec_can_be_that_in_which_nothing_changes(tmp_path: Path) -> None:
+    (tmp_path / "inner.yaml").write_text(text("unchanged: {kept: {while: busy, of: b}}"), encoding="utf-8")
+    outer = "hedgerow: 1\nname: outer\nunits: [USD, IDX]\nuse: {inner: {spec: inner.yaml}}\n"
+    outer += "unchanged: {seen: {while: inner.busy, of: inner.a}}\n"
+    (tmp_path / "outer.yaml").write_text(outer, encoding="utf-8")
+    program = load(tmp_path / "outer.yaml").program()
+    assert [name for name, _ in program.invariants] == ["inner.kept", "seen"]
+    both = Twins(load(tmp_path / "outer.yaml").compile())
+    both.send("tick", 0, price=100.0)
+    assert both.send("call", 1).broken == ()
+    assert both.send("move", 2, by=1.0).broken == ("seen",)
+
+
+# ------------------------------------------------------------------------------------------------------ what is wrong
+
 WRONG = {
     "a name that is not there": ("conserved: {c: a + lost}", "HR201", "unknown name `lost`", "lost"),
     "two units": ("conserved: {c: a + equity}", "HR302", "this adds `1` and `USD`", "a + equity"),
@@ -150,6 +207,34 @@ WRONG = {
         "an expression (text, a number, true or false) is expected here",
         "[a]",
     ),
+    "a state that is not there": (
+        "unchanged: {c: {while: bsy, of: a}}",
+        "HR205",
+        "unknown state `bsy`",
+        "bsy",
+    ),
+    "no state at all": ("unchanged: {c: {while: a b, of: a}}", "HR104", "`a b` is not a name", "a b"),
+    "nothing that stays": ("unchanged: {c: {while: busy}}", "HR102", "`of` is missing", "c"),
+    "an empty list": (
+        "unchanged: {c: {of: []}}",
+        "HR104",
+        "list should have at least 1 item after validation, not 0",
+        "[]",
+    ),
+    "another key": ("unchanged: {c: {of: a, when: busy}}", "HR101", "unknown key `when`", "when"),
+    "the second of a list": ("unchanged: {c: {of: [a, lost]}}", "HR201", "unknown name `lost`", "lost"),
+    "before in a list": (
+        "unchanged: {c: {of: [was(busy)]}}",
+        "HR210",
+        "`was` cannot be used in what stays unchanged",
+        "was(busy)",
+    ),
+    "no expression in a list": (
+        "unchanged: {c: {of: [a, {b: 1}, lost]}}",
+        "HR103",
+        "an expression (text, a number, true or false) is expected here",
+        "{b: 1}",
+    ),
     "no name": ("conserved: {1c: a}", "HR104", "`1c` is not a name", "1c"),
 }
 
@@ -159,10 +244,17 @@ def test_a_wrong_claim_is_told_where_it_stands(claims: str, code: str, message: 
     assert findings(claims) == [(code, message, underlined)]
 
 
-def test_two_claims_of_one_name_are_told_with_both_places() -> None:
-    claims = "invariants:\n  twice: n >= 0\nconserved:\n  twice: a - b\n"
-    line = text(claims).split("\n").index("  twice: n >= 0") + 1
-    assert findings(claims) == [("HR202", f"`twice` exists already, at <text>:{line}:3", "twice")]
+def test_claims_of_one_name_are_told_with_both_places() -> None:
+    claims = "invariants:\n  one: n >= 0\nconserved:\n  one: a - b\n  two: n\nunchanged: {one: {of: n}, two: {of: n}}\n"
+    line = text(claims).split("\n").index("  one: n >= 0") + 1
+    one = ("HR202", f"`one` exists already, at <text>:{line}:3", "one")
+    assert findings(claims) == [one, one, ("HR202", f"`two` exists already, at <text>:{line + 3}:3", "two")]
+
+
+def test_more_values_than_a_claim_can_hold_are_told() -> None:
+    many = ", ".join(["a", "b"] * 100)
+    message = "these are too many values for one claim"
+    assert [found[:2] for found in findings(f"unchanged: {{c: {{of: [{many}]}}}}")] == [("HR111", message)]
 
 
 def test_a_claim_may_be_called_as_a_helper() -> None:

@@ -176,6 +176,32 @@ def test_random_charts_run_natively_as_they_run_live(case: Case) -> None:
     agree(loads(case.chart.text, "chart.json").compile(), map(plain, case.happened))
 
 
+CLAIMED = """
+hedgerow: 1
+name: claimed
+events: {move: {by: {range: [-1e9, 1e9]}}, turn: {}}
+state: {u: {initial: 1}, v: {initial: 3}, n: {type: int, initial: 0, range: [0, 1000]}}
+machine:
+  initial: a
+  states:
+    a:
+      on:
+        move: [{if: move.by > 1e8, do: {set: {u: u + move.by}}}, {do: {set: {u: u + move.by, v: v + move.by}}}]
+        turn: {to: b, do: {set: {n: n + 1}}}
+    b: {on: {move: {if: move.by > 0, do: {set: {n: n + 1}}}, turn: {to: a}}}
+conserved: {gap: u - v, count: n}
+unchanged: {kept: {while: a, of: [n, u]}, still: {while: b, of: [u, v]}}
+"""
+
+
+@some(25)
+@given(moves=st.lists(st.one_of(st.just(None), st.floats(-1e9, 1e9)), min_size=1, max_size=30))
+def test_what_is_conserved_and_unchanged_is_judged_natively_as_live(moves: list[float | None]) -> None:
+    happened = [("turn", time, ()) if by is None else ("move", time, (by,)) for time, by in enumerate(moves)]
+    native = agree(loads(CLAIMED).compile(), [("move", 0, (0.0,)), *happened])
+    assert native.taken[False] <= 1 + moves.count(None)
+
+
 def plain(item: Input) -> tuple[str, Any, tuple[Any, ...]]:
     return item.event or "", item.time_ns, item.values
 

@@ -114,6 +114,7 @@ WHOLE = {
     },
     "invariants": {"one": "n >= 0"},
     "conserved": {"four": "n"},
+    "unchanged": {"five": {"of": "n"}, "six": {"while": "on", "of": ["n", 1]}},
     "helpers": {"two": True},
     "decreases": {
         "e": {"while": "on", "by": "t", "measure": "n", "factor": 0.5, "until": 1, "within": "1d"},
