@@ -114,15 +114,15 @@ EXACT: Arithmetic = _Exact()
 
 @dataclass(slots=True)
 class Environment:
-    """What the leaves of an expression read."""
+    """What the leaves of an expression read; the arithmetic decides what a number is."""
 
-    parameters: Mapping[str, Value]
+    parameters: Mapping[str, Any]
     arithmetic: Arithmetic
-    cells: Mapping[str, Value] = field(default_factory=dict)
-    before: Mapping[str, Value] = field(default_factory=dict)
-    fields: Mapping[str, Value] = field(default_factory=dict)
-    temps: Mapping[str, Value] = field(default_factory=dict)
-    now: int = 0
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    temps: Mapping[str, Any] = field(default_factory=dict)
+    now: Any = 0
     active: Collection[str] = ()
     """Every active state, with those around the leaves."""
     was: Collection[str] = ()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -59,13 +60,8 @@ class Reference:
         self, program: Program, parameters: Mapping[str, Value], registry: Registry, arithmetic: Arithmetic = FLOAT
     ) -> None:
         self.program = program
-        self.digest = digest(program)
-        self.given = MappingProxyType(dict(parameters))
         self.arithmetic = arithmetic
-        self.parameters = {
-            p.name: arithmetic.real(parameters[p.name]) if p.type == "real" else parameters[p.name]
-            for p in program.parameters
-        }
+        self._bind(parameters)
         self.registry = registry
         self.lengths = {window.name: window.length for window in program.windows}
         self.cells = {cell.name: cell for cell in program.cells}
@@ -83,9 +79,28 @@ class Reference:
         )
 
     @cached_property
+    def digest(self) -> str:
+        """The digest of the program, as snapshots carry it."""
+        return digest(self.program)
+
+    @cached_property
     def functions(self) -> Functions:
         """The functions that the program calls, imported when the first one is."""
         return Functions(self.program, self.registry)
+
+    def _bind(self, parameters: Mapping[str, Value]) -> None:
+        self.given = MappingProxyType(dict(parameters))
+        self.parameters: dict[str, Any] = {
+            p.name: self.arithmetic.real(parameters[p.name]) if p.type == "real" else parameters[p.name]
+            for p in self.program.parameters
+        }
+
+    def with_parameters(self, parameters: Mapping[str, Value]) -> Reference:
+        """Return the same program with other parameters; it costs next to nothing."""
+        other = copy(self)
+        other.digest = self.digest  # computed once for all of them
+        other._bind(parameters)
+        return other
 
     def initial(self) -> Snapshot:
         """Return the state of a machine that has not started."""

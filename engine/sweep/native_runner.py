@@ -217,7 +217,7 @@ class Outside:
     def take(self, row: int) -> None:
         memory, path = self.memory, self.path
         self.handed += 1
-        before = memory.snapshot(self.machine)
+        before = memory.snapshot(self.machine.snapshot())
         self.machine.restore(before)
         time = int(path.times[row])
         values = [typed(field[row : row + 1], kind)[0] for field, kind in zip(path.fields, path.kinds, strict=True)]

@@ -55,6 +55,8 @@ class Options:
     """Judge invariants, and follow the drawdown and the time in each state."""
     trace: bool = False
     """Write every column of `columns_of` for each accepted row."""
+    pairs: bool = False
+    """Note which transition fired after which, see `Slots.pairs`."""
 
 
 def kernel_text(program: Program, event: str, options: Options) -> str:
@@ -126,6 +128,9 @@ class _Kernel:
             code.declare(name, "i64")
         for name in ("pending", "timed", "touched"):
             code.declare(name, "i1")
+        if self.options.pairs:
+            code.declare("following", "i64")
+            code.declare("latest", "i64")
         self.judge.declare()
         self._rows()
         self._row()
@@ -535,13 +540,26 @@ class _Kernel:
         """Count what the row did, and go on with the next."""
         code, write = self.code, self.write
         write.begin("done")
+        if self.options.pairs:
+            code.set("following", "-1")
         code.branch(code.op(f"icmp sgt i64 {code.get('logged')}, 0"), "logs", "logged.done", rarely=True)
         write.begin("logs")
         number = code.op(f"sub i64 {code.get('logged')}, 1")
         code.set("logged", number)
         entry = code.at("%log", number, "[2 x i64]")
-        self._add_to(code.load("i64", entry), code.load("i64", code.at(entry, 1)))
-        code.branch(code.op(f"icmp sgt i64 {number}, 0"), "logs", "logged.done")
+        slot = code.load("i64", entry)
+        self._add_to(slot, code.load("i64", code.at(entry, 1)))
+        if self.options.pairs:
+            self._follow(slot)
+        code.branch(code.op(f"icmp sgt i64 {number}, 0"), "logs", "logs.end" if self.options.pairs else "logged.done")
+        if self.options.pairs:
+            write.begin("logs.end")
+            last, done = code.at("%state", self.slots.last), code.new_label("logs.paired")
+            code.branch(code.op(f"icmp slt i64 {code.get('following')}, 0"), "logged.done", done)
+            write.begin(done)
+            self._pair(code.load("i64", last), code.get("following"))
+            code.do(f"store i64 {code.get('latest')}, ptr {last}")
+            code.jump("logged.done")
         write.begin("logged.done")
         broken = self.judge.some()
         if broken != "false":
@@ -557,6 +575,31 @@ class _Kernel:
             self.books.follow(self.books.equity())
         code.set("row", code.op(f"add i64 {code.get('row')}, 1"))
         code.jump("rows")
+
+    def _follow(self, slot: str) -> None:
+        """Note the pair that a tally of the log makes with the one after it, if it counts a firing; the last comes first."""
+        code, write = self.code, self.write
+        number = code.op(f"sub i64 {slot}, {self.slots.fired}")
+        fired, latest, paired, followed = (code.new_label("follow") for _ in range(4))
+        code.branch(code.op(f"icmp ult i64 {number}, {len(self.program.rules)}"), fired, followed)
+        write.begin(fired)
+        following = code.get("following")
+        code.set("following", number)
+        code.branch(code.op(f"icmp slt i64 {following}, 0"), latest, paired)
+        write.begin(latest)
+        code.set("latest", number)
+        code.jump(followed)
+        write.begin(paired)
+        self._pair(number, following)
+        code.jump(followed)
+        write.begin(followed)
+
+    def _pair(self, before: str, after: str) -> None:
+        """Set the flag of a pair."""
+        code = self.code
+        row = code.op(f"mul i64 {before}, {len(self.program.rules) + 1}")
+        place = code.op(f"add i64 {code.op(f'add i64 {row}, {after}')}, {self.slots.pairs}")
+        code.do(f"store i64 1, ptr {code.at('%state', place)}")
 
     def _add_to(self, slot: str, amount: str) -> None:
         code = self.code

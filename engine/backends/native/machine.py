@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from ...ir import Program, Value
 from ...snapshot import Snapshot
 from ..columns import columns_of
 from ..layout import Layout
-from ..live import Machine
 from .kernel import Options, kernel_text, sticky_cells
 from .object_code import ObjectCode, machine_code
 from .ranges import ranges_of
@@ -38,6 +37,8 @@ class Kernel:
     def __init__(self, program: Program, event: str, options: Options) -> None:
         self.program, self.event = program, event
         self.slots = Slots(program)
+        self.size = self.slots.size_with_pairs if options.pairs else self.slots.size
+        """The slots of a memory."""
         self.layout = Layout(program)
         text = kernel_text(program, event, options)
         self.scans = leaves_rows_out(text)
@@ -52,7 +53,8 @@ class Kernel:
     def use(self, code: ObjectCode) -> None:
         """Run this code from now on."""
         self.code = code
-        self._run = _SIGNATURE(code.address)
+        self.function: Callable[..., int] = _SIGNATURE(code.address)
+        """The loop itself, for who calls it often: it takes addresses, as `run` gives them, and trusts them."""
 
     def parameters(self, values: Mapping[str, Value]) -> Words:
         """Return the parameters of one run, one slot each."""
@@ -66,7 +68,7 @@ class Kernel:
         return words
 
     def _new(self) -> Words:
-        program, size = self.program, self.slots.size
+        program, size = self.program, self.size
         shown = (4 if program.legs else 0) + len(program.report.measures) + 1
         words = np.zeros(size + shown, np.int64)
         reals = words.view(np.float64)
@@ -79,6 +81,8 @@ class Kernel:
                 reals[slot.index] = float(cell.initial)
             else:
                 words[slot.index] = int(cell.initial)
+        if self.size > self.slots.size:
+            words[self.slots.last] = len(self.program.rules) + 1
         return words
 
     def memory(self, capital: float) -> Memory:
@@ -125,7 +129,7 @@ class Kernel:
         trace: int | None = None,
     ) -> int:
         """Do what `run` does, with rows that many sets share; `days`, `day_fees` and `trace` are addresses."""
-        done: int = self._run(
+        return self.function(
             memory.address,
             parameters.ctypes.data,
             rows.times,
@@ -139,7 +143,6 @@ class Kernel:
             trace,
             rows.ranges,
         )
-        return done
 
 
 class Rows:
@@ -169,7 +172,7 @@ class Memory:
     def __init__(self, kernel: Kernel, words: Words, capital: float) -> None:
         """Begin with what a kernel's template holds: the words of a machine that has not started, and what it has shown."""
         self.kernel = kernel
-        size = kernel.slots.size
+        size = kernel.size
         reals = words.view(np.float64)
         self.words, self.reals, self.shown = words[:size], reals[:size], reals[size:]
         self.address: int = words.ctypes.data
@@ -192,12 +195,11 @@ class Memory:
 
     # ------------------------------------------------------------------------------------------------------- snapshots
 
-    def snapshot(self, machine: Machine) -> Snapshot:
-        """Return the state as a snapshot of a machine of the same program and parameters.
+    def snapshot(self, known: Snapshot) -> Snapshot:
+        """Return the state as a snapshot, like one that is known of the same program and parameters.
 
-        What history states remember is that machine's: native code never changes it.
+        What history states remember is taken from there: native code never changes it.
         """
-        known = machine.snapshot()
         kernel = self.kernel
         configuration = []
         for register, region in zip(kernel.slots.registers, kernel.program.regions, strict=True):

@@ -60,7 +60,16 @@ class Slots:
         for region in program.regions:
             self.leaves.append(size)
             size += len(region.leaves)
+        self.last = size
+        """The number of the transition that fired last, see `pairs`; only a kernel that follows pairs uses it."""
+        self.pairs = size + 1
+        """The first of the flags of each pair: row b and column a are set once a has fired with b the last before it.
+
+        Rows and columns are numbered as the rules; `len(rules)` stands for the way to a fail-safe state, and one row more
+        for nothing yet.
+        """
         self.size = size
+        self.size_with_pairs = self.pairs + (len(program.rules) + 2) * (len(program.rules) + 1)
 
     def _add(self, name: str, kind: Kind) -> str:
         self.variables[name] = Slot(len(self.variables), kind)
