@@ -14,7 +14,9 @@ from . import (
     commands,
     compiling,
     events,
+    exploring,
     population,
+    proving,
     recorded,
     sweep_compile,
     sweep_loop,
@@ -35,6 +37,8 @@ MEASUREMENTS: dict[str, Callable[[Size, Callable[[str], None]], Section]] = {
     "native": sweep_compile.measure,
     "sets": sweep_sets.measure,
     "trace": sweep_trace.measure,
+    "explore": exploring.measure,
+    "prove": proving.measure,
 }
 SIZES = {
     "tiny": Size(

@@ -1,4 +1,4 @@
-"""`hedgerow schema`: the JSON Schema of specs, and of event scripts, for editors."""
+"""`hedgerow schema`: the JSON Schema of specs, of event scripts, and of certificates."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ __all__ = ["command"]
 @click.command("schema")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; an old one is replaced.")
 @click.option("--events", "of_scripts", is_flag=True, help="That of the event scripts of `hedgerow run --events`.")
-def command(out: Path | None, of_scripts: bool) -> None:
+@click.option("--proof", "of_certificates", is_flag=True, help="That of the certificates of `hedgerow prove --out`.")
+def command(out: Path | None, of_scripts: bool, of_certificates: bool) -> None:
     """Print the JSON Schema of specs (draft 2020-12), for editors.
 
     An editor with a YAML language server uses it where the first line of a spec is
     `# yaml-language-server: $schema=FILE`.
     """
-    if of_scripts:
+    if of_scripts and of_certificates:
+        raise click.UsageError("give one of --events and --proof")
+    if of_certificates:
+        from ..engine.prove.certificate import json_schema
+    elif of_scripts:
         from ..engine.script_model import json_schema
     else:
         from ..engine.schema import json_schema

@@ -24,7 +24,9 @@ from .source import Scalar
 from .symbols import Scope, Typed
 from .units import ONE, SECOND, Unit, parse_unit
 
-__all__ = ["BoundCall", "bind_call", "ensured"]
+__all__ = ["BoundCall", "bind_call", "ensured", "is_contract"]
+
+_ENSURE = "` does not ensure `"
 
 _LONGEST = 160
 """Letters of a condition that a failure shows."""
@@ -100,6 +102,11 @@ def bind_call(
     return BoundCall(name, ordered, signature.results, units, windows)
 
 
+def is_contract(check: Require) -> bool:
+    """Return whether a check is of what a call ensures."""
+    return _ENSURE in check.reason
+
+
 def ensured(checker: Checker, call: Call, loc: Location, scope: Scope, conditions: object) -> Iterator[Instruction]:
     """Yield the checks of what the call at `loc` ensures: `conditions` is one of them, a list, or None.
 
@@ -110,7 +117,7 @@ def ensured(checker: Checker, call: Call, loc: Location, scope: Scope, condition
         yield from checker.memory.drain()
         written = checker.parse(at)
         if condition is not None and written is not None:
-            reason = f"`{call.function}` does not ensure `{_shortened(syntax.to_text(written))}`"
+            reason = f"`{call.function}{_ENSURE}{_shortened(syntax.to_text(written))}`"
             yield Require(condition, reason, checker.span(at), call.waits)
 
 

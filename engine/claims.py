@@ -22,7 +22,7 @@ from .model import RankingShape, Spec, UnchangedShape
 from .symbols import Scope
 from .units import ONE, SECOND
 
-__all__ = ["Claims", "Named", "read_claims"]
+__all__ = ["Claims", "Named", "read_claims", "texts_of"]
 
 Named = tuple[tuple[str, Expr], ...]
 """Conditions by name, in the order of the file."""
@@ -128,9 +128,12 @@ class _Reader:
         factor = checker.value((*loc, "factor"), Scope("a factor", machine=False), "real", ONE, "the factor")
         until = checker.value((*loc, "until"), Scope("a bound", machine=False), "real", unit, "the bound")
         within = checker.value((*loc, "within"), Scope("a time", machine=False), "real", SECOND, "the time")
-        if not (measure and factor and until and within):
+        provided = None
+        if shape.if_ is not None:
+            provided = checker.boolean((*loc, "if"), Scope("a condition", machine=False))
+        if not (measure and factor and until and within) or (shape.if_ is not None and provided is None):
             return None
-        exprs = measure.expr, factor.expr, until.expr, within.expr
+        exprs = measure.expr, factor.expr, until.expr, within.expr, provided
         return Ranking(name, shape.while_, shape.by, *exprs, self.document.key(loc).span)
 
     def _state(self, state: str, loc: Location) -> bool:
@@ -142,3 +145,25 @@ class _Reader:
             help = suggestion(state, symbols.states, "name a state under `machine:`")
             self.findings.error("HR205", f"unknown state `{state}`", self.document.at(loc).span, help)
         return False
+
+
+def texts_of(document: Mapping[str, object]) -> dict[str, str]:
+    """Return the claims of a spec, given as plain values, as they are written, by name."""
+    found: dict[str, str] = {}
+    for section in ("invariants", "helpers", "conserved", "unchanged"):
+        claims = document.get(section)
+        for name, claim in claims.items() if isinstance(claims, dict) else ():
+            if section == "conserved":
+                found[str(name)] = f"{_line(claim)} is what it was before"
+            elif section == "unchanged" and isinstance(claim, dict):
+                of = claim.get("of")
+                what = ", ".join(map(_line, of)) if isinstance(of, list) else _line(of)
+                inside = f", in {claim['while']}" if claim.get("while") else ""
+                found[str(name)] = f"{what} unchanged{inside}"
+            else:
+                found[str(name)] = _line(claim)
+    return found
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -96,5 +96,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR831": "more parameter sets than are run unasked",
         "HR832": "a sweep that cannot go on",
         "HR833": "a cluster that does not run the sweep",
+        "HR840": "a file that is no certificate of a proof",
+        "HR841": "a solver that gives no answer",
+        "HR842": "more ways than a proof follows",
     }
 )

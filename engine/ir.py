@@ -448,6 +448,8 @@ class Ranking:
     factor: Expr
     until: Expr
     within: Expr
+    provided: Expr | None
+    """Without this condition on the parameters `within` is not claimed."""
     span: Span
 
 

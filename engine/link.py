@@ -289,6 +289,7 @@ class Renaming:
                 factor=self.expression(each.factor),
                 until=self.expression(each.until),
                 within=self.expression(each.within),
+                provided=None if each.provided is None else self.expression(each.provided),
             )
             for each in self.used.program.rankings
         )

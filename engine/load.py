@@ -88,6 +88,18 @@ class Spec:
     def text(self) -> str:
         return self._document.text
 
+    @property
+    def registry(self) -> Registry:
+        """The functions that it may bind."""
+        return self._registry
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """Its claims as they are written, by name."""
+        from .claims import texts_of
+
+        return texts_of(self._document.plain())
+
     def program(self, fill: FillMode = "same") -> Program:
         """Return the IR."""
         return self._programs[fill]
@@ -151,7 +163,7 @@ class Spec:
             Capability("reference", True, ""),
             Capability("live", True, ""),
             Capability("native", reason is None, reason or ""),
-            Capability("prove", False, "not in this version"),
+            Capability("prove", True, ""),
         )
 
 

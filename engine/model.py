@@ -466,6 +466,12 @@ class RankingShape(_Shape):
     factor: Expression = Field(description="by at least this factor at each firing", examples=["1 - eta"])
     until: Expression = Field(description="down to this", examples=["residue"])
     within: Expression = Field(description="the longest time between two firings", examples=["exit_every"])
+    if_: Expression | None = Field(
+        None,
+        alias="if",
+        description="a condition on params without which `within` is not claimed",
+        examples=["timed_exit"],
+    )
 
 
 class ReportShape(_Shape):

@@ -121,7 +121,7 @@ def program_text(program: Program) -> str:
     lines += [f"helper {name}: {_text(expr)}" for name, expr in program.helpers]
     lines += [
         f"decreases {r.name}: {_text(r.measure)} by {_text(r.factor)} at each {r.rule} in {r.state} "
-        f"until {_text(r.until)} within {_text(r.within)}"
+        f"until {_text(r.until)} within {_text(r.within)}{'' if r.provided is None else f' if {_text(r.provided)}'}"
         for r in program.rankings
     ]
     lines += [f"limit {name}: {_text(expr)}" for name, expr in program.report.limits]

@@ -1,1 +1,1 @@
-"""JSON Schema of a spec, generated from the typed model and shipped as package data."""
+"""JSON Schemas of specs, event scripts and certificates, generated from the typed models and shipped as package data."""

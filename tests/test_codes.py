@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from hedgerow.cli.main import main
 from hedgerow.engine.codes import CODES
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import loads
+from hedgerow.engine.prove.properties import KINDS
+from hedgerow.engine.prove.solvers import SolverError
+from hedgerow.engine.prove.symbols import TooManyError
 
 PAGE = ROOT / "docs" / "codes.md"
 GOLDEN = ROOT / "tests" / "golden" / "messages"
@@ -65,8 +69,23 @@ FILES: dict[str, bytes] = {
         for name, unit in (("dollars", "USD"), ("euros", "EUR"))
     },
     "photos/cat.txt": b"a cat\n",
+    "cut.json": b'{"format": "hedgerow.proof/1", "about": {',
     "soon.yaml": b"- {event: tick, with: {price: 100.5}, at: soon}\n",
     "wrong.yaml": b"- {event: tick, with: {price: 100}, expect: {configuration: [halted]}}\n",
+}
+
+
+def failing(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+# What no small spec brings about.
+FAILURES = {
+    "HR841": ("prove.prove", failing(SolverError("the solver has stopped with exit code -9"))),
+    "HR842": ("widest.widest", failing(TooManyError("one event has more than 4,000 outcomes"))),
 }
 
 
@@ -99,7 +118,19 @@ def test_the_codes_in_the_sources_are_the_codes_that_have_a_title() -> None:
         for path in (ROOT / part).rglob("*.py"):
             if path != ROOT / "engine" / "codes.py":
                 used |= set(CODE.findall(path.read_text("utf-8")))
-    assert used == set(CODES)
+    assert used == set(CODES) | {about.code for about in KINDS.values()}
+
+
+def test_the_code_of_a_property_is_that_of_its_kind_alone_and_of_no_finding() -> None:
+    codes = [about.code for about in KINDS.values()]
+    assert codes == [f"HR{number}" for number in range(901, 901 + len(KINDS))]
+    assert set(codes) & set(CODES) == set()
+
+
+def test_every_property_is_on_the_page_of_proofs_under_its_title_and_in_order() -> None:
+    rows = re.findall(r"^\| (HR\d{3}) \| (.*?) \| \S", (ROOT / "docs" / "prove.md").read_text("utf-8"), re.MULTILINE)
+    assert rows == [(about.code, about.title) for about in KINDS.values()]
+    assert f"{rows[0][0]} to {rows[-1][0]} are properties" in PAGE.read_text("utf-8")
 
 
 def test_the_page_has_one_section_a_code_under_its_title_and_in_order() -> None:
@@ -150,9 +181,12 @@ def test_a_command_on_the_page_says_what_the_page_says(
 ) -> None:
     if fence.heading.startswith("HR809"):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
+    if fence.heading[:5] in FAILURES:
+        function, fails = FAILURES[fence.heading[:5]]
+        monkeypatch.setattr(f"hedgerow.engine.prove.{function}", fails)
     command, _, expected = fence.text.partition("\n")
-    # What a script expects in vain is an answer, and no bad input.
-    code = 1 if fence.heading.startswith("HR821") else 2
+    # What a script expects in vain is an answer, and no bad input; what is not decided is neither.
+    code = {"HR821": 1, "HR842": 3}.get(fence.heading[:5], 2)
     assert main(shlex.split(command.removeprefix("$ hedgerow "))) == code
     # `validate` parts what it says of one file from the next by a blank line.
     assert capfd.readouterr().err.rstrip("\n") == expected.rstrip("\n")

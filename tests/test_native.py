@@ -53,7 +53,7 @@ class Native:
         self.taken: Counter[bool] = Counter()
 
     def snapshot(self) -> Snapshot:
-        return self.memory.snapshot(self.machine)
+        return self.memory.snapshot(self.machine.snapshot())
 
     def _fits(self, name: str, time_ns: Any, values: tuple[Any, ...]) -> bool:
         """Return whether a row can be in arrays at all: a number for each field, of its type."""

@@ -73,7 +73,10 @@ def fake(monkeypatch: pytest.MonkeyPatch, *intervals: tuple[float, float, float]
             ["band_limted"],
             "hedgerow study: error[HR807]: there is no study `band_limted`\n   help: did you mean `band_limited`?\n",
         ),
-        (["x"], "hedgerow study: error[HR807]: there is no study `x`\n   help: there is `band_limited`\n"),
+        (
+            ["x"],
+            "hedgerow study: error[HR807]: there is no study `x`\n   help: there is `band_limited`, `band_limited_proof`\n",
+        ),
         (
             ["band_limited", "--paths", "0"],
             (

@@ -249,7 +249,7 @@ def test_every_picture_of_the_committed_page_is_there_and_well_formed() -> None:
     assert len(links) == 5
     for link in links:
         ElementTree.fromstring((PAGE.parent / link).read_text("utf-8"))
-    assert {each.name for each in PAGE.parent.glob("band_limited*")} == {PAGE.name, *links}
+    assert {each.name for each in PAGE.parent.glob("band_limited.*")} == {PAGE.name, *links}
 
 
 def test_every_link_of_the_committed_page_leads_somewhere() -> None:

@@ -1,6 +1,7 @@
-"""Studies: claims about a strategy, put to the test by running its shipped spec, each with an interval and a verdict.
+"""Studies: claims about a strategy, put to the test by its shipped spec: measured, each with an interval, or proved.
 
-A study is a package with `TITLE` and `conduct(size, seed, progress)`. Data flows one way:
+A study is a package with `conduct`, which returns a `Study`. Those that measure are here; those that prove are in
+`prove/`, of which nothing here knows. Data flows one way:
 
 ```
 streams, exits, markets   seeds to paths of prices, exact where a closed form allows it
@@ -20,7 +21,10 @@ from types import MappingProxyType
 __all__ = ["STUDIES", "study_named"]
 
 STUDIES: Mapping[str, str] = MappingProxyType(
-    {"band_limited": "the claims of the band-limited hedge, on simulated prices"},
+    {
+        "band_limited": "the claims of the band-limited hedge, on simulated prices",
+        "band_limited_proof": "the constraints of the band-limited hedge, for all prices",
+    },
 )
 """Every study by name, and what it is about."""
 

@@ -1,4 +1,4 @@
-"""From an interval to a verdict: a statement is a region, and the interval lies in it, outside of it, or across its edge."""
+"""From evidence to a verdict: an interval lies in a region, outside of it, or across its edge; a proof comes out as told."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Answer", "Claim", "Finding", "Interval", "Region", "Verdict"]
+__all__ = ["Answer", "Claim", "Decision", "Finding", "Interval", "Region", "Statement", "Verdict"]
 
 Answer = Literal["holds", "fails", "not decided"]
 Verdict = Literal["holds", "fails", "holds with this repair", "not decided"]
+Decision = Literal["proved", "refuted", "not decided", "noted"]
+"""What a proof can come to."""
 
 
 class Interval(NamedTuple):
@@ -113,6 +115,40 @@ class Claim:
             "verdict": self.verdict,
             "stated": self.stated.to_json(),
             "repair": None if self.repair is None else self.repair.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a proof decides, which needs no interval.
+
+    Fields:
+        words: what is proved or refuted.
+        told: what the study says that comes of it.
+        found: what came of it.
+    """
+
+    key: str
+    setting: str
+    words: str
+    told: Decision
+    found: Decision
+
+    @property
+    def verdict(self) -> Answer:
+        """Whether the study is right; one whose text and proof differ is wrong, whichever of them is."""
+        if self.found == self.told:
+            return "holds"
+        return "not decided" if self.found == "not decided" else "fails"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "setting": self.setting,
+            "verdict": self.verdict,
+            "words": self.words,
+            "told": self.told,
+            "found": self.found,
         }
 
 

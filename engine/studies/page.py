@@ -53,7 +53,7 @@ def render(study: Study) -> str:
         raise ValueError(f"the page of `{study.name}` has a place `{place[0]}` that nothing fills")
 
     text = _PLACE.sub(fill, study.template)
-    wanted = {("claims", name) for name in parts} | {("table", name) for name in tables}
+    wanted = {("claims", name) for name, part in parts.items() if part.claims} | {("table", name) for name in tables}
     if left := wanted - filled:
         raise ValueError(f"the page of `{study.name}` has no place for {sorted(left)}")
     return text

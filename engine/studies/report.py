@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .evidence import Claim, Interval, Region
+from .evidence import Claim, Interval, Region, Statement, Verdict
 
 __all__ = ["FORMAT", "Part", "Picture", "Study", "Table", "figure", "span"]
 
@@ -36,6 +36,7 @@ class Part:
     """One question of a study.
 
     Fields:
+        statements: what proofs decide; `claims` are what measurements do.
         figures: what the page's text says of the experiment, by name; so no number is written down twice.
     """
 
@@ -44,6 +45,7 @@ class Part:
     tables: Mapping[str, Table]
     pictures: tuple[Picture, ...]
     figures: Mapping[str, str] = field(default_factory=dict)
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,21 @@ class Study:
     def claims(self) -> tuple[Claim, ...]:
         return tuple(claim for part in self.parts for claim in part.claims)
 
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        return tuple(statement for part in self.parts for statement in part.statements)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return (*(claim.verdict for claim in self.claims), *(statement.verdict for statement in self.statements))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
             "study": self.name,
             "made_of": dict(self.made_of),
             "claims": [claim.to_json() for claim in self.claims],
+            "statements": [statement.to_json() for statement in self.statements],
             "tables": {
                 name: {"head": list(table.head), "rows": [list(row) for row in table.rows]}
                 for part in self.parts

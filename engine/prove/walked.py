@@ -1,0 +1,74 @@
+"""What random walks of the compiled spec have shown: the cheapest witness, and deeper counterexamples than a solver's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from ..counterexample.sent import Sent
+from ..ir import Exact, FillMode, Value
+from ..load import Spec
+
+if TYPE_CHECKING:
+    from ..explore.exploration import Exploration
+
+__all__ = ["Walks"]
+
+_NATIVE, _LIVE = 1 << 20, 1 << 16
+"""Events that are sent: either takes less than a second."""
+_SECONDS = 10.0
+"""After which no more are sent: where macrosteps do not settle, each event may take a tenth of a second."""
+_WORK = 20_000
+"""Events that the shortening of one finding may play; what it leaves is shortened again over the reals."""
+
+
+class Walks:
+    """Walks of a spec, made when they are first asked for; the same each time."""
+
+    def __init__(self, spec: Spec, fill: FillMode, fixed: Mapping[str, Exact]) -> None:
+        self.spec, self.fill = spec, fill
+        self.fixed = {name: value if isinstance(value, bool | int) else float(value) for name, value in fixed.items()}
+
+    @cached_property
+    def _exploration(self) -> Exploration:
+        from ..dryrun.problem import RunError
+        from ..explore.exploration import explore
+
+        end = time.monotonic() + _SECONDS
+
+        def is_late() -> bool:
+            return time.monotonic() > end
+
+        look = partial(explore, self.spec, settings=self.fixed, fill=self.fill, interrupted=is_late)
+        try:
+            return look(steps=_NATIVE, backend="native")
+        except RunError:  # there is no native code for it
+            return look(steps=_LIVE)
+
+    @cached_property
+    def fired(self) -> frozenset[str]:
+        """The transitions that have fired."""
+        coverage = self._exploration.found.coverage
+        return frozenset(name for name, count in zip(coverage.chart.rules, coverage.fired, strict=False) if count)
+
+    @cached_property
+    def reached(self) -> frozenset[str]:
+        """The states that have been active, with those around them."""
+        coverage = self._exploration.found.coverage
+        found = (name for name, seen in zip(coverage.chart.states, coverage.states, strict=True) if seen)
+        return coverage.chart.tree.with_ancestors(found)
+
+    def breaking(self, invariant: str) -> tuple[tuple[Sent, ...], Mapping[str, Value]] | None:
+        """Return events that have broken an invariant, shortened, and the parameters with which they did."""
+        from ..explore.findings import findings_of
+
+        return next(
+            (
+                (finding.events, finding.parameters)
+                for finding in findings_of(self._exploration, _WORK)
+                if (finding.kind, finding.name) == ("invariant", invariant)
+            ),
+            None,
+        )
