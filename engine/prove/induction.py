@@ -13,10 +13,13 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from ..ir import Expr
+from ..ir import Exact, Expr, Program
+from ..registry import Registry
+from .algebra import Algebra
 from .execution import Control, Input, Machine, Outcome
 from .facts import Fact
 from .smt import script, symbols_of
@@ -78,6 +81,20 @@ class Induction:
     _end: float = math.inf
     _symbols: dict[int, frozenset[int]] = field(default_factory=dict)
     _scripts: dict[tuple[int, ...], str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        program: Program,
+        registry: Registry,
+        solvers: Solvers,
+        seconds: float,
+        fixed: Mapping[str, Exact] = MappingProxyType({}),
+        told: Callable[[str], None] | None = None,
+    ) -> Induction:
+        """Return the induction of a program, whose machine asks it which ways are possible."""
+        machine = Machine(program, registry, Algebra(), lambda conditions: induction.is_possible(conditions), fixed)
+        induction = Induction(machine, solvers, seconds, told=told)
+        return induction
 
     def run(self, facts: Sequence[Fact]) -> None:
         """Find the facts that hold, and the outcomes.

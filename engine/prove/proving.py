@@ -124,15 +124,11 @@ class Proving:
         return not second.witnesses
 
     def _judged(self, *, bold: bool) -> list[_Pending]:
-        algebra = Algebra()
-        found: list[Induction] = []
-        machine = Machine(
-            self.program, self.spec.registry, algebra, lambda each: found[0].is_possible(each), self.fixed
-        )
-        induction = Induction(machine, self.solvers, self.seconds, told=self.progress)
-        found.append(induction)
+        registry = self.spec.registry
+        induction = Induction.of(self.program, registry, self.solvers, self.seconds, self.fixed, self.progress)
+        machine = induction.machine
         self.inductions.append(induction)
-        induction.run(sifted(self.spec, self.program.fill, facts_of(self.program, algebra, bold=bold)))
+        induction.run(sifted(self.spec, self.program.fill, facts_of(self.program, machine.algebra, bold=bold)))
         properties = list(filter(self._is_wanted, properties_of(machine, induction.outcomes, self.texts)))
         claims = [
             [Claimed(outcome, claim) for outcome in induction.outcomes for claim in each.claims(outcome)]

@@ -6,9 +6,6 @@ opinion.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -126,13 +123,4 @@ def _every(proof: Proof) -> Iterator[tuple[str, str, str, str]]:
 class _Second(Solvers):
     """Worker processes that answer with cvc5; the limits, and ending what does not heed them, are those of the first."""
 
-    def _worker(self) -> subprocess.Popen[str]:
-        if self._idle:
-            return self._idle.pop()
-        return subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.second_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)},
-        )
+    module = ".second_worker"

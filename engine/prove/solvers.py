@@ -72,6 +72,9 @@ def solver_version() -> str:
 class Solvers:
     """Worker processes that answer questions; use it in a `with` statement."""
 
+    module = ".worker"
+    """What a worker runs, in this package."""
+
     def __init__(self, workers: int) -> None:
         self.workers = max(1, workers)
         self.asked = 0
@@ -142,7 +145,7 @@ class Solvers:
         if self._idle:
             return self._idle.pop()
         return subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.worker"],
+            [sys.executable, "-m", f"{__package__}{self.module}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

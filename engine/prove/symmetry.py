@@ -25,7 +25,6 @@ from itertools import product
 from ..evaluate import Environment
 from ..ir import Expr, FillMode, Rule
 from ..load import Spec
-from .algebra import Algebra
 from .execution import Input, Machine, Outcome
 from .facts import facts_of
 from .induction import Induction
@@ -91,7 +90,7 @@ def mirrored(
         SolverError: the solver is not installed.
         TooManyError: the spec has more outcomes than are followed.
     """
-    program, algebra = spec.program(fill), Algebra()
+    program = spec.program(fill)
     rules = {rule.name: rule for rule in program.rules}
     for first, second in pairs:
         for name in (first, second):
@@ -100,12 +99,9 @@ def mirrored(
         if (rules[first].source, rules[first].events) != (rules[second].source, rules[second].events):
             raise ValueError(f"`{first}` and `{second}` differ in their state or in their event")
     with Solvers(workers or os.cpu_count() or 1) as solvers:
-        found: list[Induction] = []
-        machine = Machine(program, spec.registry, algebra, lambda each: found[0].is_possible(each))
-        induction = Induction(machine, solvers, seconds)
-        image = _Image(machine, mirror)
-        found.append(induction)
-        induction.run(facts_of(program, algebra, bold=False))
+        induction = Induction.of(program, spec.registry, solvers, seconds)
+        image = _Image(induction.machine, mirror)
+        induction.run(facts_of(program, induction.machine.algebra, bold=False))
         return tuple(_Pair(induction, image, rules[first], rules[second]).judged() for first, second in pairs)
 
 

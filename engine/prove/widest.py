@@ -9,7 +9,6 @@ from fractions import Fraction
 
 from ..ir import FillMode, Parameter, Program
 from ..load import ParameterError, Spec
-from .algebra import Algebra
 from .clocks import with_clocks
 from .execution import Machine
 from .facts import Fact, facts_of
@@ -174,17 +173,14 @@ class _Widening:
         self.tried += 1
         if self.progress is not None:
             self.progress(f"{self.parameter.name} from {_shown(low, '-∞')} to {_shown(high, '∞')}")
-        algebra = Algebra()
         changed = replace(self.parameter, low=low, high=high)
         program = replace(
             self.program,
             parameters=tuple(changed if each is self.parameter else each for each in self.program.parameters),
         )
-        found: list[Induction] = []
-        machine = Machine(program, self.spec.registry, algebra, lambda each: found[0].is_possible(each))
-        induction = Induction(machine, self.solvers, self.seconds)
-        found.append(induction)
-        induction.run(self.facts or facts_of(program, algebra, bold=True))
+        induction = Induction.of(program, self.spec.registry, self.solvers, self.seconds)
+        machine = induction.machine
+        induction.run(self.facts or facts_of(program, machine.algebra, bold=True))
         if not self.facts:
             self.facts = induction.facts
         broken: dict[str, None] = {}
