@@ -13,7 +13,7 @@ This module imports no other stage. `engine.printer` shows a program as text, `e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -109,15 +109,18 @@ class Expr:
     size: int = 1
     """Nodes of the tree that this node stands for, sharing undone."""
 
-    def walk(self) -> Iterator[Expr]:
-        """Yield every distinct node below and including this one, arguments first."""
+    def walk(self, known: Container[int] = ()) -> Iterator[Expr]:
+        """Yield every distinct node below and including this one, arguments first.
+
+        A node whose `id` is in `known` is left out, and so is what stands below it alone; `known` may grow on the way.
+        """
         seen: set[int] = set()
         stack: list[tuple[Expr, bool]] = [(self, False)]
         while stack:
             node, done = stack.pop()
             if done:
                 yield node
-            elif id(node) not in seen:
+            elif id(node) not in seen and id(node) not in known:
                 seen.add(id(node))
                 stack.append((node, True))
                 stack.extend((argument, False) for argument in reversed(node.args))

@@ -61,6 +61,7 @@ class Bounds:
         }
         self.after: dict[str, Interval | None] = dict.fromkeys(self.initial)
         """What is assigned to each cell, anywhere; None until something is."""
+        self._lasting: dict[int, _Pair] = {}
         self._find(_blocks(program))
 
     def _find(self, blocks: list[tuple[Block, frozenset[str]]]) -> None:
@@ -95,12 +96,20 @@ class Bounds:
             temps: intervals of temporary values.
             late: cells that are known to have been assigned; None where the flags are known to be set.
         """
-        steady = late is None
-        known = self.late if late is None else late
-        found: dict[int, _Pair] = {}
-        for node in expr.walk():
-            found[id(node)] = self._node(node, [found[id(argument)] for argument in node.args], temps, known)
-        return found[id(expr)][steady]
+        if late is not None:
+            return self._follow(expr, temps, late, {})[0]
+        return self._follow(expr, temps, self.late, self._lasting)[1]
+
+    def _follow(
+        self, expr: Expr, temps: Mapping[str, Interval | None], late: frozenset[str], lasting: dict[int, _Pair]
+    ) -> _Pair:
+        """Return the intervals of an expression; `lasting` has those of nodes without temporary values, and is added to."""
+        passing: dict[int, _Pair] = {}
+        for node in expr.walk(lasting):
+            inner = [lasting.get(id(each)) or passing[id(each)] for each in node.args]
+            lasts = node.op != "temp" and all(id(each) in lasting for each in node.args)
+            (lasting if lasts else passing)[id(node)] = self._node(node, inner, temps, late)
+        return lasting.get(id(expr)) or passing[id(expr)]
 
     def _node(
         self, node: Expr, inner: list[_Pair], temps: Mapping[str, Interval | None], late: frozenset[str]

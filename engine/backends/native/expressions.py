@@ -115,13 +115,13 @@ class Expressions:
         """Return the value of an expression; any value, where it has none."""
         if id(expr) in self._known:
             return self._known[id(expr)]
-        for node in expr.walk():
-            if id(node) in self._known or id(node) in self._fixed:
-                continue
-            if self._is_steady(node):
-                self._fixed[id(node)] = self._hoisted(node)
-            else:
+        for node in expr.walk(self._known):
+            if not self._is_steady(node):
                 self._known[id(node)] = self._node(node)
+                continue
+            if id(node) not in self._fixed:
+                self._fixed[id(node)] = self._hoisted(node)
+            self._known[id(node)] = self._fixed[id(node)]
         return self._text(expr)
 
     def _text(self, node: Expr) -> str:
@@ -346,9 +346,8 @@ class Expressions:
         """Return the condition under which a computed expression has no value."""
         if id(expr) in self._failures:
             return self._failures[id(expr)]
-        for node in expr.walk():
-            if id(node) not in self._failures:
-                self._failures[id(node)] = self._failure(node)
+        for node in expr.walk(self._failures):
+            self._failures[id(node)] = self._failure(node)
         return self._failures[id(expr)]
 
     def _failure(self, node: Expr) -> str:
