@@ -224,9 +224,11 @@ class Expressions:
                 truth = self._truth(values, node.args[0])
                 return None if truth is None else not truth
             case "and" | "or":
-                first = self._truth(values, node.args[0])
-                # The second one decides nothing before the first, which may fail.
-                return first if first is None or first is (node.op == "or") else self._truth(values, node.args[1])
+                first, second = (self._truth(values, argument) for argument in node.args)
+                if first is not None:
+                    return first if first is (node.op == "or") else second
+                # Alone, the second one decides only after a first that cannot fail.
+                return second if second is (node.op == "or") and not self._partial[id(node.args[0])] else None
             case "select":
                 first = self._truth(values, node.args[0])
                 return None if first is None else self._truth(values, node.args[1 if first else 2])
