@@ -14,15 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["COUNTS", "MONEY", "Given", "given", "hand_written"]
+__all__ = ["BROKEN", "COUNTS", "MONEY", "Given", "given", "hand_written"]
 
 CAPITAL = 1_000_000.0
 ROOM = 1e-9
 DEEPER = 1 - 2.0**-50
 
+BROKEN = (
+    "in_band", "not_positive", "grew", "with_the_move", "not_reduced", "beyond_gross", "overexposed", "unpaid", "returned",
+    "exit_in_band", "exit_cost_more",
+)  # fmt: skip
+"""How often each invariant of the spec was broken, in its order."""
 COUNTS = (
     "rows", "state", "orders", "calm", "since", "give_up", "freeze", "up", "down", "gave_up_paused", "thaw", "finish",
-    "exit_step", "active", "paused", "winding_down", "in_band", "not_positive", "grew", "with_the_move", "not_reduced",
+    "exit_step", "active", "paused", "winding_down", *BROKEN,
 )  # fmt: skip
 MONEY = (
     "cash", "fees", "slippage", "long", "long_average", "long_realised", "short", "short_average", "short_realised",
@@ -74,6 +79,11 @@ def hand_written(
     jit = numba.njit(error_model="numpy")
 
     @jit
+    def above(one, other):  # type: ignore[no-untyped-def]
+        """Return whether one number is above the other by more than rounding."""
+        return one - other > ROOM * max(abs(one), abs(other))
+
+    @jit
     def loop(times, prices, stops, p, days, day_fees):  # type: ignore[no-untyped-def]  # numba infers them
         alpha, beta, eta, fee, slippage = p.alpha, p.beta, p.eta, p.fee, p.slippage
         horizon, tau_max, net_max, gross_max = p.horizon, p.tau_max, p.net_max, p.gross_max
@@ -81,6 +91,7 @@ def hand_written(
         band = p.k * fee
         exit_band, square, friction = p.delta * band, band * band, p.gamma1 * band * fee
         share, win, lose = beta * (1 - alpha) / 2, (1 + alpha) / 2, (1 - 3 * alpha) / 2
+        exposure, harvested, pays = beta * (1 - alpha), (1 + band) * beta * (1 - alpha), 3 * alpha <= 1
 
         price = anchor = previous = prices[0]
         long = short = p.stake / price
@@ -93,6 +104,7 @@ def hand_written(
         give_up = freeze = up = down = gave_up_paused = thaw = finish = exit_step = 0
         active = paused = winding_down = 0
         in_band = not_positive = grew = with_the_move = not_reduced = 0
+        beyond_gross = overexposed = unpaid = returned = exit_in_band = exit_cost_more = 0
         peak, drawdown, amount = CAPITAL, 0.0, 0.0
         clock = since = entered = times[0]
 
@@ -162,7 +174,7 @@ def hand_written(
                         target_long, target_short = long - eta * long, short - eta * short
                         anchor, since, fired = price, now, True
                 if fired:
-                    before_long, before_short = long, short
+                    before_long, before_short, before_cash, before_fees = long, short, cash, fees
                     if target_long != long:
                         delta = target_long - long
                         notional = abs(delta * price)
@@ -197,17 +209,29 @@ def hand_written(
                         orders += 1
                     if watch:
                         gross, before_gross = long + short, before_long + before_short
-                        grew += gross - before_gross > ROOM * max(abs(gross), abs(before_gross))
+                        net, before_net = long - short, before_long - before_short
+                        ordered = long != before_long or short != before_short
+                        moved = abs(price - before_anchor)
+                        lower, higher = min(price, before_anchor), max(price, before_anchor)
+                        grew += above(gross, before_gross)
+                        beyond_gross += above(abs(net), gross)
                         if was == 0:
-                            ordered = long != before_long or short != before_short
-                            reach, edge = abs(price - before_anchor), band * min(price, before_anchor)
-                            in_band += ordered and reach - edge < -(ROOM * max(abs(reach), abs(edge)))
-                            net, before_net = long - short, before_long - before_short
+                            winner = before_long if price > before_anchor else before_short
+                            in_band += ordered and above(band * lower, moved)
                             with_the_move += (net - before_net) * (price - before_anchor) > 0
+                            overexposed += above(abs(net - before_net), exposure * moved / higher * winner)
+                            harvest_fees = harvested * moved**2 / higher * winner + before_fees * p.k
+                            unpaid += pays and ordered and above(fees * p.k, harvest_fees)
                         elif was == 2:
-                            not_reduced += long - before_long > ROOM * max(abs(long), abs(before_long)) or (
-                                short - before_short > ROOM * max(abs(short), abs(before_short))
+                            not_reduced += above(long, before_long) or above(short, before_short)
+                            returned += state < 2
+                            exit_in_band += (
+                                state == 2 and ordered and not timed_exit and above(exit_band * lower, moved)
                             )
+                            before_equity = before_cash + before_long * price - before_short * price
+                            equity = cash + long * price - short * price
+                            cost = ((fee + slippage) * (before_gross - gross) + before_gross / 1e9) * price
+                            exit_cost_more += above(before_equity, equity + cost)
                 if watch:
                     not_positive += state != 3 and not (long > 0 and short > 0)
                     equity = cash + (long * price + -short * price)
@@ -233,6 +257,7 @@ def hand_written(
         counts = (
             row, state, orders, calm, since, give_up, freeze, up, down, gave_up_paused, thaw, finish, exit_step, active,
             paused, winding_down, in_band, not_positive, grew, with_the_move, not_reduced,
+            beyond_gross, overexposed, unpaid, returned, exit_in_band, exit_cost_more,
         )  # fmt: skip
         money = (
             cash, fees, slipped, long, long_average, long_realised, short, short_average, short_realised, squared, spacing,

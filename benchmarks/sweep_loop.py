@@ -19,7 +19,7 @@ from hedgerow.engine.sweep.native_runner import settle_time
 from .host import installed
 from .page import Section, Size, Target, unmeasured
 from .rounds import interleave, ratio, timed
-from .sweep_hand import CAPITAL, COUNTS, MONEY, given, hand_written
+from .sweep_hand import BROKEN, CAPITAL, COUNTS, MONEY, given, hand_written
 
 __all__ = ["DifferentResultsError", "compare", "hand_results", "kernel_results", "measure", "spec_file", "walk"]
 
@@ -91,7 +91,7 @@ def _words(size: Size) -> tuple[str, ...]:
         ),
         (
             "Bare: the machine, its ledger with averages and realised P&L, orders, turnover, what fired, time in "
-            "each state, equity and fees at the end of each day. Watched: the six invariants and the drawdown "
+            "each state, equity and fees at the end of each day. Watched: the eleven invariants and the drawdown "
             "besides. The hand-written loop is compiled by numba, keeps the same, and must come to the same results "
             "to the last bit before the clock starts. It judges invariants only where something has fired, as a "
             "person sees that this is enough; it checks no result for finiteness and gives no row to anyone else. "
@@ -155,7 +155,7 @@ def kernel_results(
         "long": cells["long.quantity"], "short": cells["short.quantity"],
         "harvest": cells["report.harvest"], "overshoot": cells["report.overshoot"],
         **{name: spent[name] for name in ("active", "paused", "winding_down")},
-        **dict(zip(("in_band", "not_positive", "grew", "with_the_move", "not_reduced"), broken, strict=False)),
+        **dict(zip(BROKEN, broken, strict=True)),
     }  # fmt: skip
     for name in (*COUNTS, *MONEY):
         if name in own:

@@ -402,6 +402,68 @@ def test_a_state_left_from_each_of_its_leaves_and_claims_that_only_firings_move(
     assert (native.broken[0] > 0).all()
 
 
+PASSING = """
+events: {tick: {x: {range: [0, 10]}, to: {range: [-1e308, 1e308]}}}
+state: {q: {initial: 1}, x: {initial: 0}, calm: {type: int, range: [0, 9], initial: 0}}
+observe:
+  tick:
+    x: tick.x
+    calm: streak(x < 9, max=9)
+machine:
+  initial: a
+  fail_safe: z
+  states:
+    z: {on: {tick: {if: tick.to != 0, to: a}}}
+    a: {on: {tick: {name: move, if: tick.to != 0, to: b, do: [{set: {q: tick.to}}]}}}
+    b: {on: {tick: {if: tick.to != 0, to: a, do: [{set: {q: tick.to}}]}}}
+invariants: {%s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("claim", "settling", "unsettling"),
+    [
+        ("x * q <= 50", 5, 6),
+        ("(q * 5 - before.q * 5) * x <= 0", 1e307, 1e308),
+        ("implies(was(a), x < 9)", 2, None),
+        ("1 / (x - q) < 0.5 or x < 9", 11, 9),
+        ("sqrt(q - x) >= 0", 10, 9),
+        ("abs(x - q) <= max(x, q) + x / 99", 10, -3),
+        ("min(x, q) * (x if q > 0 else -x) < 60", 4, 7),
+    ],
+)
+def test_a_claim_is_left_out_only_where_no_row_could_break_it(
+    claim: str, settling: float, unsettling: float | None
+) -> None:
+    spec = loads(HEAD + PASSING % f"c: '{claim}'", "attack.yaml")
+    source = np.random.Generator(np.random.PCG64(8))
+    program = spec.program("same")
+    runner = native_runner(spec, "same", "tick", 1)
+    assert isinstance(runner, NativeRunner)
+
+    def settled(*to: float) -> int:
+        """Return what a run of rows, each `to` followed by rows at which nothing fires, has left out at its end."""
+        moves = np.zeros(60 * len(to))
+        moves[::60] = to
+        path = rows(spec, np.arange(len(moves)) * SECOND, source.choice(np.array([0.0, 2.5, 9, 10]), len(moves)), moves)
+        agree(spec, path)
+        run = SetRun(runner, spec.compile().parameters, 0.0, path, Results.empty(shape_of(program, len(path.stops)), 1))
+        run.run()
+        return int(run.memory.get("settled"))
+
+    assert settled(settling) == 2
+    assert settled(3, settling) < 2 if unsettling is None else settled(settling, unsettling) < 2
+    settled(*source.choice(np.array([settling, unsettling or 3, 2, 9.5, -1, 1e308]), 40))
+
+
+def test_a_claim_that_asks_what_no_interval_tells_is_judged_on_every_row() -> None:
+    claims = "count: 'calm < 9', sure: 'x >= q - q', late: 'since(move) < 30s'"
+    spec = loads(HEAD + PASSING % claims, "attack.yaml")
+    x = np.where(np.arange(300) % 100 < 50, 10.0, 1.0)
+    native = agree(spec, rows(spec, np.arange(300) * SECOND, x, np.zeros(300)))
+    assert (native.broken[0] > 0).tolist() == [True, False, True]
+
+
 NESTED = """
 events: {tick: {x: {}}}
 state: {n: {type: int, range: [0, 900], initial: 0}, m: {type: int, range: [0, 900], initial: 0}, o: {initial: 0}}

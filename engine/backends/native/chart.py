@@ -42,53 +42,70 @@ class Chart:
         code = self.code
         for region in range(len(self.layout.regions)):
             code.set(f"s{region}", "-1")
-        asked = [region for region in range(len(self.layout.regions)) if self._select(region, rules)]
+        asked = {
+            region: leaves for region in range(len(self.layout.regions)) if (leaves := self._asking(region, rules))
+        }
+        if len(asked) == 1:
+            [(region, leaves)] = asked.items()
+            self._select(region, leaves, rules, fire, nothing)
+            return
         found = "false"
+        for region, leaves in asked.items():
+            done = code.new_label("selected")
+            self._select(region, leaves, rules, done, done)
+            self.write.begin(done)
         for region in asked:
             found = code.either(found, code.op(f"icmp sge i64 {code.get(f's{region}')}, 0"))
         code.branch(found, fire, nothing, rarely=True, whole=True)
 
-    def _select(self, region: int, rules: Mapping[str, Sequence[Rule]]) -> bool:
-        """Write the selection of one region; return whether it may find something."""
-        code, tree = self.code, self.layout.tree
-        leaves = self.layout.regions[region].leaves
-        done = code.new_label("selected")
-        labels: dict[str, str] = {}
-        cases: dict[int, str] = {}
-        for index, leaf in enumerate(leaves):
+    def _asking(self, region: int, rules: Mapping[str, Sequence[Rule]]) -> dict[int, list[str]]:
+        """Return the leaves of a region that ask transitions, each with the states that do, inner first."""
+        tree = self.layout.tree
+        found = {}
+        for index, leaf in enumerate(self.layout.regions[region].leaves):
             chain = [name for name in (leaf, *tree.ancestors[leaf]) if name in rules]
             if tree.is_atomic(leaf) and chain:
-                for name in chain:
-                    labels.setdefault(name, code.new_label("ask"))
-                cases[index] = labels[chain[0]]
-        if not cases:
-            return False
-        if len(leaves) == 1 and self.layout.steady[region]:
+                found[index] = chain
+        return found
+
+    def _select(
+        self,
+        region: int,
+        leaves: Mapping[int, list[str]],
+        rules: Mapping[str, Sequence[Rule]],
+        found: str,
+        nothing: str,
+    ) -> None:
+        """Write the selection of one region: go on at `found` with a transition of it, else at `nothing`."""
+        code, tree = self.code, self.layout.tree
+        labels = {
+            name: code.new_label("ask") for name in dict.fromkeys(each for chain in leaves.values() for each in chain)
+        }
+        cases = {index: labels[chain[0]] for index, chain in leaves.items()}
+        if self.layout.is_constant(region):
             code.jump(cases[0])
         else:
-            code.switch(code.get(f"r{region}"), done, cases)
+            code.switch(code.get(f"r{region}"), nothing, cases)
         for name, label in labels.items():
             self.write.begin(label)
             above = next((each for each in tree.ancestors[name] if each in labels), None)
-            self._ask(region, rules[name], done, done if above is None else labels[above])
-        self.write.begin(done)
-        return True
+            self._ask(region, rules[name], found, nothing if above is None else labels[above])
 
-    def _ask(self, region: int, rules: Sequence[Rule], done: str, above: str) -> None:
+    def _ask(self, region: int, rules: Sequence[Rule], found: str, above: str) -> None:
         """Ask the transitions of one active state in turn."""
         code = self.code
         for rule in rules:
             if rule.guard is None:
-                self._choose(region, rule, done)
+                self._choose(region, rule, found)
                 return
             chosen, other = code.new_label("holds"), code.new_label("else")
             code.branch(self.write.checked(rule.guard), chosen, other, rarely=True, whole=True)
             self.write.begin(chosen, keep=True)
-            self._choose(region, rule, done)
+            self._choose(region, rule, found)
             self.write.begin(other, keep=True)
         code.jump(above)
 
-    def _choose(self, region: int, rule: Rule, done: str) -> None:
+    def _choose(self, region: int, rule: Rule, found: str) -> None:
         code = self.code
         place = None if self.layout.homes[rule.source].region != region else self._number(region, rule)
         if place is None:
@@ -99,7 +116,7 @@ class Chart:
         if low >= 0:
             number = code.op(f"add i64 {code.get(f'r{region}')}, {first - low}")
         code.set(f"s{region}", number)
-        code.jump(done)
+        code.jump(found)
 
     # --------------------------------------------------------------------------------------------------------- firings
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
+from ...evaluate import LARGEST
 from ...ir import Expr
 from .blocks import Blocks
 from .slots import kind_of
@@ -143,21 +144,20 @@ class Intervals:
         Raises:
             NotProvable: it has an operator that is not followed over rows, or reads what the row before has left.
         """
-        for node in expr.walk():
-            if id(node) not in self._found and self.moves(node):
+        for node in expr.walk(self._found):
+            if self.moves(node):
                 self._found[id(node)] = self._node(node)
         return self._of(expr)
 
     def moves(self, expr: Expr) -> bool:
         """Return whether an expression depends on the row."""
-        for node in expr.walk():
-            if id(node) not in self._moves:
-                self._moves[id(node)] = (
-                    node.op in ("field", "now")
-                    or (node.op == "temp" and node.name in self.temps)
-                    or (node.op in ("cell", "before") and node.name in self.moved)
-                    or any(self._moves[id(argument)] for argument in node.args)
-                )
+        for node in expr.walk(self._moves):
+            self._moves[id(node)] = (
+                node.op in ("field", "now")
+                or (node.op == "temp" and node.name in self.temps)
+                or (node.op in ("cell", "before") and node.name in self.moved)
+                or any(self._moves[id(argument)] for argument in node.args)
+            )
         return self._moves[id(expr)]
 
     def _of(self, node: Expr) -> Known:
@@ -189,7 +189,7 @@ class Intervals:
             return self._condition(node, inner)
         made = self._number(node, inner)
         if node.type == "real" and not self.write.is_finite(node):
-            self.needs += [self.write.in_range("double", end, None, None) for end in dict.fromkeys(made)]
+            self._need_finite(made)
         return made
 
     # ------------------------------------------------------------------------------------------------------ conditions
@@ -259,7 +259,7 @@ class Intervals:
                 self.needs.append(op(f"fcmp oge double {a.low}, 0.0"))
                 return Range(*(op(f"call double @llvm.sqrt.f64(double {end})") for end in a))
             case "floor":
-                self.needs += [self.write.in_range("double", end, None, None) for end in dict.fromkeys(a)]
+                self._need_finite(a)
                 return Range(*(self.write.floored(end) for end in a))
             case "min" | "max":
                 return Range(*(self._extreme(node.op, *ends) for ends in zip(a, b, strict=True)))
@@ -276,6 +276,11 @@ class Intervals:
                 self.needs.append(self.code.either(*apart))
                 return self._corners("fdiv", a, b)
         raise NotProvable(f"`{node.op}`")
+
+    def _need_finite(self, a: Range) -> None:
+        """Ask that both ends be finite; of two, each need be compared on its own side alone."""
+        self.needs.append(self.write.op(f"fcmp oge double {a.low}, {real(-LARGEST)}"))
+        self.needs.append(self.write.op(f"fcmp ole double {a.high}, {real(LARGEST)}"))
 
     def _size(self, a: Range) -> Range:
         op = self.write.op

@@ -1,7 +1,13 @@
 """Invariants in a kernel.
 
-A claim is judged at the end of each macrostep. Where nothing has fired, one over what only firings change says what it said
-the last time that nothing had fired; once it has held there (`settled`), it is left out until something fires.
+A claim is judged at the end of each macrostep. Where nothing has fired, some need not be, until something fires again:
+
+- a *lasting* claim, over what only firings change, says what it said before, and is left out once it has held;
+- a *passing* claim, which asks for what each row brings, is left out once it surely holds whatever a row brings: in
+  interval arithmetic, with all that a price, an average or the clock may come to, and the rest as it stands.
+  `was(winding_down)` holds in no such row while the strategy trades, and `net - before.net` is 0.
+
+`settled` says which are left out: none (`_NONE`), the lasting ones (`_LASTING`), or those that can be settled too (`_ALL`).
 """
 
 from __future__ import annotations
@@ -12,15 +18,23 @@ from typing import Literal
 from ...ir import Expr, Pool
 from ...monitors import monitor
 from .blocks import Blocks
+from .bounds import is_finite
+from .intervals import Intervals, NotProvable, Range
+from .slots import REACH
+from .text import real
 
 __all__ = ["Judge"]
+
+_NONE, _LASTING, _ALL = range(3)
 
 
 class Judge:
     """Writes the judging of a program's claims."""
 
     def __init__(self, write: Blocks, hot: Collection[str], claims: Sequence[tuple[str, Expr]]) -> None:
-        self.write, self.code, self.hot = write, write.code, hot
+        self.write, self.code = write, write.code
+        self.moved = frozenset(cell for cell, variable in write.slots.cells.items() if variable in hot)
+        """The cells that a row may change at which nothing fires."""
         self.pool = Pool()
         """Makes the nodes of the claims; their identity is what values are known by."""
         self.claims = tuple(monitor(self.pool, claim) for _, claim in claims)
@@ -29,10 +43,11 @@ class Judge:
         nodes = [node for claim in self.claims for node in claim.walk()]
         self.befores = sorted({node.name for node in nodes if node.op == "before"})
         """The cells of which the claims ask for the value before the macrostep."""
-        self.lasting = tuple(claim for claim in self.claims if self._lasts(claim))
-        """The claims over what only firings change."""
-        self.passing = tuple(claim for claim in self.claims if not self._lasts(claim))
-        """The claims that each row may break."""
+        flagged = tuple(zip(self.flags, self.claims, strict=True))
+        self.lasting = tuple((flag, claim) for flag, claim in flagged if self._lasts(claim))
+        """The claims over what only firings change, each with its flag."""
+        self.passing = tuple((flag, claim) for flag, claim in flagged if not self._lasts(claim))
+        """The claims that each row may break, each with its flag."""
         self.asks_was = any(node.op == "was" for node in nodes)
 
     def declare(self) -> None:
@@ -54,28 +69,66 @@ class Judge:
     def changed(self) -> None:
         """Judge a macrostep in which something has fired."""
         self._judge("changed", zip(self.flags, self.claims, strict=True))
-        self.code.set("settled", "0")
+        self.code.set("settled", str(_NONE))
 
-    def quiet(self) -> None:
-        """Judge a macrostep in which nothing has fired."""
+    def quiet(self, done: str, held: str) -> None:
+        """Judge a macrostep in which nothing has fired, and go on at `done`; or at `held` where no claim need be judged."""
         code, write = self.code, self.write
-        passing, lasting = list[tuple[str, Expr]](), list[tuple[str, Expr]]()
-        for flag, claim in zip(self.flags, self.claims, strict=True):
-            (lasting if self._lasts(claim) else passing).append((flag, claim))
-        if lasting:
-            code.branch(code.op(f"icmp eq i64 {code.get('settled')}, 0"), "judge.again", "judge.passing", rarely=True)
-            write.begin("judge.again")
-            hold = code.negate(self._judge("quiet", lasting))
-            code.set("settled", code.op(f"zext i1 {hold} to i64"))
-            code.jump("judge.passing")
-            write.begin("judge.passing")
-        self._judge("quiet", passing)
+        if not self.claims:
+            code.jump(held)
+            return
+        settled = code.get("settled")
+        going_on = code.op(f"icmp ne i64 {settled}, {_ALL}")
+        code.branch(going_on, "judge.some", "judge.rested", rarely=True)
+        write.begin("judge.some")
+        code.branch(code.op(f"icmp eq i64 {settled}, {_NONE}"), "judge.again", "judge.passing", rarely=True)
+        write.begin("judge.again")
+        broken = self._judge("quiet", self.lasting)
+        surely, restless = self._surely()
+        unbroken = code.op(f"select i1 {surely}, i64 {_ALL}, i64 {_LASTING}")
+        code.set("settled", code.op(f"select i1 {broken}, i64 {_NONE}, i64 {unbroken}"))
+        code.jump("judge.passing")
+        write.begin("judge.passing")
+        self._judge("quiet", [each for each in self.passing if each not in restless])
+        self._judge("quiet", restless)
+        code.jump(done)
+        write.begin("judge.rested")
+        self._judge("quiet", restless)
+        code.jump(done if restless else held)
+
+    def _surely(self) -> tuple[str, list[tuple[str, Expr]]]:
+        """Return whether passing claims hold whatever a row brings; and those of which that cannot be told."""
+        write, code = self.write, self.code
+        known = {}
+        for cell in self.moved:
+            if write.types[cell].type == "real":
+                low, high = write.span(self.pool.make("cell", name=cell))
+                if is_finite((low, high)):
+                    known[cell] = Range(real(low), real(high))
+        rows = Intervals(write, self.moved, {}, Range(str(1 - REACH), str(REACH - 1)), known)
+        held, restless = "true", list[tuple[str, Expr]]()
+        write.judging = "quiet"
+        for flag, claim in self.passing:
+            written = len(code.lines)
+            try:
+                always = rows.truth(claim).always
+            except NotProvable:
+                always = "false"
+            held_too = code.both(rows.take_needs(), always)
+            if held_too == "false":
+                restless.append((flag, claim))
+                del code.lines[written:]
+                write.forget()
+                rows.forget()
+            else:
+                held = code.both(held, held_too)
+        write.judging = ""
+        return held, restless
 
     def _lasts(self, claim: Expr) -> bool:
         """Return whether only a firing changes what a claim says."""
-        cells = self.write.slots.cells
         return not any(
-            node.op in ("now", "field") or (node.op in ("cell", "before") and cells[node.name] in self.hot)
+            node.op in ("now", "field") or (node.op in ("cell", "before") and node.name in self.moved)
             for node in claim.walk()
         )
 

@@ -526,13 +526,16 @@ class _Kernel:
     def _judge(self) -> None:
         """Judge the invariants, and go on with the next timer or with the end of the row."""
         code, write = self.code, self.write
-        for label, judge in (("judge.quiet", self.judge.quiet), ("judge", self.judge.changed)):
-            write.begin(label)
-            judge()
-            if self.program.timers:
-                code.branch(code.get("timed"), "timers", "done", rarely=True)
-            else:
-                code.jump("done")
+        # A timer before the event may have fired something, or broken it.
+        done, quiet, held = ("judge.end",) * 3 if self.program.timers else ("done", "logged.done", "judged")
+        write.begin("judge.quiet")
+        self.judge.quiet(quiet, held)
+        write.begin("judge")
+        self.judge.changed()
+        code.jump(done)
+        if self.program.timers:
+            write.begin(done)
+            code.branch(code.get("timed"), "timers", "done", rarely=True)
 
     # ------------------------------------------------------------------------------------------------------ the tallies
 
@@ -562,13 +565,12 @@ class _Kernel:
             code.jump("logged.done")
         write.begin("logged.done")
         broken = self.judge.some()
-        if broken != "false":
-            code.branch(broken, "broken", "judged", rarely=True)
-            write.begin("broken")
-            for index, flag in enumerate(self.judge.flags):
-                self._add_to(str(self.slots.broken + index), code.op(f"zext i1 {code.get(flag)} to i64"))
-            code.jump("judged")
-            write.begin("judged")
+        code.branch(broken, "broken", "judged", rarely=True)
+        write.begin("broken")
+        for index, flag in enumerate(self.judge.flags):
+            self._add_to(str(self.slots.broken + index), code.op(f"zext i1 {code.get(flag)} to i64"))
+        code.jump("judged")
+        write.begin("judged")
         if self.options.trace:
             self.books.trace()
         if self.options.watch and self.program.legs:

@@ -88,7 +88,7 @@ class Quiet:
             rows.needs.append(code.op(f"icmp sgt i64 {due}, {level.now.high}"))
         self._observe(rows)
         write.judging = "quiet"
-        for claim in self.judge.passing:
+        for _, claim in self.judge.passing:
             rows.needs.append(rows.truth(claim).always)
         write.judging = ""
         equity = None if books is None else books.equity_over(rows)
@@ -175,7 +175,7 @@ class Quiet:
             elif isinstance(each, Assign):
                 found += [expr for _, expr in each.targets]
         found += [guard for leaves in self.guards for guards in leaves.values() for guard in guards or ()]
-        return sum(1 for expr in (*found, *self.judge.passing) for _ in expr.walk())
+        return sum(1 for expr in (*found, *(claim for _, claim in self.judge.passing)) for _ in expr.walk())
 
     def _ask(
         self, rows: Intervals, region: int, leaves: dict[int, list[Expr] | None], following: str, loud: str
