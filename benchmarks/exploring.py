@@ -43,7 +43,7 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         (
             "`explore` on `band_limited_hedge.yaml`, every invariant watched, parameters drawn from their ranges. "
             f"Wall time on {cores()} cores of the whole call: parameters, streams, walks, choosing where "
-            f"to start again; processes of live machines start within it (rounds: {size.tick_rounds})."
+            f"to start again; processes start within it (rounds: {size.tick_rounds})."
         ),
     )
     targets = (

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_MANY = 8_000_000
+"""So many steps are done sooner by processes that have to start first."""
+
 
 class _Steps(click.ParamType[int]):
     """A whole number, as 10000000, 10_000_000 or 1e7."""
@@ -57,7 +60,7 @@ class _Steps(click.ParamType[int]):
     "--workers",
     type=click.IntRange(1, 1024),
     metavar="N",
-    help="Threads of native code, or processes of live machines.  [default: one a processor]",
+    help="Processes that share the parameter sets.  [default: one a processor, if that is quicker]",
 )
 @click.option(
     "--set",
@@ -137,7 +140,7 @@ def command(
                 loaded,
                 steps=steps,
                 seed=seed,
-                workers=workers or _processors(),
+                workers=workers or (_processors() if steps >= _MANY else 1),
                 settings=pairs(settings, "--set", "k=9"),
                 fill=fill,
                 send=send,

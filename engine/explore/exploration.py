@@ -1,4 +1,6 @@
-"""Many parameter sets explored on some workers: native code on threads, live machines in processes.
+"""Many parameter sets explored on some workers.
+
+A worker is a process: between two walks of some microseconds there is Python, which threads would take turns at.
 
 The steps are shared out over parameter sets beforehand, and each set is explored by itself, from the seed and its number.
 So the result is the same whatever the number of workers, and however fast they are.
@@ -9,13 +11,13 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from multiprocessing import get_context
-from threading import Lock
+from multiprocessing.synchronize import Event
 from typing import Literal, NamedTuple
 
 from ..backends.native.able import why_not
@@ -38,6 +40,10 @@ _SET_STEPS = {"native": 1 << 18, "live": 1 << 13}
 _BOOK_ROWS = {"native": 1 << 18, "live": 1 << 14}
 _BOOK_SETS = {"native": 32, "live": 4}
 """Parameter sets that walk over one book."""
+_AHEAD = 4
+"""Parameter sets for each worker that wait for it."""
+_GLANCE = 0.2
+"""Seconds between two looks at whether a person wants it to stop."""
 
 Backend = Literal["native", "live"]
 Progress = Callable[[int, int], None]
@@ -104,7 +110,7 @@ def explore(
         spec: what is explored.
         steps: how many events are sent, in 1 … 10¹³.
         seed: ≥ 0; the same one gives the same result.
-        workers: threads of native code, or processes of live machines, ≥ 1.
+        workers: processes, ≥ 1; more than one take half a second to start.
         settings: parameters that keep these values; the others are drawn from their ranges.
         fill: at which mark orders are filled.
         send: the events to send; see `outside_events` for which are sent without.
@@ -171,7 +177,7 @@ class _Task(NamedTuple):
 
 
 class _Station:
-    """What explores sets in one process: compiled once, shared by its threads."""
+    """What explores sets in one process: compiled once."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -179,7 +185,6 @@ class _Station:
         chart = Chart(program)
         self.errors = Errors(program)
         self.book = lru_cache(maxsize=3)(plan.book)
-        self.lock = Lock()
         habits = NATIVE if plan.backend == "native" else LIVE
         make = self._native(chart) if plan.backend == "native" else self._live(chart)
         self.explorer = Explorer(chart, plan.outside, plan.fixed, plan.seed, habits, make)
@@ -209,48 +214,40 @@ class _Station:
 
     def run(self, task: _Task, interrupted: Callable[[], bool] | None = None) -> Explored:
         number = self.plan.book_number(task.number)
-        with self.lock:  # two threads make a book once
-            book = self.book(number)
-        return self.explorer.explore(task.number, task.steps, book, number, interrupted)
+        return self.explorer.explore(task.number, task.steps, self.book(number), number, interrupted)
 
 
 def _results(plan: Plan, workers: int, interrupted: Callable[[], bool] | None) -> Iterator[Explored]:
     """Yield what came of each set, in the order of their numbers."""
-    tasks = [_Task(number, plan.share(number)) for number in range(plan.sets)]
+    tasks = deque(_Task(number, plan.share(number)) for number in range(plan.sets))
     workers = min(workers, len(tasks))
-    if plan.backend == "live" and workers > 1 and (text := _pickled(plan)) is not None:
-        context = get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(text,)) as processes:
-            yield from _in_order(processes, _run_task, tasks, workers, interrupted)
+    if workers > 1 and (text := _pickled(plan)) is not None:
+        yield from _shared(text, tasks, workers, interrupted)
         return
     station = _Station(plan)
-    if plan.backend == "live" or workers == 1:
-        for task in tasks:
-            if interrupted is not None and interrupted():
-                return
-            yield station.run(task, interrupted)
-        return
-    with ThreadPoolExecutor(workers) as threads:
-        yield from _in_order(threads, lambda task: station.run(task, interrupted), tasks, workers, interrupted)
+    for task in tasks:
+        if interrupted is not None and interrupted():
+            return
+        yield station.run(task, interrupted)
 
 
-def _in_order(
-    executor: Executor,
-    work: Callable[[_Task], Explored],
-    tasks: Iterable[_Task],
-    workers: int,
-    interrupted: Callable[[], bool] | None,
+def _shared(
+    plan: bytes, tasks: deque[_Task], workers: int, interrupted: Callable[[], bool] | None
 ) -> Iterator[Explored]:
     """Yield results in the order of the tasks, a few tasks ahead of what is asked for."""
-    waiting = iter(tasks)
-    pending = [executor.submit(work, task) for task in islice(waiting, 4 * workers)]
-    while pending:
-        yield pending.pop(0).result()
-        if interrupted is not None and interrupted():
-            for future in pending:
-                future.cancel()
-            return
-        pending += [executor.submit(work, task) for task in islice(waiting, 1)]
+    context = get_context("spawn")
+    stop = context.Event()
+    with ProcessPoolExecutor(workers, context, _begin, (plan, stop)) as processes:
+        pending: deque[Future[Explored]] = deque()
+        while tasks or pending:
+            while tasks and len(pending) < _AHEAD * workers:
+                pending.append(processes.submit(_run_task, tasks.popleft()))
+            if interrupted is not None and interrupted():
+                stop.set()
+                tasks.clear()
+                pending = deque(future for future in pending if not future.cancel())
+            if pending and wait((pending[0],), _GLANCE).done:
+                yield pending.popleft().result()
 
 
 def _pickled(plan: Plan) -> bytes | None:
@@ -262,15 +259,16 @@ def _pickled(plan: Plan) -> bytes | None:
 
 
 _station: _Station
+_stop: Event
 
 
-def _begin(plan: bytes) -> None:
+def _begin(plan: bytes, stop: Event) -> None:
     """Compile the spec, once a process."""
-    global _station
+    global _station, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The bytes come from the process that started this one.
-    _station = _Station(pickle.loads(plan))
+    _station, _stop = _Station(pickle.loads(plan)), stop
 
 
 def _run_task(task: _Task) -> Explored:
-    return _station.run(task)
+    return _station.run(task, _stop.is_set)

@@ -75,7 +75,7 @@ class NativeRunner:
         self.registers = [kernel.slots.index(name) for name in kernel.slots.registers]
         self.kinds = tuple(field.type for field in book.events[0].fields)
         self.columns = (ctypes.c_void_p * max(1, len(book.fields[0])))(*(each.ctypes.data for each in book.fields[0]))
-        self.times = np.empty(0, np.int64)
+        self.times, self.begun = np.empty(0, np.int64), np.empty(0, np.int64)
         self.stops = np.zeros(1, np.int64)
         self.books = np.zeros((2, 1))
         self.shown = kernel.memory(self.capital).shown
@@ -87,7 +87,7 @@ class NativeRunner:
         """Run walks, each from its point; see `Runner`."""
         longest = max(walk.rows for walk in walks)
         if len(self.times) < longest:
-            self.times = np.empty(longest, np.int64)
+            self.times, self.begun = np.empty(longest, np.int64), np.empty(longest + 1, np.int64)
         words = np.stack([walk.point.state.words for walk in walks])
         runs = [_Run(self, walk, words[index]) for index, walk in enumerate(walks)]
         address, step = words.ctypes.data, words.strides[0]
@@ -110,12 +110,20 @@ class NativeRunner:
         self.stops[0] = end
         # Rows are numbered as in the book, and the times are those of this walk alone.
         clocks, stops, books = times.ctypes.data - 8 * row, self.stops.ctypes.data, self.books.ctypes.data
-        function, parameters = self.kernel.function, self.parameters.ctypes.data
-        columns, shown = ctypes.addressof(self.columns), self.shown.ctypes.data
-        new, own = self.new.words.ctypes.data, 8 * self.own
+        relay, begun = self.kernel.relay, self.begun
+        assert relay is not None  # of a kernel that follows pairs
+        parameters, columns = self.parameters.ctypes.data, ctypes.addressof(self.columns)
+        shown, begun_at = self.shown.ctypes.data, begun.ctypes.data
+        new = self.new.words.ctypes.data if self.starts else None
         begin = row
         while True:
-            row = function(state, parameters, clocks, columns, row, stops, 1, books, books + 8, shown, None, None)
+            row = relay(state, parameters, clocks, columns, row, stops, books, shown, new, begun_at)
+            if many := int(begun[0]):
+                for after in begun[1 : many + 1].tolist():
+                    run.track.stretches.append((begin, after))
+                    begin = after
+                run.history = self.new.history
+                run.track.renewed = begin
             if row >= end:
                 break
             skipped = 0
@@ -134,7 +142,7 @@ class NativeRunner:
             if row >= end or not self.starts:
                 break
             # A new machine takes the rows that are left.
-            ctypes.memmove(state, new, own)
+            run.words[: self.own] = self.new.words[: self.own]
             run.words[self.last] = self.nothing
             run.history = self.new.history
             run.track.renewed = row

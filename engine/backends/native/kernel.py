@@ -28,6 +28,7 @@ from .bounds import Bounds
 from .chart import Chart, written
 from .judge import Judge
 from .quiet import Quiet
+from .relay import relay_text
 from .scan import SCANNED, Scan
 from .slots import BEFORE, REACH, RUNNING, Slots, kind_of
 from .text import real
@@ -56,7 +57,7 @@ class Options:
     trace: bool = False
     """Write every column of `columns_of` for each accepted row."""
     pairs: bool = False
-    """Note which transition fired after which, see `Slots.pairs`."""
+    """Note which transition fired after which, see `Slots.pairs`; and write `relay`."""
 
 
 def kernel_text(program: Program, event: str, options: Options) -> str:
@@ -182,7 +183,8 @@ class _Kernel:
             *(f"  store i64 0, ptr %var.{name}" for name in (SCANNED if self.scans else ())),
             "  br label %rows",
         ]
-        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}", "", _RARELY]
+        relay = [relay_text(slots, self.program.unsettled)] if self.options.pairs else []
+        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}", "", *relay, _RARELY]
 
     # -------------------------------------------------------------------------------------------------------- the rows
 

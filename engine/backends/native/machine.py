@@ -29,6 +29,13 @@ _SIGNATURE = ctypes.CFUNCTYPE(
     *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),  # days, their fees, shown, trace
     ctypes.c_void_p,  # ranges
 )
+_RELAY = ctypes.CFUNCTYPE(
+    ctypes.c_int64,  # the row that is the reference's, or that after the last one
+    *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),  # state, parameters, times, fields
+    *(ctypes.c_int64, ctypes.c_void_p),  # the first row, where to stop
+    *(ctypes.c_void_p, ctypes.c_void_p),  # books, shown
+    *(ctypes.c_void_p, ctypes.c_void_p),  # a new machine, which machines have begun
+)
 
 
 class Kernel:
@@ -39,7 +46,7 @@ class Kernel:
         self.slots = Slots(program)
         self.size = self.slots.size_with_pairs if options.pairs else self.slots.size
         """The slots of a memory."""
-        self.layout = Layout(program)
+        self.layout, self.pairs = Layout(program), options.pairs
         text = kernel_text(program, event, options)
         self.scans = leaves_rows_out(text)
         """Whether it leaves out rows at which nothing happens, if it is given their ranges."""
@@ -53,8 +60,9 @@ class Kernel:
     def use(self, code: ObjectCode) -> None:
         """Run this code from now on."""
         self.code = code
-        self.function: Callable[..., int] = _SIGNATURE(code.address)
-        """The loop itself, for who calls it often: it takes addresses, as `run` gives them, and trusts them."""
+        self.function: Callable[..., int] = _SIGNATURE(code.address("run"))
+        self.relay: Callable[..., int] | None = _RELAY(code.address("relay")) if self.pairs else None
+        """The functions themselves, for who calls them often: they take addresses, and trust them."""
 
     def parameters(self, values: Mapping[str, Value]) -> Words:
         """Return the parameters of one run, one slot each."""

@@ -25,13 +25,17 @@ _CLEARANCE = "-partial-reg-update-clearance=512"
 
 
 class ObjectCode:
-    """Machine code in memory; `address` is that of its function `run`."""
+    """Machine code in memory."""
 
     def __init__(self, engine: Any, cached: bool) -> None:
         self._engine = engine  # it owns the memory
         self.cached = cached
         """Whether it was kept from before."""
-        self.address: int = engine.get_function_address("run")
+
+    def address(self, function: str) -> int:
+        """Return where a function begins."""
+        found: int = self._engine.get_function_address(function)
+        return found
 
 
 def cache_folder() -> Path:
