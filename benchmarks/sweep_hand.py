@@ -219,7 +219,8 @@ def hand_written(
                             winner = before_long if price > before_anchor else before_short
                             in_band += ordered and above(band * lower, moved)
                             with_the_move += (net - before_net) * (price - before_anchor) > 0
-                            overexposed += above(abs(net - before_net), exposure * moved / higher * winner)
+                            allowed = exposure * moved / higher * winner
+                            overexposed += above(before_gross + abs(net - before_net), before_gross + allowed)
                             harvest_fees = harvested * moved**2 / higher * winner + before_fees * p.k
                             unpaid += pays and ordered and above(fees * p.k, harvest_fees)
                         elif was == 2:
