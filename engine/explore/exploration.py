@@ -11,8 +11,8 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import lru_cache

@@ -15,6 +15,7 @@
     ranges        what the rows of a path lie between, block by block
     scan          leaves out rows at which nothing happens
     kernel        the loop: refuse, timers, observe, settle, judge, tally
+    relay         machine after machine over the rows, for walks
     object_code   machine code from that text, kept from one process to the next
 
 As in the live backend, whatever is out of the ordinary is given to the reference: the loop returns at the row, with the

@@ -56,7 +56,7 @@ class Chart:
             self.write.begin(done)
         for region in asked:
             found = code.either(found, code.op(f"icmp sge i64 {code.get(f's{region}')}, 0"))
-        code.branch(found, fire, nothing, rarely=True, whole=True)
+        code.branch(found, fire, nothing, rarely=True)
 
     def _asking(self, region: int, rules: Mapping[str, Sequence[Rule]]) -> dict[int, list[str]]:
         """Return the leaves of a region that ask transitions, each with the states that do, inner first."""
@@ -99,7 +99,7 @@ class Chart:
                 self._choose(region, rule, found)
                 return
             chosen, other = code.new_label("holds"), code.new_label("else")
-            code.branch(self.write.checked(rule.guard), chosen, other, rarely=True, whole=True)
+            code.branch(self.write.checked(rule.guard), chosen, other, rarely=True)
             self.write.begin(chosen, keep=True)
             self._choose(region, rule, found)
             self.write.begin(other, keep=True)

@@ -2,9 +2,9 @@
 
     i64 relay(state, params, times, fields, from, stops, books, shown, new, begun)
 
-It calls `run`, and returns what that returns, once no machine has ended there. `new` is the memory of a machine that has not
-started, up to its tallies, which go on; null where none is to begin. `begun[0]` is how many machines have begun, and what follows are their first rows; it
-has room for as many as there are rows.
+It calls `run`, and returns what that returns, once no machine has ended there. `new` is the memory of a machine that
+has not started, up to its tallies, which go on; null where none is to begin. `begun[0]` is how many machines have begun,
+and what follows are their first rows; it has room for as many as there are rows.
 """
 
 from __future__ import annotations
@@ -15,13 +15,21 @@ from .slots import STOPPED, Slots
 
 __all__ = ["relay_text"]
 
+_HEAD = (
+    "define i64 @relay(ptr noalias %state, ptr noalias %params, ptr noalias %times, ptr noalias %fields, i64 %from,"
+    " ptr noalias %stops, ptr noalias %books, ptr noalias %shown, ptr noalias %new, ptr noalias %begun) {"
+)
+_RUN = (
+    "  %row = call i64 @run(ptr %state, ptr %params, ptr %times, ptr %fields, i64 %first, ptr %stops, i64 1,"
+    " ptr %books, ptr %fees, ptr %shown, ptr null, ptr null)"
+)
+
 
 def relay_text(slots: Slots, unsettled: Sequence[str]) -> str:
     """Return the function for a kernel that follows pairs; `unsettled` names the cells that hold an end up."""
     waiting = [slots.index(slots.cells[cell]) for cell in unsettled]
     lines = [
-        "define i64 @relay(ptr noalias %state, ptr noalias %params, ptr noalias %times, ptr noalias %fields, i64 %from,"
-        " ptr noalias %stops, ptr noalias %books, ptr noalias %shown, ptr noalias %new, ptr noalias %begun) {",
+        _HEAD,
         "entry:",
         "  store i64 0, ptr %begun",
         "  %renews = icmp ne ptr %new, null",
@@ -32,8 +40,7 @@ def relay_text(slots: Slots, unsettled: Sequence[str]) -> str:
         "  br label %next",
         "next:",
         "  %first = phi i64 [ %from, %entry ], [ %row, %again ]",
-        "  %row = call i64 @run(ptr %state, ptr %params, ptr %times, ptr %fields, i64 %first, ptr %stops, i64 1,"
-        " ptr %books, ptr %fees, ptr %shown, ptr null, ptr null)",
+        _RUN,
         "  %left = icmp slt i64 %row, %end",
         "  %phase = load i64, ptr %phase.at",
         f"  %stopped = icmp eq i64 %phase, {STOPPED}",

@@ -95,14 +95,10 @@ class Code:
     def jump(self, label: str) -> None:
         self.do(f"br label %{label}")
 
-    def branch(self, condition: str, yes: str, no: str, *, rarely: bool = False, whole: bool = False) -> None:
-        """Go on at one label or the other.
-
-        `rarely` says that the first one is the exception: registers are arranged for the other. `whole` keeps a condition
-        of several in one jump, where each part alone would be hard to predict.
-        """
-        hints = (", !prof !0" if rarely else "") + (", !unpredictable !1" if whole else "")
-        self.do(f"br i1 {condition}, label %{yes}, label %{no}{hints}")
+    def branch(self, condition: str, yes: str, no: str, *, rarely: bool = False) -> None:
+        """Go on at one label or the other; `rarely` says that the first one is the exception."""
+        hint = ", !prof !0" if rarely else ""
+        self.do(f"br i1 {condition}, label %{yes}, label %{no}{hint}")
 
     def switch(self, value: str, otherwise: str, cases: dict[int, str]) -> None:
         chosen = " ".join(f"i64 {number}, label %{label}" for number, label in cases.items())
