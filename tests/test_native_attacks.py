@@ -575,7 +575,7 @@ def test_object_code_made_by_many_at_once_is_kept_whole(tmp_path: Path, monkeypa
     code += f"machine_code(pathlib.Path({str(tmp_path / 'text')!r}).read_text())"
     others = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     made: list[bool] = []
-    threads = [Thread(target=lambda: made.append(machine_code(text).address > 0)) for _ in range(4)]
+    threads = [Thread(target=lambda: made.append(machine_code(text).address("run") > 0)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
