@@ -5,12 +5,13 @@ A proof runs the interpreter on symbols. Followed with the values of a recorded 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from hedgerow.engine.evaluate import EXACT, Environment, evaluate
+from hedgerow.engine.evaluate import EXACT, Environment, Failure, evaluate
 from hedgerow.engine.ir import Event, Expr, Program, Timer, Value
 from hedgerow.engine.prove.algebra import Algebra
 from hedgerow.engine.prove.execution import Control, Input, Machine, Outcome
@@ -18,7 +19,7 @@ from hedgerow.engine.registry import Registry, builtin_registry
 from hedgerow.engine.semantics import Reference, Run
 from hedgerow.engine.snapshot import Snapshot
 from hedgerow.engine.step import Order, Step
-from hedgerow.engine.work import Occurrence
+from hedgerow.engine.work import Occurrence, Work
 
 __all__ = ["Followed", "Macrostep", "Recorder", "environment", "is_on_the_way"]
 
@@ -48,10 +49,25 @@ class Macrostep:
     raised: tuple[str, ...]
     errors: int
     broken: frozenset[str]
+    drawn: Mapping[str, Any]
+    """What calls came to and which windows were full, by the symbols that stand for them in a proof."""
+
+
+class _Noting(Work):
+    """Work that tells its reference which windows were full."""
+
+    def _are_full(self, windows: Iterable[str]) -> bool:
+        names = tuple(windows)
+        reference, full = self.context.reference, super()._are_full(names)
+        assert isinstance(reference, Recorder)
+        reference.full[f"{', '.join(names)} full@0"] = full
+        return full
 
 
 class _Recorded(Run):
     """A run that notes its macrosteps in its reference."""
+
+    work_type = _Noting
 
     def _moment(self) -> Moment:
         state = self.state
@@ -89,8 +105,24 @@ class _Recorded(Run):
                 tuple(self.raised[raised:]),
                 len(self.errors) - errors,
                 self.breaks,
+                {**reference.full, **self._called(reference)},
             )
         )
+
+    def _called(self, reference: Recorder) -> dict[str, Any]:
+        """Return what calls came to, numbered as a proof numbers what it knows nothing of."""
+        drawn: dict[str, Any] = {}
+        counts: Counter[str] = Counter()
+        for key, (_, outcome) in self.context.results.items():
+            instruction = reference.calls[key]
+            values: dict[str, Any] = {f"{instruction.function} fails": isinstance(outcome, Failure)}
+            if not isinstance(outcome, Failure):
+                for result, cell in instruction.into:
+                    values[cell] = reference.typed(reference.cells[cell], outcome[result])
+            for name, value in values.items():
+                counts[name] += 1
+                drawn[f"{name}#{counts[name]}@0"] = value
+        return drawn
 
     def take(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> None:
         origin, counts = self._moment(), self._counts()
@@ -115,6 +147,8 @@ class Recorder(Reference):
     def __init__(self, program: Program, parameters: Mapping[str, Value], registry: Registry | None = None) -> None:
         super().__init__(program, parameters, registry or builtin_registry(), EXACT)
         self.macrosteps: list[Macrostep] = []
+        self.full: dict[str, bool] = {}
+        self.calls = {id(call): call for call in program.calls}
 
     def step(
         self, snapshot: Snapshot, event: str, time_ns: object, values: Sequence[object] = (), *_: Any
@@ -136,7 +170,7 @@ class Recorder(Reference):
 
 def environment(reference: Reference, macrostep: Macrostep) -> Environment:
     """Return the values of all symbols in one macrostep."""
-    temps = {"clock": macrostep.origin.clock, "time": macrostep.time}
+    temps = {"clock": macrostep.origin.clock, "time": macrostep.time, **macrostep.drawn}
     return Environment(reference.parameters, EXACT, macrostep.origin.cells, fields=macrostep.fields, temps=temps)
 
 

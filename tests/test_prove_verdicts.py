@@ -432,3 +432,65 @@ def test_a_way_out_that_whole_numbers_bar_is_not_proved() -> None:
     for guard, verdict in (("2 * n == 5", "not decided"), ("n >= 1", "proved")):
         proof = prove(loads(written(body.replace("WHEN", guard))), only=["stopped"], workers=1, seconds=SECONDS)
         assert {each.kind: each.verdict for each in proof.results}["leaves"] == verdict
+
+
+LATCHED = """
+events: {tick: {price: {range: [1, 1000]}}, reset: {}}
+state: {high: {initial: 1}, price: {initial: 1}}
+observe: {tick: {price: tick.price}}
+machine:
+  initial: trading
+  states:
+    trading:
+      on:
+        tick:
+          - {name: trip, if: price < high / 2, to: stopped}
+          - {name: rise, if: price > high, do: [{set: {high: price}}]}
+    stopped:
+      tags: [halted]
+      on: {reset: {name: again, to: trading, do: DO}}
+"""
+
+
+def test_a_high_water_mark_that_no_reset_moves_trips_again_at_once() -> None:
+    for action, verdict in (("[]", "refuted"), ("[{set: {high: price}}]", "proved")):
+        proof = prove(loads(written(LATCHED.replace("DO", action))), only=["stopped"], workers=1, seconds=SECONDS)
+        assert {each.kind: each.verdict for each in proof.results}["trips"] == verdict
+
+
+def test_a_book_that_nothing_closes_while_halted_has_no_way_to_flat() -> None:
+    halted = "on: {reset: {name: again, to: trading}, tick: {name: flatten, do: [CLOSE]}}"
+    dead = written(BOOK).replace(halted, "on: {reset: {name: again, to: stopped}}")
+    closing = written(BOOK.replace("CLOSE", "{close: book}"))
+    for text, verdict in ((dead, "refuted"), (closing, "proved")):
+        proof = prove(loads(text), only=["stopped"], workers=1, seconds=SECONDS)
+        assert {each.kind: each.verdict for each in proof.results}["flat"] == verdict
+
+
+def test_what_is_not_conserved_and_what_changes_is_refuted() -> None:
+    claims = """
+    conserved: {kept: twice - 2 * n, lost: twice - n}
+    unchanged: {still: {while: "off", of: n}, moving: {while: "on", of: n}}
+    """
+    spec = loads(written(COUNTER) + textwrap.dedent(claims))
+    found = proof_of(spec, "kept", "lost", "still", "moving")
+    verdicts = {name: each.verdict for name, each in found.items()}
+    assert verdicts == {"kept": "proved", "lost": "refuted", "still": "proved", "moving": "refuted"}
+    for name in ("lost", "moving"):
+        assert found[name].counterexample is not None
+        assert breaks(spec, found[name].counterexample, name)
+
+
+def test_transitions_whose_order_decides_are_noted_and_others_are_not() -> None:
+    body = """
+    events: {tick: {x: {range: [0, 10]}}}
+    machine:
+      initial: low
+      states:
+        low: {on: {tick: [{name: one, if: tick.x > SPLIT, to: high}, {name: two, if: tick.x < 5, to: end}]}}
+        high: {}
+        end: {}
+    """
+    for split, verdict in (("4", "noted"), ("5", "proved")):
+        proof = prove(loads(written(body.replace("SPLIT", split))), workers=1, seconds=SECONDS)
+        assert {each.verdict for each in proof.results if each.kind == "overlap"} == {verdict}
