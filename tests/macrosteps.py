@@ -14,7 +14,8 @@ from typing import Any
 from hedgerow.engine.evaluate import EXACT, Environment, Failure, evaluate
 from hedgerow.engine.ir import Event, Expr, Program, Timer, Value
 from hedgerow.engine.prove.algebra import Algebra
-from hedgerow.engine.prove.execution import Control, Input, Machine, Outcome
+from hedgerow.engine.prove.execution import Machine
+from hedgerow.engine.prove.outcome import Control, Input, Outcome
 from hedgerow.engine.registry import Registry, builtin_registry
 from hedgerow.engine.semantics import Reference, Run
 from hedgerow.engine.snapshot import Snapshot

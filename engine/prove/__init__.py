@@ -3,7 +3,9 @@
 algebra      expressions over symbols, with what is known folded away
 symbols      values that are symbols, and the paths on which what is asked of them is decided
 values       the value of an expression over symbols, and when it has one
-execution    the reference interpreter run on symbols: every way that an input can go
+outcome      what a macrostep on symbols begins with and comes to
+interpreter  the reference interpreter with symbols for values
+execution    every way that an input can go
 facts        what may be known between two events: the spec's claims, and guesses
 smt          expressions as SMT-LIB 2
 solvers      questions to Z3 in processes of its own, each with a limit (worker)

@@ -6,238 +6,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from ..bind import is_contract
-from ..evaluate import Environment, Failure
+from ..evaluate import Environment
 from ..intake import Refusal
-from ..ir import NEVER, Call, Exact, Expr, Field, Instruction, Leg, Parameter, Program, Raise, Require, Rule, Value
+from ..ir import NEVER, Exact, Expr, Field, Program, Rule
 from ..registry import Registry
-from ..semantics import Reference, Run, Selection
+from ..semantics import Selection
 from ..snapshot import Snapshot
-from ..work import Context, Occurrence, Proposal, Work
 from .algebra import Algebra
-from .symbols import Explorer, Possible, Symbolic
-from .values import Values
+from .interpreter import SymbolicReference, SymbolicRun
+from .outcome import Control, Input, Outcome, Overlap, Standing
+from .symbols import Explorer, Possible
 
-__all__ = ["Control", "Input", "Machine", "Moved", "Outcome", "Overlap", "Standing"]
+__all__ = ["Machine"]
 
 MOST = 4000
 """Ways that one input may go in one control state; a program with more is not decided."""
-FAILS = " fails"
-"""How the error of a bound function ends that returns nothing."""
 REACH = 2**62
 """Clocks are assumed to be within this of 1970, in nanoseconds: 146 years."""
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """What of a machine is not symbolic: the active leaves, and what history states remember."""
-
-    leaves: tuple[str, ...] = ()
-    history: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    def __str__(self) -> str:
-        return ", ".join(self.leaves) or "the start"
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What a macrostep is about: an event from outside, a timer that is due, or an event of the engine's own."""
-
-    kind: Literal["event", "timer", "engine", "advance"]
-    name: str
-
-    def __str__(self) -> str:
-        return {"event": "", "timer": "timer ", "engine": "", "advance": "time"}[self.kind] + self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A machine between two events: its control state, and cells and clock as expressions.
-
-    `number` tells the symbols of the event that comes next from those of others.
-    """
-
-    control: Control
-    cells: Mapping[str, Expr]
-    clock: Expr
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """An order that was released: of which leg, from what quantity to what, at which mark, at what cost."""
-
-    leg: str
-    rule: str
-    held: Expr
-    after: Expr
-    price: Expr
-    fee: Expr
-    slippage: Expr
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """A transition that fired and one after it in order that would have fired too, where `condition` holds."""
-
-    first: str
-    second: str
-    condition: Expr
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """One way that an input can go.
-
-    `cells` are those after the macrostep and `before` those at its start, which come after marks and observations; `start`
-    are those before the event, of a machine that it starts those after the opening of its books. `conditions` hold on this
-    way besides what was assumed; `time` is when the event comes.
-    """
-
-    origin: Control
-    input: Input
-    target: Control
-    conditions: tuple[Expr, ...]
-    was: frozenset[str]
-    active: frozenset[str]
-    start: Mapping[str, Expr]
-    before: Mapping[str, Expr]
-    cells: Mapping[str, Expr]
-    clock: Expr
-    time: Expr
-    fired: tuple[str, ...]
-    orders: tuple[Moved, ...]
-    raised: tuple[str, ...]
-    errors: tuple[str, ...]
-    finished: bool
-    overlaps: tuple[Overlap, ...] = ()
-
-    @property
-    def ordered(self) -> frozenset[str]:
-        return frozenset(order.leg for order in self.orders)
-
-
-class _Work(Work):
-    """The state of a machine on symbols."""
-
-    __slots__ = ()
-
-    def value(self, expr: Expr) -> Any:
-        reference = self.context.reference
-        assert isinstance(reference, _Reference)
-        return reference.explorer.symbol(reference.values.of(expr, self.environment()))
-
-    def _run(self, instruction: Instruction, rule: Rule | None) -> None:
-        """Run an instruction; a call that does not keep its contract is one that fails, see `_call`."""
-        if isinstance(instruction, Require) and is_contract(instruction):
-            if self._are_full(instruction.waits):
-                _explorer(self.context).assume(self.value(instruction.condition).expr)
-        else:
-            super()._run(instruction, rule)
-
-    def _are_full(self, windows: Iterable[str]) -> bool:
-        """Return whether windows hold all that they can; of each event that is open by itself."""
-        explorer, waited = _explorer(self.context), ", ".join(windows)
-        full = explorer.algebra.symbol("temp", f"{waited} full@{explorer.number}", "bool")
-        return not waited or explorer.decide(full)
-
-    def _push(self, window: str, value: Any) -> None:
-        """Leave windows alone: nothing is known of what they hold."""
-
-    def _queue(self, instruction: Raise) -> None:
-        reference = self.context.reference
-        event = reference.events[instruction.event]
-        fields: dict[str, Any] = {}
-        for field_, (_, expr) in zip(event.fields, instruction.fields, strict=True):
-            value = self.value(expr)
-            for bound, outside in ((field_.low, "lt"), (field_.high, "gt")):
-                if bound is not None and bool(value < bound if outside == "lt" else value > bound):
-                    raise Failure(f"raising `{event.name}`: `{field_.name}` is out of range")
-            fields[f"{event.name}.{field_.name}"] = value
-        self.queue.append(Occurrence(instruction.event, fields))
-
-    def _call(self, instruction: Call, rule: Any) -> None:
-        """Let the function return anything, or fail: its contract is what the spec requires of its results."""
-        reference = self.context.reference
-        assert isinstance(reference, _Reference)
-        explorer = reference.explorer
-        if not self._are_full(instruction.waits):
-            return
-        arguments = {name: self.value(value).expr for name, value in instruction.arguments if isinstance(value, Expr)}
-        kept: dict[int, Any] = self.context.results
-        if id(instruction) not in kept:
-            failed = explorer.decide(explorer.fresh(f"{instruction.function} fails", "bool"))
-            found = {
-                result: explorer.symbol(explorer.fresh(cell, reference.cells[cell].type))
-                for result, cell in instruction.into
-            }
-            kept[id(instruction)] = arguments, Failure(f"`{instruction.function}`{FAILS}") if failed else found
-        given, outcome = kept[id(instruction)]
-        same = (explorer.algebra.make("eq", (given[name], value), "bool") for name, value in arguments.items())
-        if not explorer.decide(explorer.algebra.all_of(*same)):
-            raise Failure(f"`{instruction.function}` is called twice in one event, with other arguments")
-        if isinstance(outcome, Failure):
-            raise outcome
-        for result, cell in instruction.into:
-            self.cells[cell] = outcome[result]
-            self.written[cell] = rule
-
-    def _book(self, leg: Leg, proposal: Proposal, held: Any, price: Value) -> None:
-        explorer = _explorer(self.context)
-        rule = "" if proposal.rule is None else proposal.rule.name
-        values = held, proposal.after, price, self.temps["fee"], self.temps["slip"]
-        order: Any = Moved(leg.name, rule, *(explorer.lift(each, "real") for each in values))
-        self.orders.append(order)
-
-
-def _numbered(name: str, number: int) -> str:
-    return f"{name}@{number}" if number else name
-
-
-def _explorer(context: Context) -> Explorer:
-    assert isinstance(context.reference, _Reference)
-    return context.reference.explorer
-
-
-class _Run(Run):
-    work_type = _Work
-    judged: tuple[dict[str, Any], frozenset[str], int]
-
-    def _macrostep(self, external: Occurrence | None) -> None:
-        self.judged = dict(self.state.cells), frozenset(self.state.active), len(self.orders)
-        super()._macrostep(external)
-
-
-class _Reference(Reference):
-    def __init__(self, program: Program, registry: Registry, explorer: Explorer, fixed: Mapping[str, Exact]) -> None:
-        self.explorer = explorer
-        self.fixed = fixed
-        given = {p.name: p.default for p in program.parameters}
-        super().__init__(program, given, registry, Symbolic(explorer))
-        self.values = Values(explorer)
-        self.parameters = {}
-        for parameter in sorted(program.parameters, key=lambda each: each.given is not None):
-            self.parameters[parameter.name] = explorer.symbol(self._parameter(parameter))
-        # Claims are judged on what comes out, by the solver.
-        self.monitors = ()
-
-    def _parameter(self, parameter: Parameter) -> Expr:
-        """Return a parameter as a symbol, or what another spec gives it; the given come in the order of their needs."""
-        if parameter.name in self.fixed:
-            return self.explorer.algebra.constant(self.fixed[parameter.name], parameter.type)
-        if parameter.given is None:
-            return self.explorer.algebra.symbol("param", parameter.name, parameter.type)
-        known = {each.name: each for each in self.program.parameters}
-        needed = {node.name for node in parameter.given.walk() if node.op == "param"} - set(self.parameters)
-        for name in sorted(needed):
-            self.parameters[name] = self.explorer.symbol(self._parameter(known[name]))
-        return self.values.both(parameter.given, Environment(self.parameters, self.arithmetic))[0]
 
 
 class Machine:
@@ -254,7 +45,7 @@ class Machine:
         self.program = program
         self.algebra = algebra
         self.explorer = Explorer(algebra, possible)
-        self.reference = _Reference(program, registry, self.explorer, fixed)
+        self.reference = SymbolicReference(program, registry, self.explorer, fixed)
         self.values = self.reference.values
         self.tree = self.reference.tree
         symbol = algebra.symbol
@@ -380,7 +171,7 @@ class Machine:
         history = {name: () for name, s in self.reference.states.items() if s.kind == "history"} | dict(control.history)
         clock: Any = symbol(standing.clock) if started else None
         snapshot = Snapshot("", MappingProxyType({}), clock, control.leaves, cells, windows, history)
-        run = _Run(self.reference, snapshot, {}, [])
+        run = SymbolicRun(self.reference, snapshot, {}, [])
         now: Any = symbol(time)
         match input.kind:
             case "event" | "advance":
@@ -397,7 +188,7 @@ class Machine:
                 run.meet(input.name)
         return self._outcome(standing, input, time, run)
 
-    def _outcome(self, standing: Standing, input: Input, time: Expr, run: _Run) -> Outcome:
+    def _outcome(self, standing: Standing, input: Input, time: Expr, run: SymbolicRun) -> Outcome:
         state = run.state
         before, was, ordered = run.judged
         orders: list[Any] = run.orders[ordered:]
@@ -485,3 +276,7 @@ class Machine:
                 active=self.active(control),
             )
         return self.values.holding(claim, self._before[control])
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}@{number}" if number else name

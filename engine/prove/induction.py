@@ -20,8 +20,9 @@ from types import MappingProxyType
 from ..ir import Exact, Expr, Program
 from ..registry import Registry
 from .algebra import Algebra
-from .execution import Control, Input, Machine, Outcome
+from .execution import Machine
 from .facts import Fact
+from .outcome import Control, Input, Outcome
 from .smt import script, symbols_of
 from .solvers import Answer, Question, Solvers
 from .symbols import TooManyError

@@ -10,7 +10,8 @@ from ..counterexample.sent import Sent
 from ..ir import NEVER, Exact, Expr, Field, Program, Timer, Value
 from ..registry import Registry
 from .algebra import Algebra
-from .execution import Control, Input, Machine, Outcome, Standing
+from .execution import Machine
+from .outcome import Control, Input, Outcome, Standing
 
 __all__ = ["OpaqueError", "Played", "Player"]
 

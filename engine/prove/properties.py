@@ -20,7 +20,9 @@ from ..printer import expression_text
 from ..vocabulary import matches
 from .algebra import Algebra
 from .clocks import since_cell
-from .execution import FAILS, Control, Machine, Outcome
+from .execution import Machine
+from .interpreter import FAILS
+from .outcome import Control, Outcome
 
 __all__ = ["KINDS", "Kind", "Property", "properties_of"]
 

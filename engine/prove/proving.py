@@ -9,9 +9,11 @@ from functools import cached_property
 from ..ir import Exact, Expr, Program
 from ..load import Spec
 from .algebra import Algebra
-from .execution import FAILS, Control, Input, Machine, Outcome
+from .execution import Machine
 from .facts import facts_of
 from .induction import Claimed, Induction, Judged
+from .interpreter import FAILS
+from .outcome import Control, Input, Outcome
 from .player import OpaqueError, Played
 from .properties import Kind, Property, properties_of
 from .refute import Refuter

@@ -17,7 +17,7 @@ from ..ir import Exact, Expr, Field, Pool, Program, Value
 from ..monitors import monitor
 from ..registry import Registry
 from ..semantics import Reference
-from .execution import Outcome
+from .outcome import Outcome
 from .player import Played, Player
 from .properties import Property, properties_of
 from .result import Counterexample

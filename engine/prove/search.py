@@ -14,7 +14,8 @@ from fractions import Fraction
 from ..ir import Exact, Expr, Program
 from ..registry import Registry
 from .algebra import Algebra
-from .execution import Control, Input, Machine, Outcome, Standing
+from .execution import Machine
+from .outcome import Control, Input, Outcome, Standing
 from .properties import Property, properties_of
 from .smt import script
 from .solvers import Question, Solvers

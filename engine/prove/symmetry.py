@@ -25,9 +25,10 @@ from itertools import product
 from ..evaluate import Environment
 from ..ir import Expr, FillMode, Rule
 from ..load import Spec
-from .execution import Input, Machine, Outcome
+from .execution import Machine
 from .facts import facts_of
 from .induction import Induction
+from .outcome import Input, Outcome
 from .result import Verdict
 from .smt import script, symbols_of
 from .solvers import Question, Solvers
