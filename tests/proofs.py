@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from hedgerow.engine.counterexample.sent import Sent
-from hedgerow.engine.prove.properties import KINDS
+from hedgerow.engine.prove.kinds import KINDS
 from hedgerow.engine.prove.result import Counterexample, Obligation, Proof, Result, Verdict
 
 HOLDS = "(declare-const x Real)\n(assert (< (* x x) 0.0))\n"

@@ -17,7 +17,7 @@ from hedgerow.cli.main import main
 from hedgerow.engine.codes import CODES
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import loads
-from hedgerow.engine.prove.properties import KINDS
+from hedgerow.engine.prove.kinds import KINDS
 from hedgerow.engine.prove.solvers import SolverError
 from hedgerow.engine.prove.symbols import TooManyError
 

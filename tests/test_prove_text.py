@@ -8,7 +8,7 @@ import pytest
 from proofs import BROKEN, OVERLAP, REFUTED, UNDECIDED, obligation, proof, result
 
 from hedgerow.cli.prove_text import show
-from hedgerow.engine.prove.properties import KINDS
+from hedgerow.engine.prove.kinds import KINDS
 from hedgerow.engine.prove.result import Proof
 from hedgerow.engine.prove.second import Disagreement, SecondOpinion
 from hedgerow.engine.prove.text import _MANY, OWN, Reader, lines, script_name

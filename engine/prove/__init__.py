@@ -10,7 +10,8 @@ facts        what may be known between two events: the spec's claims, and guesse
 smt          expressions as SMT-LIB 2
 solvers      questions to Z3 in processes of its own, each with a limit (worker)
 induction    which facts hold after every event, and which outcomes are possible then
-properties   what is claimed: by the spec, and of every spec
+kinds        what a property is, and the kinds that there are
+properties   what is claimed: by the spec (claimed), and of every spec (asked)
 search       short sequences of events that break a claim, found by the solver
 player       events played in exact fractions by the same execution
 refute       a sequence made sure of, shortened, shown

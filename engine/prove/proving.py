@@ -13,9 +13,10 @@ from .execution import Machine
 from .facts import facts_of
 from .induction import Claimed, Induction, Judged
 from .interpreter import FAILS
+from .kinds import Kind, Property
 from .outcome import Control, Input, Outcome
 from .player import OpaqueError, Played
-from .properties import Kind, Property, properties_of
+from .properties import properties_of
 from .refute import Refuter
 from .result import Counterexample, Obligation, Result, Verdict
 from .search import Search

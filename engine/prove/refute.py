@@ -17,9 +17,10 @@ from ..ir import Exact, Expr, Field, Pool, Program, Value
 from ..monitors import monitor
 from ..registry import Registry
 from ..semantics import Reference
+from .kinds import Property
 from .outcome import Outcome
 from .player import Played, Player
-from .properties import Property, properties_of
+from .properties import properties_of
 from .result import Counterexample
 from .search import Trace
 

@@ -15,8 +15,9 @@ from ..ir import Exact, Expr, Program
 from ..registry import Registry
 from .algebra import Algebra
 from .execution import Machine
+from .kinds import Property
 from .outcome import Control, Input, Outcome, Standing
-from .properties import Property, properties_of
+from .properties import properties_of
 from .smt import script
 from .solvers import Question, Solvers
 

@@ -13,7 +13,8 @@ from .clocks import with_clocks
 from .execution import Machine
 from .facts import Fact, facts_of
 from .induction import Claimed, Induction
-from .properties import Property, properties_of
+from .kinds import Property
+from .properties import properties_of
 from .solvers import Solvers
 
 __all__ = ["End", "NotProvedError", "Widest", "simplest", "widest"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..ir import Exact, Program
-from .properties import Property
+from .kinds import Property
 
 __all__ = ["SMALLER", "assumed", "help_for", "unproved"]
 
