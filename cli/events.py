@@ -137,13 +137,14 @@ def _block(played: Played) -> Iterator[str]:
         "fired": step.fired,
         "raised": step.raised,
         "orders": [_order(order) for order in step.orders],
+        "stopped": [verdict.reason for verdict in step.verdicts],
         "errors": step.errors,
         "rejected": () if step.rejected is None else (step.rejected,),
         "broken": step.broken,
     }
     for name, told in lists.items():
         if told:
-            yield f"      {name}: {printable('; '.join(told) if name == 'errors' else ', '.join(told))}"
+            yield f"      {name}: {printable('; '.join(told) if name in ('errors', 'stopped') else ', '.join(told))}"
 
 
 def _what(item: Item) -> str:
@@ -214,6 +215,7 @@ def _document(played: Played) -> dict[str, object]:
         "orders": [order._asdict() for order in step.orders] if did else [],
         "timers": [{"name": name, "due_ns": due} for name, due in step.timers] if did else [],
         "rejected": step.rejected if did else None,
+        "stopped": [verdict._asdict() for verdict in step.verdicts] if did else [],
         "errors": list(step.errors) if did else [],
         "broken": list(step.broken) if did else [],
         "failures": [

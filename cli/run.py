@@ -349,6 +349,9 @@ def _behaviour(summary: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if found:
         lines.append(("invariants", f"broken: {', '.join(broken)}" if broken else f"all {len(found)} held on this run"))
+    if summary["gates"]:
+        stopped = [f"{check} ×{count:,}" for check, count in summary["gates"].items() if count]
+        lines.append(("gates", f"stopped by {', '.join(stopped)}" if stopped else "let every order through"))
     if summary["errors"]:
         lines.append(("errors", ", ".join(f"{name} ×{count:,}" for name, count in summary["errors"].items())))
     if summary["rows"]["rejected"]:

@@ -71,6 +71,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR414": "a parallel state that cannot be",
         "HR415": "a history state that cannot be",
         "HR416": "one timer for two events",
+        "HR417": "a check without a limit",
         "HR501": "an unknown function to bind",
         "HR502": "an argument is missing",
         "HR503": "an argument that the function does not have",

@@ -26,7 +26,7 @@ from .readable import readable
 from .semantics import Candidate, Reference, Selection
 from .snapshot import Snapshot
 from .source import parse_text
-from .step import Order
+from .step import Order, Verdict
 from .work import Origin
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Explanation:
     orders: tuple[Order, ...]
     raised: tuple[str, ...]
     errors: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
     broken: tuple[str, ...]
     changes: tuple[Change, ...]
 
@@ -179,6 +180,7 @@ def explain(
         orders=step.orders,
         raised=step.raised,
         errors=step.errors,
+        verdicts=step.verdicts,
         broken=step.broken,
         changes=tuple(_changes(compiled.program, snapshot, after)),
     )

@@ -239,6 +239,8 @@ class _Page:
             yield _pair("order", _order(order))
         if told.raised:
             yield _pair("raised", ", ".join(told.raised[:_READINGS]) + (" …" if len(told.raised) > _READINGS else ""))
+        for verdict in told.verdicts[:_READINGS]:
+            yield _pair("stopped", f"`{verdict.rule}`, by {verdict.reason}", "bad")
         for error in told.errors[:_READINGS]:
             yield _pair("failed", error, "bad")
         if told.broken:

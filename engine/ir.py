@@ -28,11 +28,13 @@ __all__ = [
     "Block",
     "Call",
     "Cell",
+    "Check",
     "Event",
     "Exact",
     "Expr",
     "Field",
     "FillMode",
+    "Gate",
     "Instruction",
     "Instrument",
     "Leg",
@@ -457,6 +459,34 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What a gate asks: `condition` is true where it lets orders through.
+
+    Where that is `least <= value <= most`, these are given with their unit, to be told; a limit may be missing.
+    """
+
+    name: str
+    condition: Expr
+    value: Expr | None = None
+    least: Expr | None = None
+    most: Expr | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Checks that orders must pass, evaluated on the machine as the orders of a microstep would leave it.
+
+    `before` in them is the start of the macrostep. `legs` are those whose orders it judges; none stands for all.
+    """
+
+    name: str
+    applies: Literal["increase", "reduce", "all"]
+    checks: tuple[Check, ...]
+    legs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What the report of a run declares: measure cells by rule, and limits over the parameters."""
 
@@ -494,6 +524,7 @@ class Program:
     helpers: tuple[tuple[str, Expr], ...]
     rankings: tuple[Ranking, ...]
     report: Report = field(default_factory=Report)
+    gates: tuple[Gate, ...] = ()
 
     @property
     def calls(self) -> tuple[Call, ...]:

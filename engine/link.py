@@ -26,9 +26,11 @@ from .ir import (
     Block,
     Call,
     Cell,
+    Check,
     Event,
     Expr,
     Field,
+    Gate,
     Instruction,
     Leg,
     Let,
@@ -278,6 +280,25 @@ class Renaming:
             for leg in self.used.program.legs
         )
 
+    def gates(self) -> tuple[Gate, ...]:
+        """Return gates on the orders of this spec; on all of the composition where it has none to make itself."""
+        legs = tuple(self.name(leg.name) for leg in self.used.program.legs)
+        return tuple(
+            replace(
+                gate,
+                name=self.name(gate.name),
+                checks=tuple(map(self._check, gate.checks)),
+                legs=tuple(map(self.name, gate.legs)) or legs,
+            )
+            for gate in self.used.program.gates
+        )
+
+    def _check(self, check: Check) -> Check:
+        value, least, most = (
+            None if each is None else self.expression(each) for each in (check.value, check.least, check.most)
+        )
+        return replace(check, condition=self.expression(check.condition), value=value, least=least, most=most)
+
     def rankings(self) -> tuple[Ranking, ...]:
         return tuple(
             replace(
@@ -397,6 +418,7 @@ def link(own: Program, uses: Sequence[Used], pool: Pool) -> Program:
         invariants=claims("invariants"),
         helpers=claims("helpers"),
         rankings=joined(own.rankings, Renaming.rankings),
+        gates=joined(own.gates, Renaming.gates),
         report=_report(own, renamings),
     )
 

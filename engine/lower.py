@@ -21,6 +21,7 @@ from .declare import bounds, declare, field_of, parameter_of
 from .delays import Delays
 from .diagnostics import Diagnostic, Findings, Span, suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
+from .gates import read_gates
 from .ir import (
     ZERO,
     Assign,
@@ -144,6 +145,7 @@ class Lowering:
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)
         self.claims = read_claims(spec, self.checker)
+        self.gates = read_gates(spec, self.checker)
         self._unused()
         self.delays.check()
         check_together(self.used, self.checker, self._raised(), bool(spec.legs))
@@ -623,6 +625,7 @@ class Lowering:
             invariants=self.claims.invariants,
             helpers=self.claims.helpers,
             rankings=self.claims.rankings,
+            gates=self.gates,
             report=Report(tuple((name, tuple(rules)) for name, rules in self.measures.items()), self.limits),
         )
 

@@ -457,6 +457,29 @@ class UnchangedShape(_Shape):
     )
 
 
+class CheckShape(_Shape):
+    """A value that orders must leave within limits."""
+
+    of: Expression = Field(description="the value, as the orders would leave it", examples=["gross * index.price"])
+    most: Expression | None = Field(None, description="the most that it may be", examples=["gross_max"])
+    least: Expression | None = Field(None, description="the least that it may be", examples=["-net_max"])
+
+
+class GateShape(_Shape):
+    """Checks that orders must pass before they leave."""
+
+    applies: Literal["increase", "reduce", "all"] = Field(
+        "all",
+        description="to orders that enlarge a leg or turn it round, to those that do neither, or to all",
+        examples=["increase"],
+    )
+    checks: dict[Name, Expression | CheckShape] = Field(
+        min_length=1,
+        description="conditions, or values with limits; an order that one of them does not let through is dropped",
+        examples=[{"gross": {"of": "gross * index.price", "most": "gross_max"}, "open": "not In(halted)"}],
+    )
+
+
 class RankingShape(_Shape):
     """A claim that something ends: each firing shrinks a measure, and time forces a firing."""
 
@@ -552,6 +575,11 @@ class Spec(_Shape):
     )
     machine: MachineShape | None = Field(
         None, description="the modes and their transitions", examples=[{"initial": "on", "states": {"on": {}}}]
+    )
+    gates: dict[Name, GateShape] = Field(
+        {},
+        description="checks that orders must pass before they leave",
+        examples=[{"sanity": {"applies": "increase", "checks": {"gross": {"of": "gross", "most": 100}}}}],
     )
     actions: dict[Name, Steps] = Field(
         {}, description="named actions", examples=[{"re_anchor": [{"set": {"anchor": "price"}}]}]

@@ -117,6 +117,11 @@ def program_text(program: Program) -> str:
         lines += _state(state)
     for rule in program.rules:
         lines += _rule(rule)
+    for gate in program.gates:
+        lines.append(f"gate {gate.name}: {gate.applies}{_after(' of ', ' '.join(gate.legs))}")
+        lines += [
+            f"  check {check.name}: {_text(check.condition)}{_after(' in ', check.unit)}" for check in gate.checks
+        ]
     lines += [f"invariant {name}: {_text(expr)}" for name, expr in program.invariants]
     lines += [f"helper {name}: {_text(expr)}" for name, expr in program.helpers]
     lines += [

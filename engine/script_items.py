@@ -293,11 +293,13 @@ class _Vocabulary:
         raised = (*self._fields, *BUILTIN_EVENTS, *(f"done.state.{state}" for state in self._states))
         timers = tuple(timer.name for timer in program.timers)
         invariants = tuple(name for name, _ in program.invariants)
+        checks = tuple(f"{gate.name}.{check.name}" for gate in program.gates for check in gate.checks)
         self._lists: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "fired": ("HR209", "transition", (*rules, FAIL_SAFE)),
             "raised": ("HR206", "event", raised),
             "timers": ("HR201", "timer", timers),
             "broken": ("HR201", "invariant", invariants),
+            "stopped": ("HR201", "check of a gate", checks),
         }
         self._orders: dict[str, tuple[str, tuple[str, ...]]] = {
             "leg": ("HR208", tuple(leg.name for leg in program.legs)),
@@ -327,7 +329,7 @@ class _Vocabulary:
             case "configuration" | "in" | "not_in":
                 for index, state in enumerate(each.wanted):
                     yield from self._state(each.key, state, (*each.where, index))
-            case "fired" | "raised" | "timers" | "broken":
+            case "fired" | "raised" | "timers" | "broken" | "stopped":
                 code, what, known = self._lists[each.key]
                 for index, name in enumerate(each.wanted):
                     yield from _unknown(code, what, name, known, (*each.where, index))

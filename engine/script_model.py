@@ -180,6 +180,11 @@ class ExpectShape(_Shape):
     broken: list[Word] = Field(
         _ABSENT, description="the invariants that do not hold, all of them, in any order", examples=[["never_buys"]]
     )
+    stopped: list[Word] = Field(
+        _ABSENT,
+        description="the checks of gates that did not let orders through, all of them, in order",
+        examples=[["sanity.gross"]],
+    )
     values: dict[str, Held] = Field(
         _ABSENT, min_length=1, description="values by name; numbers hold to a relative 1e-9", examples=[{"count": 2}]
     )

@@ -5,7 +5,7 @@ Every backend is held to `Reference.step` by one conformance suite. The algorith
 a line carries out.
 
     refuse bad input -> due timers, each its own macrostep -> clock, carry, marks -> observe -> macrostep: select, exit,
-    act, enter, check, commit -> ... until stable -> judge the invariants -> release the orders
+    act, enter, check, gates, commit -> ... until stable -> judge the invariants -> release the orders
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .printer import digest
 from .registry import Registry
 from .snapshot import Snapshot
 from .statechart import MACHINE, ROOT, Entry, History, Tree
-from .step import Order, Step
+from .step import Order, Step, Verdict
 from .vocabulary import matches
-from .work import Context, Dropped, Occurrence, Origin, Work
+from .work import Context, Dropped, Occurrence, Origin, Stopped, Work
 
 __all__ = [
     "FAIL_SAFE",
@@ -69,6 +69,7 @@ class Reference:
         self.tree = Tree(program.states)
         self.events = {event.name: event for event in program.events}
         self.legs = {leg.name: index for index, leg in enumerate(program.legs)}
+        self.places = {rule.name: place for place, rule in enumerate(program.rules)}
         self.rules: dict[str, list[Rule]] = {name: [] for name in self.states}
         for rule in program.rules:
             self.rules[rule.source].append(rule)
@@ -224,6 +225,7 @@ class Run:
         self.orders: list[Order] = []
         self.raised: list[str] = []
         self.errors: list[str] = []
+        self.verdicts: list[Verdict] = []
         self.timers: list[tuple[str, int]] = []
         self.broken: dict[str, None] = {}
         self.divergences = 0
@@ -312,6 +314,7 @@ class Run:
             work.check()
         except Dropped as failure:
             raise Refusal(f"the machine cannot start: {failure}") from None
+        self.context.before = dict(work.cells)
         entry = self.tree.entry_set(self.program.initial, ROOT, {})
         bare: set[str | None] = set()
         while True:
@@ -320,12 +323,13 @@ class Run:
                 self._enter_initially(entry, entered, bare)
                 entered.settle_orders()
                 entered.check()
+                entered.pass_gates()
             except Dropped as dropped:
                 # What the states of a region do on entry is undone as one; another region keeps what it did.
                 failing = dropped.rule
                 assert failing is not None
                 bare.add(self.tree.region(failing.source))
-                self._fail(f"entering `{failing.source}`: {dropped}", failing.source)
+                self._drop(f"entering `{failing.source}`", dropped, failing.source)
                 continue
             self._commit(entered)
             return None if event is None else Occurrence(event.name, fields, "event")
@@ -438,6 +442,7 @@ class Run:
         """Run eventless transitions and internal events until none is left, then the event, then again; judge."""
         self.context.cautious, self.told, self.failed = set(), set(), set()
         cells, active, orders = dict(self.state.cells), frozenset(self.state.active), len(self.orders)
+        self.context.before, self.context.was = cells, active
         self._settle(external)
         ordered = frozenset(order.leg for order in self.orders[orders:])
         env = replace(self.state.environment(), before=cells, was=active, ordered=ordered)
@@ -588,7 +593,7 @@ class Run:
                 rules.remove(failing)
                 dropped_here.append((failing.name, str(dropped)))
                 self.failed.add(failing.name)
-                self._fail(f"`{failing.name}`: {dropped}", failing.source)
+                self._drop(f"`{failing.name}`", dropped, failing.source)
                 continue
             self._commit(work)
             self.fired += [rule.name for rule in rules]
@@ -623,6 +628,7 @@ class Run:
             self._enter(name, entry, work, rule, bare)
         work.settle_orders()
         work.check()
+        work.pass_gates()
 
     def _enter(self, name: str, entry: Entry, work: Work, rule: Rule, bare: bool) -> None:
         """Enter one state (procedure enterStates); `bare` only notes that it is entered."""
@@ -658,6 +664,14 @@ class Run:
         self.queue.append(occurrence)
         self.raised.append(occurrence.name)
 
+    def _drop(self, what: str, dropped: Dropped, source: str) -> None:
+        """Tell the region of a dropped transition why it was dropped."""
+        if isinstance(dropped, Stopped):
+            self.verdicts += dropped.verdicts
+            self._raise(Occurrence("gate.rejected", source=source))
+        else:
+            self._fail(f"{what}: {dropped}", source)
+
     def _fail(self, message: str, source: str | None) -> None:
         self.errors.append(message)
         self._raise(Occurrence("error.execution", source=source))
@@ -680,5 +694,6 @@ class Run:
             tuple(self.errors),
             tuple(self.broken),
             tuple(self.timers),
+            tuple(self.verdicts),
         )
         return snapshot, step

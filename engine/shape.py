@@ -168,6 +168,8 @@ def _report(document: Document, findings: Findings, detail: Any, path: tuple[str
         )
     elif kind == "expression":
         findings.error("HR103", detail["msg"], span, _help(loc))
+    elif kind == "too_short":
+        findings.error("HR104", f"at least {detail['ctx']['min_length']} is expected here", span, _help(loc))
     elif kind == "literal_error":
         wanted = detail["ctx"]["expected"].replace("'", "`")
         findings.error(

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from .ir import Value
 
-__all__ = ["Order", "Step", "orders_of"]
+__all__ = ["Order", "Step", "Verdict", "orders_of"]
 
 
 class Order(NamedTuple):
@@ -27,6 +27,23 @@ class Order(NamedTuple):
     slippage: Value
 
 
+class Verdict(NamedTuple):
+    """What a check of a gate said of the orders of a transition that it did not let through.
+
+    `value` is what the orders would have made it, in `unit`, with the limits that it had to keep; all None where the check
+    is a condition without them, or has no value. `reason` says it in words.
+    """
+
+    gate: str
+    check: str
+    rule: str
+    value: Value | None
+    least: Value | None
+    most: Value | None
+    unit: str
+    reason: str
+
+
 class Step(NamedTuple):
     """What one event did.
 
@@ -40,6 +57,7 @@ class Step(NamedTuple):
         broken: names of the invariants that do not hold now, or did not after a timer.
         timers: names and due times (ns) of the timers that fired before the event, in order; what they did is told with
             the rest.
+        verdicts: of the checks of gates that did not let orders through, in order.
     """
 
     fired: tuple[str, ...]
@@ -51,6 +69,7 @@ class Step(NamedTuple):
     errors: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     timers: tuple[tuple[str, int], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def orders_of(

@@ -402,6 +402,15 @@ class _Verification:
         program = self.program
         for name, claim in (*program.invariants, *program.helpers):
             self._expression(f"claim {name}", claim, "bool", (), history=True)
+        for gate in program.gates:
+            for check in gate.checks:
+                where = f"check {gate.name}.{check.name}"
+                self._expression(where, check.condition, "bool", (), history=True)
+                for expr in (check.value, check.least, check.most):
+                    if expr is not None:
+                        self._expression(where, expr, "real", (), history=True)
+            for leg in gate.legs:
+                self._hold(any(leg == each.name for each in program.legs), f"gate {gate.name}", f"no leg `{leg}`")
         for ranking in program.rankings:
             where = f"ranking {ranking.name}"
             self._hold(ranking.state in self.states, where, f"no state `{ranking.state}`")

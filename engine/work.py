@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .bound import Results
 from .evaluate import FLOAT, Environment, Failure, evaluate
 from .intake import Refusal, accept_fields
-from .ir import Assign, Block, Call, Expr, Instruction, Leg, Let, Propose, Push, Raise, Require, Rule, Source, Value
-from .step import Order, orders_of
+from .ir import (
+    Assign,
+    Block,
+    Call,
+    Check,
+    Expr,
+    Gate,
+    Instruction,
+    Leg,
+    Let,
+    Propose,
+    Push,
+    Raise,
+    Require,
+    Rule,
+    Source,
+    Value,
+)
+from .step import Order, Verdict, orders_of
 
 if TYPE_CHECKING:
     from .semantics import Reference
 
-__all__ = ["Context", "Dropped", "Occurrence", "Origin", "Proposal", "Work"]
+__all__ = ["Context", "Dropped", "Occurrence", "Origin", "Proposal", "Stopped", "Work"]
 
 
 Origin = Literal["eventless", "internal", "timer", "event"]
@@ -52,6 +69,22 @@ class Dropped(Exception):
         self.rule = rule
 
 
+class Stopped(Dropped):
+    """Gates did not let the orders of a transition through, and it is dropped with them (rule 15)."""
+
+    def __init__(self, rule: Rule | None, verdicts: tuple[Verdict, ...]) -> None:
+        super().__init__(rule, Failure("; ".join(verdict.reason for verdict in verdicts)))
+        self.verdicts = verdicts
+
+
+class Change(NamedTuple):
+    """An order that is to be released: of which transition, of which leg, and whether it adds to what is at risk."""
+
+    rule: Rule | None
+    leg: str
+    increases: bool
+
+
 @dataclass(slots=True)
 class Context:
     """What stays the same while a microstep runs."""
@@ -62,6 +95,9 @@ class Context:
     fields: Mapping[str, Value] = field(default_factory=dict)
     cautious: set[str | None] = field(default_factory=set)
     """The parts of which a guard failed in this macrostep, so that they may not increase exposure (rule 9)."""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    was: frozenset[str] = frozenset()
+    """Cells and active states at the start of the macrostep."""
 
 
 @dataclass(slots=True)
@@ -79,6 +115,7 @@ class Work:
     proposals: list[Proposal] = field(default_factory=list)
     queue: list[Occurrence] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     def copy(self) -> Work:
         """Return the same state with nothing under way."""
@@ -104,7 +141,15 @@ class Work:
         Raises:
             Failure: it has none.
         """
-        return evaluate(expr, self.environment())
+        return self.value_in(expr, self.environment())
+
+    def value_in(self, expr: Expr, env: Environment) -> Any:
+        """Return the value of an expression where `env` is what it reads.
+
+        Raises:
+            Failure: it has none.
+        """
+        return evaluate(expr, env)
 
     # ----------------------------------------------------------------------------------------------------- instructions
 
@@ -199,10 +244,67 @@ class Work:
             if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
                 reason = f"a guard failed on this event, so `{leg.name}` may not grow"
                 raise Dropped(proposal.rule, Failure(reason))
+            if reference.program.gates:
+                turns = (proposal.after < 0) != (held < 0) and held != 0
+                grows = bool(abs(proposal.after) > abs(held) or (turns and proposal.after != 0))
+                self.changes.append(Change(proposal.rule, leg.name, grows))
             price = self.cells[f"{leg.instrument}.price"]
             self.temps = {"after": proposal.after}
             self.run_checked(leg.fill, proposal.rule)
             self._book(leg, proposal, held, price)
+
+    def pass_gates(self) -> None:
+        """Let gates judge all orders of a microstep together, on what they would leave (rule 15).
+
+        Of the transitions whose orders do not pass the last in the order of the document gives way: the rest is judged again
+        without it.
+
+        Raises:
+            Stopped: a check is not true, or has no value.
+        """
+        if not self.changes:
+            return
+        context = self.context
+        ordered = frozenset(change.leg for change in self.changes)
+        env = replace(self.environment(), before=context.before, was=context.was, ordered=ordered)
+        stopped: dict[int, tuple[Rule | None, list[Verdict]]] = {}
+        for gate in context.reference.program.gates:
+            judged = [change.rule for change in self.changes if _is_judged(gate, change)]
+            if not judged:
+                continue
+            rule = max(judged, key=self._place)
+            for check in gate.checks:
+                if not self._passes(check, env):
+                    verdict = self._verdict(gate, check, "" if rule is None else rule.name, env)
+                    stopped.setdefault(self._place(rule), (rule, []))[1].append(verdict)
+        if stopped:
+            rule, verdicts = stopped[max(stopped)]
+            raise Stopped(rule, tuple(verdicts))
+
+    def _place(self, rule: Rule | None) -> int:
+        return -1 if rule is None else self.context.reference.places.get(rule.name, -1)
+
+    def _passes(self, check: Check, env: Environment) -> bool:
+        try:
+            return bool(self.value_in(check.condition, env))
+        except Failure:
+            return False
+
+    def _verdict(self, gate: Gate, check: Check, rule: str, env: Environment) -> Verdict:
+        """Return why a check does not let orders through."""
+        name = f"`{gate.name}.{check.name}`"
+        try:
+            told = [None if each is None else evaluate(each, env) for each in (check.value, check.least, check.most)]
+            evaluate(check.condition, env)
+        except Failure as failure:
+            return Verdict(gate.name, check.name, rule, None, None, None, check.unit, f"{name} has no value: {failure}")
+        value, least, most = told
+        if value is None:
+            return Verdict(gate.name, check.name, rule, None, None, None, check.unit, f"{name} does not hold")
+        over = most is not None and not value <= most
+        limit = f"above {float(most):g}" if over and most is not None else f"below {float(least or 0):g}"
+        reason = f"{name} would be {float(value):g}{'' if check.unit == '1' else f' {check.unit}'}, {limit}"
+        return Verdict(gate.name, check.name, rule, value, least, most, check.unit, reason)
 
     def _book(self, leg: Leg, proposal: Proposal, held: Any, price: Value) -> None:
         """Note the order that a fill has just carried out."""
@@ -259,3 +361,10 @@ class Work:
                 reason = f"`{name}` becomes {value}, above {float(cell.high):g}"
             if reason is not None:
                 raise Dropped(self.written[name], Failure(reason))
+
+
+def _is_judged(gate: Gate, change: Change) -> bool:
+    """Return whether a gate judges an order."""
+    if gate.legs and change.leg not in gate.legs:
+        return False
+    return gate.applies == "all" or (gate.applies == "increase") == change.increases

@@ -44,7 +44,8 @@ class Firing:
     after: int | None
     """The index of the leaf that is active then; None where no state is left."""
     inside: bool
-    """Whether it moves the register of its own region alone, to where the chart says, and orders no leg twice."""
+    """Whether it moves the register of its own region alone, to where the chart says, orders no leg twice, and none where
+    there are gates."""
 
     @property
     def native(self) -> bool:
@@ -175,7 +176,11 @@ class Layout:
             tuple(act for act in part if act[0]) for part in (measures, exits, ((rule.action, active),), entries)
         )
         firing = Firing(rule, acts, after, inside)
-        return replace(firing, inside=inside and _orders_once(firing.blocks))
+        return replace(firing, inside=inside and _orders_once(firing.blocks) and not self._is_judged(firing))
+
+    def _is_judged(self, firing: Firing) -> bool:
+        """Return whether gates have to judge what a transition orders."""
+        return bool(self.program.gates) and any(isinstance(each, Propose) for block in firing.blocks for each in block)
 
     def firings(self, rule: Rule) -> list[Firing]:
         """Return how a transition fires from each leaf of its source, or once where that is the same for all of them."""

@@ -93,7 +93,7 @@ def narrate(summary: Json) -> list[Paragraph]:
     if summary["overshoot"] is not None and summary["overshoot"]["triggers"]:
         told.append(_overshoot(summary))
     told.append(_behaviour(summary))
-    told += [paragraph for paragraph in (_errors(summary), _invariants(summary), _rows(summary)) if paragraph]
+    told += [each for each in (_gates(summary), _errors(summary), _invariants(summary), _rows(summary)) if each]
     return told
 
 
@@ -299,6 +299,18 @@ def _shares(summary: Json) -> dict[str | None, list[str]]:
 
 def _time_in(region: str | None, shares: list[str]) -> str:
     return f"Time in {', '.join(shares)}" if region is None else f"In `{region}`, time in {', '.join(shares)}"
+
+
+def _gates(summary: Json) -> Paragraph | None:
+    found: dict[str, int] = summary["gates"]
+    if not found:
+        return None
+    stopped = [f"`{check}` {count:,} ×" for check, count in found.items() if count]
+    if not stopped:
+        what = f"All {len(found)} checks" if len(found) > 1 else f"`{next(iter(found))}`"
+        return Paragraph("Gates", f"{what} let every order through.")
+    text = f"Orders were stopped, each with its transition: {', '.join(stopped)}."
+    return Paragraph(f"Gates: {sum(found.values()):,} × no", text, "warn")
 
 
 def _errors(summary: Json) -> Paragraph | None:

@@ -67,6 +67,8 @@ class Subject:
     """The states that a rule enters whenever it fires, where no history decides which."""
     timers: tuple[str, ...] = ()
     invariants: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    """The checks of gates, each with its gate."""
     measures: dict[str, bool] = field(default_factory=dict)
     limits: dict[str, float] = field(default_factory=dict)
     modelled: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -114,6 +116,7 @@ def subject_of(compiled: Compiled) -> Subject:
         enters=_enters(program),
         timers=tuple(timer.name for timer in program.timers),
         invariants=tuple(name for name, _ in program.invariants),
+        checks=tuple(f"{gate.name}.{check.name}" for gate in program.gates for check in gate.checks),
         measures={name: name.rpartition(".")[2] == "harvest" for name, _ in program.report.measures},
         modelled=_modelled(program),
         cells=cells,

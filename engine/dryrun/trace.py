@@ -124,6 +124,8 @@ class Trace:
     between: list[Between] = field(default_factory=list)
     """Where timers changed the states, at the moment at which they did."""
     errors: Counter[str] = field(default_factory=Counter)
+    stopped_by: Counter[str] = field(default_factory=Counter)
+    """How often each check of a gate stopped orders."""
     raised: Counter[str] = field(default_factory=Counter)
     broken: dict[str, Broken] = field(default_factory=dict)
     rejected: int = 0
@@ -345,6 +347,8 @@ class _Recording:
             trace.timers.update(name for name, _ in step.timers)
         if step.errors:
             trace.errors.update(step.errors)
+        if step.verdicts:
+            trace.stopped_by.update(f"{verdict.gate}.{verdict.check}" for verdict in step.verdicts)
         if step.raised:
             trace.raised.update(step.raised)
         for name in step.broken:

@@ -11,9 +11,10 @@ from typing import Any
 
 from ..bind import is_contract
 from ..evaluate import Environment, Failure
-from ..ir import Call, Exact, Expr, Instruction, Leg, Parameter, Program, Raise, Require, Rule, Value
+from ..ir import Call, Check, Exact, Expr, Gate, Instruction, Leg, Parameter, Program, Raise, Require, Rule, Value
 from ..registry import Registry
 from ..semantics import Reference, Run
+from ..step import Verdict
 from ..work import Context, Occurrence, Proposal, Work
 from .outcome import Moved
 from .symbols import Explorer, Symbolic
@@ -30,10 +31,13 @@ class _SymbolicWork(Work):
 
     __slots__ = ()
 
-    def value(self, expr: Expr) -> Any:
+    def value_in(self, expr: Expr, env: Environment) -> Any:
         reference = self.context.reference
         assert isinstance(reference, SymbolicReference)
-        return reference.explorer.symbol(reference.values.of(expr, self.environment()))
+        return reference.explorer.symbol(reference.values.of(expr, env))
+
+    def _verdict(self, gate: Gate, check: Check, rule: str, _: Environment) -> Verdict:
+        return Verdict(gate.name, check.name, rule, None, None, None, check.unit, "")
 
     def _run(self, instruction: Instruction, rule: Rule | None) -> None:
         """Run an instruction; a call that does not keep its contract is one that fails, see `_call`."""

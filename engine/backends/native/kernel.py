@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Raise, State
+from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State
 from ...statechart import ROOT
 from ..layout import Layout
 from .blocks import LOGGED, WAITING, Blocks
@@ -319,7 +319,7 @@ class _Kernel:
         write.begin("start")
         entry = self.layout.tree.entry_set(program.initial, ROOT, {})
         states = [self.layout.states[name] for name in entry.states]
-        if (program.start_event not in (None, self.event.name)) or entry.history or _is_special(states):
+        if (program.start_event not in (None, self.event.name)) or entry.history or _is_special(program, states):
             code.jump("handover")
             return
         write.require(code.op(f"icmp eq i64 {code.get('phase')}, {BEFORE}"))
@@ -636,9 +636,10 @@ class _Kernel:
         code.do(f"ret i64 {code.get('row')}")
 
 
-def _is_special(states: list[State]) -> bool:
-    """Return whether initial states raise events or are final."""
+def _is_special(program: Program, states: list[State]) -> bool:
+    """Return whether initial states raise events, order what gates judge, or are final."""
+    special = (Raise, Propose) if program.gates else Raise
     blocks = [block for state in states for block in (state.entry, state.initially)]
     return any(state.kind == "final" for state in states) or any(
-        isinstance(each, Raise) for block in blocks for each in block
+        isinstance(each, special) for block in blocks for each in block
     )

@@ -1,0 +1,374 @@
+"""Gates: no order leaves without a yes of every check that judges it, in every way of running."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hedgerow.cli.main import main
+from hedgerow.engine.diagnostics import SpecError
+from hedgerow.engine.load import Spec, loads
+from hedgerow.engine.semantics import Reference
+from hedgerow.engine.step import Step
+from hedgerow.engine.sweep.live import LiveRunner
+from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
+from hedgerow.engine.sweep.path import path_of
+from hedgerow.engine.sweep.results import Results, shape_of
+
+SECOND = 10**9
+HEAD = """\
+hedgerow: 1
+name: small
+units: [USD, IDX]
+capital: {USD: 1000}
+events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}, stop: {}, back: {}}
+params: {most: {default: 500, unit: USD, range: [1, 10000]}}
+instruments: {index: {unit: IDX, price: tick.price, fee: 0.001}}
+"""
+BOOK = """\
+legs: {book: {instrument: index, side: both}}
+machine:
+  initial: trading
+  fail_safe: stopped
+  states:
+    trading:
+      on:
+        tick:
+          - {name: buy, if: tick.price < 50 USD / 1 IDX, do: [{increase: {book: 4 IDX}}]}
+          - {name: turn, if: tick.price > 900 USD / 1 IDX, do: [{target: {book: -book.quantity}}]}
+          - {name: sell, if: tick.price > 60 USD / 1 IDX, do: [{target: {book: 0 IDX}}]}
+        stop: {to: stopped}
+        gate.rejected: {name: told, do: []}
+    stopped:
+      tags: [halted]
+      entry: [{close: book}]
+      on: {back: {to: trading}}
+"""
+SANITY = """\
+gates:
+  sanity:
+    applies: increase
+    checks:
+      gross: {of: abs(book.quantity) * index.price, most: most}
+      cash: cash > 0 USD
+"""
+
+
+def spec_of(*parts: str) -> Spec:
+    return loads("".join(textwrap.dedent(part) for part in parts), "small.yaml")
+
+
+def steps(spec: Spec, prices: Sequence[float], **settings: Any) -> list[Step]:
+    machine = spec.bind(settings).machine()
+    return [machine.send("tick", index * SECOND, price=price) for index, price in enumerate(prices)]
+
+
+def test_an_order_that_a_check_does_not_let_through_is_dropped_with_its_transition() -> None:
+    found = steps(spec_of(HEAD, BOOK, SANITY), [40, 41, 42, 70])
+    assert [step.fired for step in found] == [("buy",), ("buy",), ("told",), ("sell",)]
+    assert [len(step.orders) for step in found] == [1, 1, 0, 1]
+    assert [step.errors for step in found] == [()] * 4
+    (verdict,) = found[2].verdicts
+    assert verdict[:3] == ("sanity", "gross", "buy")
+    assert verdict[3:7] == (504.0, None, 500.0, "USD")
+    assert verdict.reason == "`sanity.gross` would be 504 USD, above 500"
+    assert found[2].raised == ("gate.rejected",)
+
+
+def test_every_check_that_says_no_is_told() -> None:
+    checks = """
+    gates:
+      a: {checks: {no: cash < 0 USD, size: {of: book.quantity, most: 1}}}
+      b: {checks: {n: cash < 0 USD}}
+    """
+    (step,) = steps(spec_of(HEAD, BOOK, checks), [40])
+    assert [(each.gate, each.check) for each in step.verdicts] == [("a", "no"), ("a", "size"), ("b", "n")]
+    assert step.verdicts[0].reason == "`a.no` does not hold"
+    assert step.raised[0] == "gate.rejected"
+
+
+def test_what_only_reduces_passes_a_gate_for_what_increases() -> None:
+    never = SANITY.replace("cash: cash > 0 USD", "never: cash < 0 USD")
+    spec = spec_of(
+        HEAD,
+        BOOK.replace(
+            "legs: {book: {instrument: index, side: both}}",
+            "legs: {book: {instrument: index, side: long, quantity: 5}}",
+        ),
+        never,
+    )
+    machine = spec.compile().machine()
+    assert machine.send("tick", 0, price=40.0).verdicts
+    step = machine.send("stop", SECOND)
+    assert [order.side for order in step.orders] == ["sell"]
+    assert machine.value("book.quantity") == 0
+
+
+def test_a_position_that_turns_round_increases() -> None:
+    spec = spec_of(
+        HEAD.replace("default: 500", "default: 10000"),
+        BOOK,
+        SANITY.replace("cash: cash > 0 USD", "long_only: book.quantity >= 0"),
+    )
+    found = steps(spec, [40, 950])
+    assert found[1].verdicts[0].check == "long_only"
+    assert found[1].orders == ()
+
+
+def test_a_gate_for_what_reduces_judges_nothing_else() -> None:
+    reduce = "gates: {keep: {applies: reduce, checks: {held: {of: book.quantity, least: 4}}}}"
+    found = steps(spec_of(HEAD, BOOK, reduce), [40, 41, 70])
+    assert [step.fired for step in found] == [("buy",), ("buy",), ("told",)]
+
+
+@pytest.mark.parametrize("check", ["1 / (book.quantity - 4 IDX) > 0 / 1 IDX", "sqrt((cash - 1000 USD) / 1 USD) >= 0"])
+def test_a_check_without_a_value_is_a_no(check: str) -> None:
+    (step,) = steps(spec_of(HEAD, BOOK, f"gates: {{g: {{checks: {{c: '{check}'}}}}}}"), [40])
+    assert not step.orders and not step.errors
+    assert step.verdicts[0].reason.startswith("`g.c` has no value: ")
+    assert step.verdicts[0].value is None
+
+
+TWO = """
+legs: {one: {instrument: index, side: long}, two: {instrument: index, side: long}}
+machine:
+  initial: both
+  fail_safe: off
+  states:
+    off: {}
+    both:
+      parallel: true
+      states:
+        left:
+          initial: l
+          states: {l: {on: {tick: {name: first, do: [{target: {one: 3 IDX}}]}, gate.rejected: {name: left_told}}}}
+        right:
+          initial: r
+          states: {r: {on: {tick: {name: second, do: [{target: {two: 3 IDX}}]}, gate.rejected: {name: right_told}}}}
+gates: {both: {checks: {sum: {of: one.quantity + two.quantity, most: MOST}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "fired", "legs"),
+    [
+        (6, ["first", "second"], ["one", "two"]),
+        (5, ["first", "right_told"], ["one"]),
+        (2, ["left_told", "right_told"], []),
+    ],
+)
+def test_orders_of_one_step_are_judged_together_and_the_later_gives_way(
+    most: int, fired: list[str], legs: list[str]
+) -> None:
+    (step,) = steps(spec_of(HEAD, TWO.replace("MOST", str(most))), [100])
+    assert sorted(step.fired) == fired
+    assert [order.leg for order in step.orders] == legs
+
+
+def test_all_orders_of_a_transition_go_or_none() -> None:
+    body = """
+    legs: {one: {instrument: index, side: long}, two: {instrument: index, side: long}}
+    machine:
+      initial: on
+      fail_safe: off
+      states: {on: {on: {tick: {name: both, do: [{target: {one: 1 IDX, two: 9 IDX}}]}}}, off: {}}
+    gates: {size: {checks: {two: {of: two.quantity, most: 5}}}}
+    """
+    (step,) = steps(spec_of(HEAD, body), [100])
+    assert step.fired == () and step.orders == ()
+
+
+def test_what_a_state_orders_on_entry_at_the_start_and_in_fail_safe_is_judged() -> None:
+    body = """
+    legs: {one: {instrument: index, side: long}}
+    machine:
+      initial: on
+      fail_safe: off
+      states:
+        on: {entry: [{increase: {one: 9 IDX}}], on: {tick: {if: 1 / (tick.price - 100 USD / 1 IDX) > 0 IDX / 1 USD}}}
+        off: {entry: [{increase: {one: 9 IDX}}]}
+    gates: {size: {checks: {one: {of: one.quantity, most: 5}}}}
+    """
+    spec = spec_of(HEAD, body)
+    machine = spec.compile().machine()
+    step = machine.send("tick", 0, price=100.0)
+    assert step.orders == () and machine.value("one.quantity") == 0
+    assert machine.configuration == ("off",)
+    assert [verdict.check for verdict in step.verdicts] == ["one"]
+
+
+def test_an_eventless_transition_that_is_stopped_is_not_tried_again_in_the_same_event() -> None:
+    body = """
+    legs: {one: {instrument: index, side: long}}
+    machine:
+      initial: on
+      fail_safe: off
+      states:
+        on: {always: {name: more, if: one.quantity < 9 IDX, do: [{increase: {one: 4 IDX}}]}}
+        off: {}
+    gates: {size: {checks: {one: {of: one.quantity, most: 5}}}}
+    """
+    found = steps(spec_of(HEAD, body), [100, 101])
+    assert [len(step.orders) for step in found] == [1, 0]
+    assert [len(step.verdicts) for step in found] == [1, 1]
+    assert all(not step.errors for step in found)
+
+
+# ---------------------------------------------------------------------------------------------------- in compositions
+
+BREAKER = """\
+hedgerow: 1
+name: breaker
+events: {stop: {}, back: {}}
+machine:
+  initial: closed
+  states:
+    closed: {on: {stop: {name: trip, to: open}}}
+    open: {tags: [halted], on: {back: {name: reset, to: closed}}}
+gates: {no_new_risk: {applies: increase, checks: {closed: not In(open)}}}
+"""
+DESK = """\
+hedgerow: 1
+name: desk
+use:
+  breaker: {spec: breaker.yaml}
+  a: {spec: strategy.yaml}
+  b: {spec: strategy.yaml, params: {most: 100}}
+"""
+STRATEGY = BOOK.replace("        stop: {to: stopped}\n", "").replace("      on: {back: {to: trading}}\n", "")
+
+
+def desk(tmp_path: Path) -> Spec:
+    (tmp_path / "breaker.yaml").write_text(BREAKER)
+    (tmp_path / "strategy.yaml").write_text(HEAD.replace(", stop: {}, back: {}", "") + STRATEGY + SANITY)
+    return loads(DESK, "desk.yaml", folder=tmp_path)
+
+
+def test_a_spec_without_legs_gates_every_order_of_a_desk_and_others_their_own(tmp_path: Path) -> None:
+    spec = desk(tmp_path)
+    machine = spec.compile().machine()
+    step = machine.send("tick", 0, price=40.0)
+    assert [order.leg for order in step.orders] == ["a.book"]
+    assert [verdict.gate for verdict in step.verdicts] == ["b.sanity"]
+    machine.send("stop", SECOND)
+    step = machine.send("tick", 2 * SECOND, price=41.0)
+    assert step.orders == ()
+    assert {verdict.gate for verdict in step.verdicts} == {"breaker.no_new_risk", "b.sanity"}
+    step = machine.send("tick", 3 * SECOND, price=70.0)
+    assert [order.side for order in step.orders] == ["sell"]
+
+
+def test_no_new_risk_while_a_breaker_is_open_is_proved_with_its_gate_and_refuted_without(tmp_path: Path) -> None:
+    pytest.importorskip("z3", reason="the solver is in the extra `prove`")
+    from hedgerow.engine.prove.prove import prove
+
+    (tmp_path / "strategy.yaml").write_text(
+        """
+hedgerow: 1
+name: strategy
+units: [USD, IDX]
+capital: {USD: 1000}
+events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}}
+instruments: {index: {unit: IDX, price: tick.price}}
+legs: {book: {instrument: index, side: long}}
+machine:
+  initial: on
+  fail_safe: off
+  states: {on: {on: {tick: [{if: tick.price < 50 USD / 1 IDX, do: [{target: {book: 4 IDX}}]}, {do: [{close: book}]}]}}, off: {}}
+"""
+    )
+    desk = "hedgerow: 1\nname: desk\nuse: {breaker: {spec: breaker.yaml}, a: {spec: strategy.yaml}}\n"
+    for text, verdict in ((BREAKER, "proved"), (BREAKER.replace("not In(open)", "In(open) or In(closed)"), "refuted")):
+        (tmp_path / "breaker.yaml").write_text(text)
+        proof = prove(loads(desk, "desk.yaml", folder=tmp_path), only=["breaker.open"], workers=1, seconds=2.0)
+        assert {each.kind: each.verdict for each in proof.results}["orders"] == verdict
+
+
+# ------------------------------------------------------------------------------------------------ in every way of running
+
+
+def _same(spec: Spec, prices: Sequence[float], fill: Any) -> Results:
+    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
+    program = spec.program(fill)
+    event = program.event("tick")
+    path = path_of(event, np.arange(len(prices), dtype=np.int64) * SECOND, [np.array(prices)], skip_bad=True)
+    shape, capitals = shape_of(program, len(path.stops)), np.zeros(1)
+    runner = native_runner(spec, fill, path.event, 1)
+    assert isinstance(runner, NativeRunner)
+    native, live = Results.empty(shape, 1), Results.empty(shape, 1)
+    parameters = [spec.bind({}, fill=fill).parameters]
+    assert runner.run(parameters, capitals, path, native) == 1
+    assert LiveRunner(spec, fill, path.event).run(parameters, capitals, path, live) == 1
+    for name, values in vars(native).items():
+        if name != "handed":
+            np.testing.assert_array_equal(values, getattr(live, name), err_msg=name)
+    return native
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from([30.0, 40.0, 45.0, 55.0, 70.0, 950.0]), min_size=1, max_size=40),
+    st.sampled_from(("same", "next")),
+)
+def test_no_order_leaves_without_a_yes_whatever_runs_the_spec(prices: list[float], fill: Any) -> None:
+    spec = spec_of(HEAD, BOOK, SANITY)
+    compiled = spec.compile(fill=fill)
+    machine, reference = compiled.machine(), Reference(compiled.program, compiled.parameters, compiled.registry)
+    snapshot, released = reference.initial(), 0
+    for index, price in enumerate(prices):
+        before = snapshot.cells["book.quantity"]
+        snapshot, step = reference.step(snapshot, "tick", index * SECOND, [price])
+        assert machine.send("tick", index * SECOND, price=price) == step
+        after = snapshot.cells["book.quantity"]
+        released += len(step.orders)
+        if abs(after) > abs(before) or after * before < 0:
+            assert abs(after) * price <= 500 and snapshot.cells["cash"] > 0
+        assert bool(step.verdicts) == ("gate.rejected" in step.raised)
+    assert _same(spec, prices, fill).orders[0] == released
+
+
+# --------------------------------------------------------------------------------------------------------- what is told
+
+
+def test_a_run_and_a_script_tell_what_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(HEAD + BOOK + SANITY)
+    Path("d.csv").write_text("time,price\n" + "".join(f"{index * SECOND},{40 + index}\n" for index in range(4)))
+    assert main(["run", "small.yaml", "--data", "d.csv", "--out", "out", "--no-report"]) == 0
+    assert "stopped by sanity.gross ×2" in capsys.readouterr().out
+    assert json.loads(Path("out/summary.json").read_text())["gates"] == {"sanity.gross": 2, "sanity.cash": 0}
+    item = "- {event: tick, with: {price: %d}, at: %ds, expect: {%s}}\n"
+    script = item % (40, 0, "stopped: []") + item % (60, 1, "fired: []") + item % (49, 2, "orders: []")
+    Path("s.yaml").write_text(script.replace("orders: []", "stopped: []"))
+    Path("t.yaml").write_text(item % (40, 0, "stopped: [sanity.gros]"))
+    assert main(["run", "small.yaml", "--events", "s.yaml"]) == 0
+    assert main(["run", "small.yaml", "--events", "t.yaml"]) != 0
+    assert "sanity.gross" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("gate", "code", "told"),
+    [
+        ("{checks: {c: {of: cash}}}", "HR417", "this check has no limit"),
+        ("{checks: {c: {of: cash, most: most / index.price}}}", "HR302", "the limit is in `USD`"),
+        ("{checks: {c: cash}}", "HR301", "a check is true or false"),
+        ("{checks: {c: tick.price > 0}}", "HR204", "tick"),
+        ("{checks: {c: nobody > 0}}", "HR201", "nobody"),
+        ("{checks: {}}", "HR104", "at least 1 is expected here"),
+        ("{applies: sometimes, checks: {c: cash > 0 USD}}", "HR104", "reduce"),
+    ],
+)
+def test_a_gate_that_cannot_be_is_refused_with_its_place(gate: str, code: str, told: str) -> None:
+    with pytest.raises(SpecError) as error:
+        spec_of(HEAD, BOOK, f"gates: {{g: {gate}}}")
+    (found,) = error.value.diagnostics
+    assert found.code.startswith(code) and told in f"{found.message} {found.help}"
+    assert found.span.line > 7
