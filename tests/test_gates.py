@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -282,7 +284,9 @@ legs: {book: {instrument: index, side: long}}
 machine:
   initial: on
   fail_safe: off
-  states: {on: {on: {tick: [{if: tick.price < 50 USD / 1 IDX, do: [{target: {book: 4 IDX}}]}, {do: [{close: book}]}]}}, off: {}}
+  states:
+    on: {on: {tick: [{if: tick.price < 50 USD / 1 IDX, do: [{target: {book: 4 IDX}}]}, {do: [{close: book}]}]}}
+    off: {}
 """
     )
     desk = "hedgerow: 1\nname: desk\nuse: {breaker: {spec: breaker.yaml}, a: {spec: strategy.yaml}}\n"
@@ -313,13 +317,18 @@ def _same(spec: Spec, prices: Sequence[float], fill: Any) -> Results:
     return native
 
 
-@settings(max_examples=25)
+@cache
+def gated_book() -> Spec:
+    return spec_of(HEAD, BOOK, SANITY)
+
+
+@settings(max_examples=20)
 @given(
     st.lists(st.sampled_from([30.0, 40.0, 45.0, 55.0, 70.0, 950.0]), min_size=1, max_size=40),
     st.sampled_from(("same", "next")),
 )
 def test_no_order_leaves_without_a_yes_whatever_runs_the_spec(prices: list[float], fill: Any) -> None:
-    spec = spec_of(HEAD, BOOK, SANITY)
+    spec = gated_book()
     compiled = spec.compile(fill=fill)
     machine, reference = compiled.machine(), Reference(compiled.program, compiled.parameters, compiled.registry)
     snapshot, released = reference.initial(), 0
@@ -372,3 +381,64 @@ def test_a_gate_that_cannot_be_is_refused_with_its_place(gate: str, code: str, t
     (found,) = error.value.diagnostics
     assert found.code.startswith(code) and told in f"{found.message} {found.help}"
     assert found.span.line > 7
+
+
+GATED_DESK = """\
+hedgerow: 1
+name: desk
+units: [USD, IDX]
+use:
+  breaker: {spec: breaker.yaml}
+  a: {spec: strategy.yaml}
+  b: {spec: strategy.yaml, params: {most: 300}}
+gates:
+  desk:
+    checks:
+      together: {of: abs(a.book.quantity * a.index.price) + abs(b.book.quantity * b.index.price), most: 700 USD}
+      step: {of: a.book.quantity - before.a.book.quantity, least: -6 IDX, most: 6 IDX}
+      calm: was(breaker.closed) or In(breaker.open) or ORDERED
+"""
+FALLING = """\
+hedgerow: 1
+name: breaker
+units: [USD, IDX]
+events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}}
+let: {one: 1 USD / 1 IDX}
+machine:
+  initial: closed
+  states:
+    closed: {on: {tick: {name: trip, if: tick.price == 30 * one or tick.price == 950 * one, to: open}}}
+    open: {tags: [halted], on: {tick: {name: reset, if: tick.price == 70 * one, to: closed}}}
+gates: {no_new_risk: {applies: increase, checks: {closed: not In(open)}}}
+"""
+
+
+@cache
+def gated_desk(ordered: str) -> Spec:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "breaker.yaml").write_text(FALLING)
+        (Path(folder) / "strategy.yaml").write_text(HEAD.replace(", stop: {}, back: {}", "") + STRATEGY + SANITY)
+        return loads(GATED_DESK.replace("ORDERED", ordered), "desk.yaml", folder=folder)
+
+
+@pytest.mark.parametrize("ordered", ["false", "ordered()"])
+@settings(max_examples=10)
+@given(prices=st.lists(st.sampled_from([30.0, 40.0, 45.0, 55.0, 70.0, 950.0]), min_size=1, max_size=40))
+def test_a_gated_desk_runs_alike_on_every_backend(ordered: str, prices: list[float]) -> None:
+    spec = gated_desk(ordered)
+    compiled = spec.compile()
+    machine, reference = compiled.machine(), Reference(compiled.program, compiled.parameters, compiled.registry)
+    snapshot = reference.initial()
+    for index, price in enumerate(prices):
+        snapshot, step = reference.step(snapshot, "tick", index * SECOND, [price])
+        assert machine.send("tick", index * SECOND, price=price) == step
+        if step.orders:
+            held = abs(snapshot.cells["a.book.quantity"]) + abs(snapshot.cells["b.book.quantity"])
+            assert held * price <= 700
+    _same(spec, prices, "same")
+
+
+def test_orders_that_every_check_lets_through_stay_in_native_code() -> None:
+    spec = spec_of(HEAD.replace("default: 500", "default: 10000"), BOOK, SANITY)
+    native = _same(spec, [40.0, 41.0, 70.0, 42.0, 45.0], "same")
+    assert native.orders[0] == 5 and native.handed[0] == 0

@@ -106,6 +106,7 @@ class Expressions:
         self.windows = {window.name: f"w{index}_" for index, window in enumerate(program.windows)}
         self.parameters = {p.name: f"p{index}_" for index, p in enumerate(program.parameters)}
         self.monitors = tuple((name, monitor(self.pool, claim)) for name, claim in program.invariants)
+        self.checks = tuple(check.condition for gate in program.gates for check in gate.checks)
         self.fields: dict[str, str] = {}
         """The locals that hold the fields of the event at hand."""
         self.hoisted: dict[int, str] = {}
@@ -410,7 +411,7 @@ class Expressions:
         """Count how often each node is an argument or stands by itself, and note what it reads."""
         roots = [expr for block in self._blocks() for each in block for expr in expressions(each)]
         roots += [rule.guard for rule in self.program.rules if rule.guard is not None]
-        roots += [claim for _, claim in self.monitors]
+        roots += [*(claim for _, claim in self.monitors), *self.checks]
         for root in roots:
             self._uses[id(root)] = self._uses.get(id(root), 0) + 1
             if id(root) not in self.reads:

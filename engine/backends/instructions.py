@@ -307,6 +307,18 @@ class Instructions(Expressions):
             made.append(orders)
         return made
 
+    def pass_gates(self, code: Lines, values: Values) -> None:
+        """Leave orders that a check may stop to the reference, which knows whom it judges and what gives way."""
+        if not self.checks or values.ordered == "False":
+            return
+        with code.block(f"if {values.ordered}:"):
+            inner = values.copy()
+            for check in self.checks:
+                condition = self.expression(code, inner, check)
+                if condition != "True":
+                    with code.block(f"if not {condition}:"):
+                        code.add(self.defer)
+
     # ----------------------------------------------------------------------------------------------------------- checks
 
     def take(self, code: Lines, type: Type, local: str, low: Fraction | None, high: Fraction | None) -> None:

@@ -44,8 +44,8 @@ class Firing:
     after: int | None
     """The index of the leaf that is active then; None where no state is left."""
     inside: bool
-    """Whether it moves the register of its own region alone, to where the chart says, orders no leg twice, and none where
-    there are gates."""
+    """Whether it moves the register of its own region alone, to where the chart says, and orders no leg twice, nor any where
+    a gate asks what was ordered."""
 
     @property
     def native(self) -> bool:
@@ -85,6 +85,8 @@ class Layout:
         self.always: dict[str, list[Rule]] = {}
         for rule in program.rules:
             (self.rules if rule.events else self.always).setdefault(rule.source, []).append(rule)
+        checks = (check for gate in program.gates for check in gate.checks)
+        self._asks_orders = any(node.op == "ordered" for check in checks for node in check.condition.walk())
         self._entries: dict[str, tuple[str, Entry]] = {}
         self._asked: dict[int, frozenset[int]] = {}
 
@@ -179,8 +181,8 @@ class Layout:
         return replace(firing, inside=inside and _orders_once(firing.blocks) and not self._is_judged(firing))
 
     def _is_judged(self, firing: Firing) -> bool:
-        """Return whether gates have to judge what a transition orders."""
-        return bool(self.program.gates) and any(isinstance(each, Propose) for block in firing.blocks for each in block)
+        """Return whether a transition orders, and a gate asks what was ordered in the microstep: the reference knows."""
+        return self._asks_orders and any(isinstance(each, Propose) for block in firing.blocks for each in block)
 
     def firings(self, rule: Rule) -> list[Firing]:
         """Return how a transition fires from each leaf of its source, or once where that is the same for all of them."""

@@ -79,6 +79,7 @@ class Microstep:
             f"n{region}_" if region in self.moving else register for region, register in enumerate(write.registers)
         )
         write.move(values, Place(values.now.ranges, registers))
+        write.pass_gates(code, values)
         self._finish(code, values, orders)
 
     # ------------------------------------------------------------------------------------------------ what is in common
@@ -101,7 +102,8 @@ class Microstep:
                 regions[cell] = regions.get(cell, 0) + 1
         fills = [write.program.legs[write.legs[leg]].fill for leg in self.legs]
         late = _read(write, fills) | _written(fills)
-        late |= {cell for _, claim in write.monitors for cell in write.reads[id(claim)]}
+        claims = (*(claim for _, claim in write.monitors), *write.checks)
+        late |= {cell for claim in claims for cell in write.reads[id(claim)]}
         late |= {
             cell
             for rules in self.layout.always.values()

@@ -86,6 +86,7 @@ class Single:
         write.check(code, values, values.written)
         values.written = {**observed, **values.written}
         values.ordered = " or ".join(orders) if orders else "False"
+        write.pass_gates(code, values)
         if self.leaves[after] not in self.layout.finals:
             write.eventless(code, values, self.layout.chains[self.leaves[after]])
         self._finish(code, values, rule, orders)

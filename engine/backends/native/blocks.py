@@ -160,6 +160,8 @@ class Blocks(Expressions):
         """Count an order, or the two of a change that crosses zero, see `step.orders_of`."""
         code = self.code
         code.set(f"ordered{leg}", "true")
+        if self.program.gates:
+            code.set("placed", "true")
         size, closing = (code.op(f"call double @llvm.fabs.f64(double {each})") for each in (delta, held))
         negative = [code.op(f"fcmp olt double {each}, 0.0") for each in (held, delta)]
         crosses = self.all(

@@ -34,6 +34,8 @@ class Chart:
         self._numbers: dict[str, tuple[int, int] | None] = {}
         for region in range(len(layout.regions)):
             self.code.declare(f"s{region}", "i64")
+        if write.program.gates:
+            self.code.declare("placed", "i1")
 
     # ------------------------------------------------------------------------------------------------------- selections
 
@@ -151,11 +153,30 @@ class Chart:
         for region, parts in parts_of(firings, moved=firings):
             self._switch(region, parts)
         if any(self.numbered):
+            if write.program.gates:
+                code.set("placed", "false")
             write.fills()
+            self._pass_gates()
         if self.layout.finals and after != stopped:
             code.branch(code.op(f"icmp eq i64 {code.get('phase')}, {RUNNING}"), after, stopped)
         else:
             code.jump(after)
+
+    def _pass_gates(self) -> None:
+        """Leave orders that a check may stop to the reference, which knows whom it judges and what gives way."""
+        write, code = self.write, self.code
+        checks = [check.condition for gate in write.program.gates for check in gate.checks]
+        if not checks:
+            return
+        judged, passed = code.new_label("gates"), code.new_label("passed")
+        code.branch(code.get("placed"), judged, passed)
+        write.begin(judged)
+        write.judging = "changed"
+        for check in checks:
+            write.require(write.checked(check))
+        write.judging = ""
+        code.jump(passed)
+        write.begin(passed)
 
     def _switch(self, region: int, parts: Sequence[int]) -> None:
         code = self.code

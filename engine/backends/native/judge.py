@@ -40,15 +40,11 @@ class Judge:
         self.claims = tuple(monitor(self.pool, claim) for _, claim in claims)
         self.flags = tuple(f"broken{number}" for number in range(len(self.claims)))
         """The variables that say which claims this row has broken."""
-        nodes = [node for claim in self.claims for node in claim.walk()]
-        self.befores = sorted({node.name for node in nodes if node.op == "before"})
-        """The cells of which the claims ask for the value before the macrostep."""
         flagged = tuple(zip(self.flags, self.claims, strict=True))
         self.lasting = tuple((flag, claim) for flag, claim in flagged if self._lasts(claim))
         """The claims over what only firings change, each with its flag."""
         self.passing = tuple((flag, claim) for flag, claim in flagged if not self._lasts(claim))
         """The claims that each row may break, each with its flag."""
-        self.asks_was = any(node.op == "was" for node in nodes)
 
     def declare(self) -> None:
         for flag in self.flags:

@@ -99,6 +99,11 @@ class _Kernel:
         self.hot -= {self.slots.cells[cell] for cell in self.sticky}
         """The variables that a row changes at which nothing fires; any other is left in memory."""
         self.judge = Judge(self.write, self.hot, program.invariants if options.watch else ())
+        checks = (check.condition for gate in program.gates for check in gate.checks)
+        nodes = [node for claim in (*self.judge.claims, *checks) for node in claim.walk()]
+        self.befores = sorted({node.name for node in nodes if node.op == "before"})
+        """The cells of which claims or gates ask for the value before the macrostep."""
+        self.asks_was = any(node.op == "was" for node in nodes)
         self.books = Books(self.write)
         self.moved = frozenset(moved) - frozenset(self.sticky)
         """The cells that each row assigns before anything is selected, but for those that hold one value for good."""
@@ -120,7 +125,7 @@ class _Kernel:
                 code.declare(f"saved.{name}", slot.kind)
             else:
                 code.leave(name, slot.kind)
-        for cell in self.judge.befores:
+        for cell in self.befores:
             variable = slots.cells[cell]
             code.declare(f"before.{variable}", slots.variables[variable].kind)
         for register in slots.registers:
@@ -449,10 +454,10 @@ class _Kernel:
             self._begin_queue()
             code.jump("macrostep.started")
             write.begin("macrostep.started")
-        for cell in self.judge.befores:
+        for cell in self.befores:
             variable = self.slots.cells[cell]
             code.set(f"before.{variable}", code.get(variable))
-        if self.judge.asks_was:
+        if self.asks_was:
             for register in self.slots.registers:
                 code.set(f"was.{register}", code.get(register))
         for index in range(len(self.program.legs)):
