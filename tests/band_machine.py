@@ -49,6 +49,7 @@ class Step(NamedTuple):
     errors: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     timers: tuple[tuple[str, int], ...] = ()
+    verdicts: tuple[Any, ...] = ()
 
 
 class BandMachine:

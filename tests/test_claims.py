@@ -218,7 +218,7 @@ WRONG = {
     "an empty list": (
         "unchanged: {c: {of: []}}",
         "HR104",
-        "list should have at least 1 item after validation, not 0",
+        "at least 1 is expected here",
         "[]",
     ),
     "another key": ("unchanged: {c: {of: a, when: busy}}", "HR101", "unknown key `when`", "when"),

@@ -150,7 +150,8 @@ def test_json_has_every_item_and_what_did_not_hold(folder: Path, capsys: pytest.
         "spec": "trader", "script": "script.yaml", "fill": "next", "parameters": {"limit": 81.0},
         "events": 1, "advances": 0, "expectations": 3, "failed": 2, "ok": False,
     }  # fmt: skip
-    nothing = {"fired": [], "raised": [], "orders": [], "timers": [], "rejected": None, "errors": [], "broken": []}
+    lists = ("fired", "raised", "orders", "timers", "stopped", "errors", "broken")
+    nothing = {"rejected": None, **{name: [] for name in lists}}
     first, second = items
     assert [each.pop("failures") for each in items] == [
         [

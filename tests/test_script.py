@@ -921,6 +921,7 @@ EVERY_KEY: dict[str, Any] = {
                 "rejected": False,
                 "errors": 0,
                 "broken": ["rich"],
+                "stopped": [],
                 "values": {"cash": 919.92, "seen": True},
                 "ended": False,
                 "next_due": "+10m",
