@@ -7,7 +7,7 @@ before a row is read, and says each choice that nobody made in `notes`, for the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from ..diagnostics import suggestion
 from .arrow import valid_of, values_of
 from .problem import RunError
 from .readers import BUILT_IN, Reader, open_reader
+from .stress_told import StressTold
 from .times import Stamps, iso, parse_time
 
 __all__ = ["Batch", "Data", "Window", "open_data", "parse_bound"]
@@ -82,6 +83,10 @@ class Data:
     """Rows without a price that the built-in set has by design (holidays); left out and counted."""
     first_ns: int | None = None
     last_ns: int | None = None
+    alter: Callable[[Batch], Batch] | None = None
+    """What is done to each batch after it was read, in order."""
+    stress: StressTold | None = None
+    """What a report tells of stressed prices."""
 
     @property
     def name(self) -> str:
@@ -102,6 +107,10 @@ class Data:
         Raises:
             RunError: the file breaks off, or its first batch holds no time at all.
         """
+        alter = self.alter
+        return self._batches() if alter is None else (alter(batch) for batch in self._batches())
+
+    def _batches(self) -> Iterator[Batch]:
         stamps = Stamps()
         names = list(self.mapping)
         for raw in self.reader.batches((self.time_column, *self.mapping.values())):
@@ -213,7 +222,10 @@ def open_data(
     found = {name: _column_of(reader, name, given.get(name), len(fields) == 1, notes) for name in fields}
     times = _time_column(reader, time_column, notes)
     bars = reader.bars or any(_is_bar(column) for column in found.values())
-    return Data(reader, found, times, window or Window(), "bars" if bars else "ticks", notes)
+    data = Data(reader, found, times, window or Window(), "bars" if bars else "ticks", notes)
+    if reader.stress is not None:
+        data.stress = reader.stress.within(data.window.start_ns, data.window.end_ns)
+    return data
 
 
 def _column_of(reader: Reader, name: str, given: str | None, alone: bool, notes: list[str]) -> str:

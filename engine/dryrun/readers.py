@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .problem import RunError, missing_extra
+from .stress_told import StressTold
 from .times import looks_like_time
 
 __all__ = ["BUILT_IN", "BuiltIn", "CsvFile", "ParquetFile", "RawBatch", "Reader", "open_reader"]
@@ -52,6 +53,8 @@ class Reader(Protocol):
     """Line of data row 1, in a file of lines."""
     notes: Sequence[str]
     """What a report says of where the rows come from."""
+    stress: StressTold | None
+    """What it tells of a crash, where the rows are one."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...
@@ -127,6 +130,7 @@ class BuiltIn:
     bars = True
     first_line: int | None = None
     notes: Sequence[str] = ()
+    stress: StressTold | None = None
 
     def __init__(self, name: str) -> None:
         _arrow()
@@ -174,6 +178,7 @@ class _File:
     bars = False
     first_line: int | None = None
     notes: Sequence[str] = ()
+    stress: StressTold | None = None
 
     def __init__(self, source: str) -> None:
         self.name = Path(source).name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path as FilePath
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from ...models.scenarios.bootstrap import usual_block
 from ...models.scenarios.grid import Grid
+from ...models.scenarios.sessions import sessions_of
 from ...models.scenarios.streams import stream
 from ..diagnostics import suggestion
 from .arrow import array_of
@@ -27,7 +28,8 @@ from .problem import RunError
 from .readers import RawBatch
 from .scenario_draws import Path
 from .scenario_keys import AUTO, Key, Value, given_values, show_length, show_value, split_pairs
-from .scenario_kinds import KINDS, SHARED, Kind
+from .scenario_kinds import KINDS, SHARED, Kind, shared_keys
+from .stress_told import StressTold, told_alone
 
 __all__ = ["MOST_ROWS", "VERSION", "Path", "Scenario", "ScenarioReader", "is_scenario", "read_scenario", "scenario"]
 
@@ -83,12 +85,14 @@ class Scenario:
     def text(self) -> str:
         """The scenario with every value written out, the same for every spelling of it."""
         shown = {key.name: show_value(key, self.values[key.name]) for key in _own_keys(KINDS[self.kind])}
-        grid = {
-            "begin": show_value(_BEGIN, self.grid.begin_ns),
-            "length": show_length(self.grid.span_ns),
-            "step": show_length(self.grid.step_ns),
-            "year": show_length(self.grid.year_ns),
-        }
+        grid = {"step": show_length(self.grid.step_ns)}
+        if KINDS[self.kind].crash is None:
+            grid = {
+                "begin": show_value(_BEGIN, self.grid.begin_ns),
+                "length": show_length(self.grid.span_ns),
+                **grid,
+                "year": show_length(self.grid.year_ns),
+            }
         pairs = {"seed": str(self.seed), "path": str(self.number), **grid, **shown}
         return f"{self.kind}:" + ",".join(f"{name}={value}" for name, value in pairs.items())
 
@@ -104,7 +108,8 @@ class Scenario:
         """Return what a report says of the scenario."""
         kind, grid = KINDS[self.kind], self.grid
         told = ", ".join(f"{key.name} {show_value(key, self.values[key.name])}" for key in _own_keys(kind))
-        clock = f"one price every {show_length(grid.step_ns)}, years of {show_length(grid.year_ns)}"
+        clock = f"one price every {show_length(grid.step_ns)}"
+        clock += f", years of {show_length(grid.year_ns)}" if kind.crash is None else " of a session, and its close"
         notes = [
             f"simulated, not recorded: {kind.about}, seed {self.seed}, path {self.number}, {clock}",
             f"scenario: {told}",
@@ -167,9 +172,7 @@ def read_scenario(source: str) -> Scenario:
     texts = split_pairs(rest, written)
     if "years" in texts and "length" in texts:
         raise RunError("HR815", "`years` and `length` are both given", written, "give one of them")
-    shared = given_values(
-        [*(replace(key, default=kind.usual.get(key.name, key.default)) for key in SHARED), *kind.keys], texts, written
-    )
+    shared = given_values([*shared_keys(kind), *kind.keys], texts, written)
     own = {key.name: shared[key.name] for key in _own_keys(kind)}
     series = _series(str(own["of"]), str(own["column"]), written) if "of" in own else None
     if series is not None:
@@ -177,7 +180,10 @@ def read_scenario(source: str) -> Scenario:
         written = f"{name}:" + ",".join(f"{key}={series.name if key == 'of' else text}" for key, text in texts.items())
         if own["block"] == AUTO:
             own["block"] = _usual_block(series, str(own["blocks"]), written)
-    grid = _grid(shared, texts, series, written)
+    if kind.crash is None:
+        grid = _grid(shared, texts, series, written)
+    else:
+        grid = sessions_of(kind.crash, int(shared["step"]))
     found = Scenario(name, int(shared["seed"]), int(shared["path"]), grid, own, series, written)
     if found.rows > MOST_ROWS:
         message = f"a path of {found.rows:,} rows is longer than {MOST_ROWS:,}"
@@ -252,6 +258,11 @@ class ScenarioReader:
         self.name = self.scenario.written
         self.bars = self.scenario.series is not None and self.scenario.series.bars
         self.notes: Sequence[str] = self.scenario.notes()
+        crash = KINDS[self.scenario.kind].crash
+        self.stress: StressTold | None = None
+        if crash is not None:
+            volatility = float(self.scenario.values["volatility"])
+            self.stress = told_alone(crash, self.scenario.text, self.scenario.seed, volatility)
         self._read = 0
 
     @property

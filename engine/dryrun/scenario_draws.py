@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from ...models.scenarios.bootstrap import Blocks, block_bootstrap
 from ...models.scenarios.brownian import geometric_brownian_motion
+from ...models.scenarios.crash_path import crash_path
+from ...models.scenarios.crashes import Crash
 from ...models.scenarios.flash_crash import flash_crash
 from ...models.scenarios.grid import Grid
 from ...models.scenarios.heston import heston
@@ -19,10 +21,12 @@ from ...models.scenarios.order_flow import order_flow_shocks
 from ...models.scenarios.quote_stuffing import quote_stuffing
 from ...models.scenarios.regimes import Regime, regime_flip
 from ...models.scenarios.rough_bergomi import rough_bergomi
+from ...models.scenarios.sessions import Sessions
 
 __all__ = [
     "Path",
     "draw_bootstrap",
+    "draw_crash",
     "draw_flash_crash",
     "draw_gbm",
     "draw_heston",
@@ -156,6 +160,16 @@ def draw_bootstrap(
     del of, column  # where the returns came from
     prices = block_bootstrap(grid, stream, log_returns, start=start, block=block, blocks=blocks)
     return Path(grid.times(), prices[0])
+
+
+def draw_crash(crash: Crash, grid: Grid, stream: np.random.Generator, *, start: float, volatility: float) -> Path:
+    """Draw `crash_path` from a start; the volatility is per √session."""
+    assert isinstance(grid, Sessions)
+    sizes = [grid.each] * len(grid.closes_ns)
+    prices = np.concatenate(([start], start * crash_path(crash, sizes, stream, volatility=volatility)))
+    if not (np.isfinite(prices).all() and (prices > 0).all()):
+        raise ValueError("the prices leave the range of floats: less volatility is needed")
+    return Path(grid.times(), prices)
 
 
 def draw_flash_crash(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
+from ...models.scenarios.crashes import CRASHES, Crash
 from .scenario_draws import (
     Path,
     draw_bootstrap,
+    draw_crash,
     draw_flash_crash,
     draw_gbm,
     draw_heston,
@@ -20,7 +23,7 @@ from .scenario_draws import (
 )
 from .scenario_keys import AUTO, Key
 
-__all__ = ["KINDS", "SHARED", "Kind"]
+__all__ = ["KINDS", "SHARED", "Kind", "shared_keys"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Kind:
     """One kind: what it is, its own keys, and the function that draws a path from a grid, a stream and their values.
 
     `usual` are defaults of shared keys that are other ones here; `more_rows` how many rows there are beyond the grid's.
+    A kind with a `crash` has the times of its sessions, and of the shared keys those of `OF_SESSIONS`.
     """
 
     about: str
@@ -36,6 +40,7 @@ class Kind:
     usual: dict[str, str] = field(default_factory=dict)
     more_rows: Callable[..., int] = lambda **_: 0
     columns: tuple[str, ...] = ("time", "price")
+    crash: Crash | None = None
 
 
 SHARED = (
@@ -48,7 +53,28 @@ SHARED = (
     Key("step", "time", "5m", "the time between two prices"),
     Key("year", "time", "365d", "how long a year of the rates lasts on the clock"),
 )
-"""Keys of every kind."""
+"""Keys of every kind, but for those that a crash does not have."""
+
+OF_SESSIONS = frozenset(("seed", "path", "start", "step"))
+"""The shared keys of a kind whose times are those of sessions."""
+
+
+def shared_keys(kind: Kind) -> tuple[Key, ...]:
+    """Return the shared keys that a kind has, with its own defaults."""
+    kept = (key for key in SHARED if kind.crash is None or key.name in OF_SESSIONS)
+    return tuple(replace(key, default=kind.usual.get(key.name, key.default)) for key in kept)
+
+
+CRASH_VOLATILITY = Key(
+    "volatility", "number", "0.02", "of the log price between published closes", "per √session", most=20
+)
+"""The only thing of a crash that is not published, and so to be chosen; it is not fitted to anything."""
+
+
+def _crash(year: str) -> Kind:
+    crash = CRASHES[year]
+    about = f"the published closes of {crash.about}, and a Brownian bridge between them"
+    return Kind(about, (CRASH_VOLATILITY,), partial(draw_crash, crash), crash=crash)
 
 
 def _volatility(default: str = "0.2", name: str = "volatility", about: str = "of the log price") -> Key:
@@ -173,5 +199,6 @@ KINDS: dict[str, Kind] = {
         draw_order_flow,
         columns=("time", "price", "flow"),
     ),
+    **{f"crash_{year}": _crash(year) for year in CRASHES},
 }
 """Every kind by its name."""
