@@ -32,6 +32,11 @@ __all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
     help="sp500, nasdaq, wti, vix, or a CSV or Parquet file.",
 )
 @click.option(
+    "--stress",
+    metavar="YEAR",
+    help="1987 or 2020: lay that crash over the data, or run it alone. 2008: cut that year out of the data.",
+)
+@click.option(
     "--events",
     "script",
     type=click.Path(path_type=Path),
@@ -39,7 +44,12 @@ __all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
     help="Instead of data: a script of events, .yaml, .json or .jsonl.",
 )
 @data_options
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.  [default: NAME-run]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to write.  [default: NAME-run, or NAME-stress]",
+)
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds other files.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the bootstrap.")
@@ -47,6 +57,7 @@ __all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
 def command(
     spec: Path,
     source: str | None,
+    stress: str | None,
     script: Path | None,
     mapping: tuple[str, ...],
     time_column: str | None,
@@ -73,7 +84,7 @@ def command(
     """
     if script is not None:
         return _play(spec, script, settings, fill, permit, as_json=as_json)
-    if source is None:
+    if source is None and stress is None:
         raise click.UsageError("give --data DATA to run over recorded data, or --events SCRIPT to send events")
     from ..engine.diagnostics import SpecError
     from ..engine.dryrun.data import Window, parse_bound
@@ -89,12 +100,14 @@ def command(
             click.echo(json.dumps({"diagnostics": [found.to_json() for found in error.diagnostics]}, indent=2))
         raise
     try:
-        folder = out or Path(f"{loaded.name}-run")
+        # A stressed run does not take the place of a run over history.
+        folder = out or Path(f"{loaded.name}-run" if stress is None else f"{loaded.name}-stress")
         check_folder(folder, force=force)
         with reading_progress() as progress, interruptible() as interrupted:
             run = dry_run(
                 loaded,
                 source,
+                stress=stress,
                 event=event,
                 mapping=pairs(mapping, "--map", "price=close"),
                 time_column=time_column,
@@ -119,7 +132,7 @@ def command(
         return INTERRUPTED
     if run.trace.stopped is not None:
         help = f"what was done before it is in {folder}; pass over bad rows with --skip-bad"
-        click.echo(str(bad_row(run.trace, source, help)), err=True)
+        click.echo(str(bad_row(run.trace, source or str(stress), help)), err=True)
         return BAD_INPUT
     return HOLDS if run.held else DOES_NOT_HOLD
 
@@ -267,6 +280,7 @@ def _inputs(summary: dict[str, Any]) -> list[tuple[str, str]]:
     data = made["data"]
     return [
         ("data", f"{data['name']} ({data['kind']}), {rows['accepted']:,} events"),
+        *([("stress", _stress(summary["stress"]))] if summary["stress"] else []),
         ("time", f"{time['first']} to {time['last']}"),
         ("columns", ", ".join(f"{name} ← {column}" for name, column in data["columns"].items())),
         *([("fills", f"at the {made['fill']} mark")] if summary["money"] else []),
@@ -275,6 +289,12 @@ def _inputs(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"program {made['program'][:12]}, spec {made['spec']['sha256'][:12]}, data {data['sha256'][:12]}",
         ),
     ]
+
+
+def _stress(stress: dict[str, Any]) -> str:
+    from ..engine.dryrun.narrative import stressed
+
+    return stressed(stress) if stress["history"] else f"{stressed(stress)}; {stress['text']}"
 
 
 def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from ..ir import Event, FillMode
 from ..load import Spec
 from .data import Data, Window, open_data
 from .problem import RunError
+from .stress import open_stressed
 from .subject import Subject, compiled_for, subject_of
 from .summary import summarise
 from .trace import Trace, record
@@ -70,8 +71,9 @@ def event_of(spec: Spec, name: str | None) -> Event:
 
 def dry_run(
     spec: Spec,
-    source: str,
+    source: str | None,
     *,
+    stress: str | None = None,
     event: str | None = None,
     mapping: Mapping[str, str] | None = None,
     time_column: str | None = None,
@@ -88,7 +90,9 @@ def dry_run(
 
     Args:
         spec: a checked spec.
-        source: `sp500`, `nasdaq`, `wti`, `vix`, or a CSV or Parquet file.
+        source: `sp500`, `nasdaq`, `wti`, `vix`, a scenario, or a CSV or Parquet file; None only with a stress, which then
+            is all of the data.
+        stress: a crash to lay over the data, or a stretch of them, such as `1987` or `2008`; see `read_stress`.
         event: what a row is; None where the spec has one event with fields.
         mapping: field → column.
         time_column: None finds it.
@@ -104,11 +108,16 @@ def dry_run(
     Raises:
         RunError: options or data that do not fit, or no event at all. A bad row raises only if no event
             came before it.
+        ValueError: neither a source nor a stress.
     """
     fed = event_of(spec, event)
-    data = open_data(
-        source, [field.name for field in fed.fields], mapping=mapping, time_column=time_column, window=window
-    )
+    reading: dict[str, Any] = {"mapping": mapping, "time_column": time_column, "window": window}
+    if stress is not None:
+        data = open_stressed(stress, source, fed, spec.program(), **reading)
+    elif source is not None:
+        data = open_data(source, [field.name for field in fed.fields], **reading)
+    else:
+        raise ValueError("a dry run needs data or a stress")
     chosen: FillMode = fill or ("next" if data.kind == "bars" else "same")
     compiled = compiled_for(spec, parameters or {}, chosen)
     subject = subject_of(compiled)
@@ -146,6 +155,7 @@ def dry_run(
             "time": data.time_column,
             "window": str(data.window),
         },
+        "stress": data.stress.text if data.stress else None,
         "fill": chosen,
         "event": fed.name,
         "permitted": list(permitted),

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from typing import Any, NamedTuple
 
-__all__ = ["Paragraph", "headline", "money", "narrate", "number", "percent", "span"]
+__all__ = ["Paragraph", "headline", "money", "narrate", "number", "percent", "span", "stressed"]
 
 Json = dict[str, Any]
 SHOWN = 6
@@ -86,7 +86,7 @@ def headline(summary: Json) -> str:
 
 def narrate(summary: Json) -> list[Paragraph]:
     """Return the story of a run, in the order in which it should be read."""
-    told = [_result(summary), *_doubts(summary)]
+    told = [_result(summary), *_stress(summary), *_doubts(summary)]
     if summary["money"] is not None:
         told += [_split(summary), _fill(summary), _verdict(summary), _risk(summary)]
         told += [_exposure(summary)]
@@ -111,6 +111,57 @@ def _result(summary: Json) -> Paragraph:
         f"is realised and {money(account['unrealised'])} still open."
     )
     return Paragraph("The run", text)
+
+
+def stressed(stress: Json) -> str:
+    """Return in a few words what was done to the prices of a run; `stress` is that of its summary."""
+    if stress["history"]:
+        return f"the stress of {stress['name']} as recorded"
+    return f"not history: stressed by {stress['name']}"
+
+
+def _stress(summary: Json) -> list[Paragraph]:
+    """Return what must be known of prices that are no history."""
+    stress = summary.get("stress")
+    if not stress:
+        return []
+    if stress["history"]:
+        text = f"The run is {stress['about']}, {stress['first']} to {stress['last']}, cut out of the data. "
+        text += "No price was changed." + _books_over(stress, summary)
+        return [Paragraph(f"Stress: {stress['name']}", text)]
+    sessions = stress["sessions"]
+    text = f"From {stress['first']} to {stress['last']} ({len(sessions)} sessions) "
+    if stress["form"] == "spliced":
+        text += "the prices are not those of the data. They repeat "
+    else:
+        text += "the prices are no record of a market. They repeat "
+    text += f"{stress['about']}: {stress['published']} closes are published levels of the S&P 500, rescaled"
+    text += f"; {_closes(stress['synthetic'])}. All prices between closes are synthetic, a Brownian bridge of "
+    text += f"volatility {percent(stress['volatility'])} per √session, seed {stress['seed']}."
+    if stress["form"] == "spliced":
+        text += " After it the data's own moves go on from where it left the price."
+    text += _books_over(stress, summary)
+    text += " No result of this run is history."
+    return [Paragraph(f"Not history: stressed by {stress['name']}", text, "warn")]
+
+
+def _books_over(stress: Json, summary: Json) -> str:
+    books = stress["books"]
+    if books is None:
+        return ""
+    unit = summary["money"]["unit"]
+    if not books["gross_before"] and not books["orders"]:
+        return " No position was open at its begin and no order was sent in it: it says nothing about this strategy."
+    return (
+        f" At its begin positions of {money(books['gross_before'], unit)} gross were open; over it the equity changed by "
+        f"{money(books['profit'], unit)}, at worst {money(min(books['worst'], 0.0), unit)}, with {books['orders']:,} orders."
+    )
+
+
+def _closes(days: list[str]) -> str:
+    if not days:
+        return "no close is synthetic"
+    return f"the close of {' and '.join(days)} is synthetic" if len(days) == 1 else f"{len(days)} closes are synthetic"
 
 
 def _doubts(summary: Json) -> list[Paragraph]:

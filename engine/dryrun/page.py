@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from .charts import charts, state_colours
-from .narrative import Paragraph, money, narrate, percent
+from .narrative import Paragraph, money, narrate, percent, stressed
 from .subject import Subject
 from .summary import books
 from .tables import fingerprint, rich, tables
@@ -96,7 +96,9 @@ def page(subject: Subject, trace: Trace, summary: Json) -> str:
 
 def _subtitle(summary: Json) -> str:
     made, time = summary["fingerprint"], summary["time"]
-    parts = [f"Dry run on {made['data']['name']}", f"{time['first']} to {time['last']}"]
+    stress = summary["stress"]
+    told = f", {stressed(stress)}" if stress else ""
+    parts = [f"Dry run on {made['data']['name']}{told}", f"{time['first']} to {time['last']}"]
     parts.append(f"{summary['rows']['accepted']:,} events")
     if summary["money"] is not None:
         parts.append(f"fills at the {made['fill']} mark")

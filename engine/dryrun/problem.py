@@ -19,6 +19,7 @@ CODES = {
     "HR808": "the output folder holds something else",
     "HR809": "an optional package is not installed",
     "HR815": "a scenario that cannot be drawn",
+    "HR816": "a stress that cannot be laid over the data",
 }
 """Every code of this package, and what it means."""
 

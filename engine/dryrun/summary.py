@@ -18,7 +18,7 @@ from ...models import performance
 from .data import Data
 from .positions import delays, positions
 from .subject import Subject
-from .times import iso
+from .times import iso, parse_time
 from .trace import Trace
 
 __all__ = ["FORMAT", "Books", "books", "summarise"]
@@ -87,6 +87,7 @@ def summarise(
         "about": subject.about,
         "fingerprint": fingerprint,
         "notes": notes,
+        "stress": _stress(subject, trace, data, account),
         "rows": {
             "read": data.rows_read,
             "in_window": data.rows_in_window,
@@ -277,6 +278,29 @@ def _verdict(subject: Subject, trace: Trace, account: Books, seed: int) -> Json:
             )
             break
     return verdict
+
+
+def _stress(subject: Subject, trace: Trace, data: Data, account: Books | None) -> Json | None:
+    """Return what was stressed, and what it did to the books: None without a stress."""
+    if data.stress is None:
+        return None
+    told = {**data.stress.to_json(), "books": None}
+    first, last = (parse_time(day) for day in (data.stress.first, data.stress.last))
+    assert first is not None
+    assert last is not None
+    lines = np.flatnonzero((trace.times >= first) & (trace.times < last + performance.DAY_NS))
+    if account is not None and lines.size:
+        before = int(lines[0]) - 1
+        # A run that begins with the stress has no line before it.
+        equity = float(account.equity[before]) if before >= 0 else subject.capital
+        over = account.equity[lines]
+        told["books"] = {
+            "gross_before": float(account.gross[max(before, 0)]),
+            "profit": float(over[-1]) - equity,
+            "worst": float(over.min()) - equity,
+            "orders": sum(int(lines[0]) <= fill.index <= int(lines[-1]) for fill in trace.fills),
+        }
+    return told
 
 
 def _overshoot(subject: Subject, trace: Trace) -> Json | None:

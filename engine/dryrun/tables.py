@@ -12,7 +12,7 @@ __all__ = ["fingerprint", "rich", "table", "tables"]
 
 Json = dict[str, Any]
 Rows = Sequence[tuple[str, ...]]
-MADE_OF = ("spec", "program", "data", "fill", "event", "permitted", "skip_bad", "seed", "versions")
+MADE_OF = ("spec", "program", "data", "stress", "fill", "event", "permitted", "skip_bad", "seed", "versions")
 
 
 def tables(summary: Json, colours: dict[str, str]) -> str:
@@ -33,6 +33,8 @@ def tables(summary: Json, colours: dict[str, str]) -> str:
         found.append(table("Timers that fell due", ("timer", "times"), rows))
     if summary["invariants"]:
         found.append(_invariants(summary))
+    if summary["stress"] and summary["stress"]["sessions"]:
+        found.append(_stress(summary["stress"]))
     if summary["rejections"]:
         rows = [(f"{one['row']:,}", one["reason"]) for one in summary["rejections"][:20]]
         title = f"Bad rows (first {len(rows)} of {summary['rows']['rejected']:,})"
@@ -142,6 +144,20 @@ def _states(summary: Json, colours: dict[str, str]) -> list[str]:
         table(title if len(regions) == 1 else f"{title} of {region}", ("state", "time", "rows"), lines, raw=True)
         for region, lines in regions.items()
     ]
+
+
+def _stress(stress: Json) -> str:
+    rows = [
+        (
+            one["session"],
+            one["day"],
+            "synthetic" if one["close"] is None else f"{one['close']:,.2f}",
+            "–" if one["move"] is None else percent(one["move"]),
+        )
+        for one in stress["sessions"]
+    ]
+    title = f"Stress {stress['name']}: closes of the S&P 500"
+    return table(title, ("day of the run", "day that was", "published close", "move"), rows)
 
 
 def _rules(summary: Json) -> str:
