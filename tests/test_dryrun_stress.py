@@ -397,6 +397,8 @@ def test_no_stressed_report_can_be_taken_for_history(source: str | None, stress:
     text = page(run.subject, run.trace, run.summary)
     assert "not history: stressed by 2020" in text
     assert "Stress 2020: closes of the S&amp;P 500" in text
+    # The price and the equity carry the name of the stretch in their legends, where it is a part of the time.
+    assert text.count("not history: stress 2020") == (2 if form == "spliced" else 0)
 
 
 def test_a_stress_on_flat_books_is_told_to_say_nothing() -> None:

@@ -15,6 +15,7 @@ from .decimation import largest_by_bucket, outline, runs
 from .problem import missing_extra
 from .subject import RegionShape, Subject
 from .summary import Books
+from .times import DAY_NS, parse_time
 from .trace import Trace
 
 __all__ = ["BUCKETS", "MARKS", "charts", "state_colours"]
@@ -48,19 +49,22 @@ def state_colours(subject: Subject, trace: Trace) -> dict[str, str]:
     return found
 
 
-def charts(subject: Subject, trace: Trace, account: Books | None) -> tuple[Any, list[str]]:
+def charts(
+    subject: Subject, trace: Trace, account: Books | None, stress: dict[str, Any] | None = None
+) -> tuple[Any, list[str]]:
     """Return the column of linked Bokeh figures, and what they leave out, in words.
 
     Args:
         subject: what the run is of.
         trace: at least one line.
         account: the money over time, or None for a spec without legs.
+        stress: that of the summary; where it is laid over data its stretch is hatched and named.
     """
     try:
         import bokeh.layouts
     except ImportError:
         raise missing_extra("bokeh", "the report") from None
-    board = _Board(subject, trace)
+    board = _Board(subject, trace, stress)
     board.prices()
     if account is not None:
         board.legs(account)
@@ -80,11 +84,11 @@ def charts(subject: Subject, trace: Trace, account: Books | None) -> tuple[Any, 
 class _Board:
     """Figures over one trace; each method adds one."""
 
-    def __init__(self, subject: Subject, trace: Trace) -> None:
+    def __init__(self, subject: Subject, trace: Trace, stress: dict[str, Any] | None) -> None:
         from bokeh.models import DataRange1d
         from bokeh.models.annotations import Span
 
-        self.subject, self.trace = subject, trace
+        self.subject, self.trace, self.stress = subject, trace, stress
         self.figures: list[Any] = []
         self.said: list[str] = []
         self._thinned = False
@@ -100,6 +104,7 @@ class _Board:
             first = not self.figures
             figure = self._figure(f"{instrument} price", 320 if first else 180, "0,0.[0000]", log=_spans_decades(price))
             self._bands(figure)
+            self._stressed(figure)
             self._lines(figure, {"mark": (price, INK)}, width=1.1)
             self._trades(figure, instrument, price)
             self._legend(figure)
@@ -130,6 +135,7 @@ class _Board:
     def equity(self, account: Books) -> None:
         figure = self._figure(f"equity, {self.subject.money}", 240, "0,0")
         before = account.equity + account.fees + account.slippage - account.flows
+        self._stressed(figure)
         label = "before fees, slippage and carry"
         self._lines(figure, {label: (before, SKY), "equity": (account.equity, BLUE)}, fill=True)
         self._level(figure, self.subject.capital, INK, "capital")
@@ -315,6 +321,22 @@ class _Board:
                         x0="x0", x1="x1", source=source, fill_color=colours[leaf], fill_alpha=0.22, line_color=None,
                         legend_label=leaf, level="underlay",
                     )  # fmt: skip
+
+    def _stressed(self, figure: Any) -> None:
+        """Hatch the stretch of time whose prices are not those of the data."""
+        if self.stress is None or self.stress["form"] != "spliced":
+            return
+        first, last = (parse_time(self.stress[end]) for end in ("first", "last"))
+        assert first is not None
+        assert last is not None
+        # A run that was stopped may end before it.
+        left, right = first / 1e6, min((last + DAY_NS) / 1e6, float(self.times[-1]))
+        if left < right:
+            figure.vstrip(
+                x0=[left], x1=[right], fill_color=None, hatch_pattern="right_diagonal_line", hatch_color=RED,
+                hatch_alpha=0.35, hatch_weight=1, line_color=RED, line_alpha=0.6, line_width=1, level="underlay",
+                legend_label=f"not history: stress {self.stress['name']}",
+            )  # fmt: skip
 
     def _stretches(self, region: RegionShape) -> tuple[Array, Array, npt.NDArray[np.int64]]:
         """Return from when to when, in ms, a region was in a state, and in which one; −1 is none."""

@@ -70,7 +70,7 @@ def page(subject: Subject, trace: Trace, summary: Json) -> str:
         trace: at least one line; drawn decimated, so that a million rows stay below 3 MB.
         summary: of `summarise`. Every text of it is escaped.
     """
-    layout, said = charts(subject, trace, books(subject, trace))
+    layout, said = charts(subject, trace, books(subject, trace), summary["stress"])
     name = html.escape(summary["name"])
     about = f'<p class="about">{rich(summary["about"])}</p>' if summary["about"] else ""
     story = "".join(_panel(paragraph) for paragraph in narrate(summary))
