@@ -32,6 +32,7 @@ ASKED = 10_000
 @click.command("sweep")
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--data", "source", required=True, metavar="DATA", help="As for `hedgerow run`: a name, or a file.")
+@click.option("--stress", metavar="YEAR", help="As for `hedgerow run`: 1987 or 2020 over the data, or 2008 of them.")
 @click.option(
     "--grid",
     "grids",
@@ -86,6 +87,7 @@ ASKED = 10_000
 def command(
     spec: Path,
     source: str,
+    stress: str | None,
     grids: tuple[str, ...],
     sample: Literal["sobol", "random", "latin"] | None,
     n: int | None,
@@ -168,6 +170,7 @@ def command(
                     time_column=time_column,
                     window=Window(parse_bound(start, "--from"), parse_bound(end, "--to")),
                     skip_bad=skip_bad,
+                    stress=stress,
                     permitted=permit,
                     backend=backend,
                     workers=workers or (_processors() if on is None else 1),

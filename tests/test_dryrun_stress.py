@@ -24,6 +24,11 @@ from hedgerow.engine.dryrun.scenario import read_scenario
 from hedgerow.engine.dryrun.stress import moved_fields, open_stressed, read_stress
 from hedgerow.engine.dryrun.times import iso
 from hedgerow.engine.load import Spec, loads
+from hedgerow.engine.sweep.path import path_of
+from hedgerow.engine.sweep.paths import prepare_paths
+from hedgerow.engine.sweep.runner import sweep
+from hedgerow.engine.sweep.sets import parameter_sets
+from hedgerow.engine.sweep.summary import summarise
 from hedgerow.models.scenarios.crashes import CRASHES
 
 HOLDER = """
@@ -467,3 +472,40 @@ def test_the_command_refuses_as_bad_input(tmp_path: Path, capsys: pytest.Capture
     assert main(["run", desk, "--events", str(script), "--stress", "1987"]) == 2
     assert "`--stress` belongs to runs over data, not to --events" in capsys.readouterr().err
     assert main(["run", desk]) == 2
+
+
+# Sweeps
+
+
+@pytest.mark.parametrize(
+    ("stress", "name"), [("1987:at=2006-05-10", "sp500 (not history: stressed by 1987)"), ("2008", None)]
+)
+def test_each_set_of_a_stressed_sweep_earns_what_its_stressed_run_does(stress: str, name: str | None) -> None:
+    spec = hedgerow.load(ROOT / "specs" / "band_limited_hedge.yaml")
+    sets = parameter_sets(spec, grid={"k": "6:10:4"})
+    table = sweep(spec, "sp500", sets, stress=stress)
+    runs = [dry_run(spec, "sp500", stress=stress, parameters={"k": k}) for k in ("6", "10")]
+    assert table.columns["profit"].tolist() == [run.summary["money"]["profit"] for run in runs]
+    told = summarise(table)["data"]
+    assert told["stress"] == runs[0].summary["fingerprint"]["stress"]
+    assert told["name"] == (name or "sp500 (the stress of 2008 as recorded)")
+
+
+def test_a_sweep_over_paths_or_arrays_takes_no_stress() -> None:
+    spec = hedgerow.load(ROOT / "specs" / "band_limited_hedge.yaml")
+    sets = parameter_sets(spec, grid={"k": "6:10:4"})
+    with pytest.raises(RunError) as found:
+        prepare_paths(spec, "gbm", sets, 2, stress="1987")
+    assert (found.value.code, found.value.message) == ("HR807", "a stress is laid over one path")
+    path = path_of(event_of(spec, None), [0, 1], [[1.0, 2.0]])
+    with pytest.raises(ValueError, match="takes no stress"):
+        sweep(spec, path, sets, stress="1987")
+
+
+def test_the_command_sweeps_over_a_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = str(ROOT / "specs" / "band_limited_hedge.yaml")
+    grid = ["--grid", "k=6:10:4", "--no-report", "--out"]
+    assert main(["sweep", spec, "--data", "sp500", "--stress", "2020", *grid, str(tmp_path / "over")]) == 0
+    assert "not history: stressed by 2020" in " ".join(capsys.readouterr().out.split())
+    assert main(["sweep", spec, "--data", "crash_2020:step=1h", "--paths", "3", *grid, str(tmp_path / "alone")]) == 0
+    assert "crash_2020:step=1h, 145 rows a path, 3 paths" in " ".join(capsys.readouterr().out.split())

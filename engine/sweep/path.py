@@ -18,11 +18,13 @@ import numpy.typing as npt
 
 from ...models.performance import DAY_NS
 from ..dryrun.data import Data, Window, open_data
+from ..dryrun.narrative import stressed
 from ..dryrun.problem import RunError
+from ..dryrun.stress import open_stressed
 from ..dryrun.trace import dated, typed
 from ..evaluate import FLOAT
 from ..intake import Refusal, accept_fields, accept_time
-from ..ir import Event
+from ..ir import Event, Program
 
 __all__ = ["EventPath", "path_of", "read_path"]
 
@@ -89,6 +91,8 @@ def read_path(
     time_column: str | None = None,
     window: Window | None = None,
     skip_bad: bool = False,
+    stress: str | None = None,
+    program: Program | None = None,
     progress: Callable[[float], None] | None = None,
     interrupted: Callable[[], bool] | None = None,
 ) -> EventPath:
@@ -101,6 +105,8 @@ def read_path(
         time_column: None finds it.
         window: which times to keep.
         skip_bad: keep bad rows, to be sent and refused.
+        stress: laid over the data, or cut out of them; see `stress.read_stress`.
+        program: with a stress: says which fields are prices.
         progress: called with the share of the data read.
         interrupted: asked now and then whether to stop.
 
@@ -108,9 +114,12 @@ def read_path(
         RunError: data that do not fit the event, no row at all, or a bad row.
         KeyboardInterrupt: `interrupted` said so.
     """
-    data = open_data(
-        source, [each.name for each in event.fields], mapping=mapping, time_column=time_column, window=window
-    )
+    reading: dict[str, Any] = {"mapping": mapping, "time_column": time_column, "window": window}
+    if stress is None:
+        data = open_data(source, [each.name for each in event.fields], **reading)
+    else:
+        assert program is not None
+        data = open_stressed(stress, source, event, program, **reading)
     rows: list[Times] = []
     times: list[Times] = []
     fields: list[tuple[Values, ...]] = []
@@ -141,8 +150,9 @@ def read_path(
             raise _bad_row(data, *first)
     stops, day_ns = _days(clock, data.name)
     made = {
-        "name": data.name,
+        "name": _told(data),
         "sha256": data.sha256(),
+        "stress": data.stress.text if data.stress else None,
         "kind": data.kind,
         "columns": dict(data.mapping),
         "time": data.time_column,
@@ -153,6 +163,11 @@ def read_path(
         event.name, moments, values, kinds, stops, day_ns, data.name, data.kind == "bars", int(wrong.sum()), unsent,
         made, tuple(data.notes),
     )  # fmt: skip
+
+
+def _told(data: Data) -> str:
+    """Return the name of data for people; of stressed data it says so wherever it is shown."""
+    return data.name if data.stress is None else f"{data.name} ({stressed(data.stress.to_json())})"
 
 
 def path_of(

@@ -178,6 +178,7 @@ def prepare_paths(
     time_column: str | None = None,
     window: Window | None = None,
     skip_bad: bool = False,
+    stress: str | None = None,
     **options: Any,
 ) -> Sweep | PathSweep:
     """Read the first path and check what a sweep over `paths` of them needs; one path is an ordinary sweep.
@@ -192,6 +193,7 @@ def prepare_paths(
         time_column: None finds it.
         window: which times to keep.
         skip_bad: keep bad rows, to be sent and refused.
+        stress: as in `runner.sweep`, over one path.
         options: those of `prepare`.
 
     Raises:
@@ -204,7 +206,7 @@ def prepare_paths(
         "skip_bad": skip_bad,
     }
     if paths == 1:
-        return prepare(spec, source, sets, event=event, **reading, **options)
+        return prepare(spec, source, sets, event=event, stress=stress, **reading, **options)
     if not 1 <= paths <= MOST_PATHS:
         raise RunError(
             "HR807", f"{paths:,} paths cannot be drawn", "--paths", f"write a number from 1 to {MOST_PATHS:,}"
@@ -213,6 +215,9 @@ def prepare_paths(
         message = f"`{source[:60]}` is recorded data, and there is one path of it"
         help = f"draw others from its returns, with --data bootstrap:of={source},seed=1 --paths {paths}"
         raise RunError("HR807", message, "--paths", help)
+    if stress is not None:
+        help = "leave out --paths, or sweep paths of a crash, with --data crash_1987 or crash_2020"
+        raise RunError("HR807", "a stress is laid over one path", "--paths", help)
     if options.get("keep_days"):
         help = "leave out --days and --walk-forward, or sweep one path, without --paths"
         raise RunError("HR807", "days are kept, and sets judged on them, over one path", "--paths", help)

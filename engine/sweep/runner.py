@@ -207,6 +207,7 @@ def prepare(
     time_column: str | None = None,
     window: Window | None = None,
     skip_bad: bool = False,
+    stress: str | None = None,
     permitted: tuple[str, ...] = (),
     backend: Backend = "auto",
     workers: int = 1,
@@ -223,6 +224,8 @@ def prepare(
         raise RunError("HR807", f"there are no {workers} workers", "--workers", "write a number from 1 on")
     if sets.spec is not spec and sets.spec.bind({}).digest != spec.bind({}).digest:
         raise ValueError(f"the parameter sets are of `{sets.spec.name}` as it is elsewhere, and not of this spec")
+    if stress is not None and not isinstance(data, str):
+        raise ValueError("a path of arrays is given as it is to be run, and takes no stress")
     fed = event_of(spec, event if isinstance(data, str) else data.event)
     if on is not None:
         if workers != 1:
@@ -232,8 +235,8 @@ def prepare(
             workers = cluster.threads
     if isinstance(data, str):
         path = read_path(
-            fed, data, mapping=mapping, time_column=time_column, window=window, skip_bad=skip_bad, progress=reading,
-            interrupted=interrupted,
+            fed, data, mapping=mapping, time_column=time_column, window=window, skip_bad=skip_bad, stress=stress,
+            program=spec.program(), progress=reading, interrupted=interrupted,
         )  # fmt: skip
     else:
         path = data
@@ -254,6 +257,7 @@ def sweep(
     time_column: str | None = None,
     window: Window | None = None,
     skip_bad: bool = False,
+    stress: str | None = None,
     permitted: tuple[str, ...] = (),
     backend: Backend = "auto",
     workers: int = 1,
@@ -277,6 +281,7 @@ def sweep(
         time_column: None finds it.
         window: which times to keep; None keeps all.
         skip_bad: send bad rows to every machine, to be refused; otherwise the first one is an error.
+        stress: a crash that is laid over the data, or a stretch that is cut out of them; see `stress.read_stress`.
         permitted: the codes that were waived when the spec was loaded, to be noted.
         backend: `auto` takes native code where the spec and the machine allow it, and the live backend elsewhere; the
             results are the same.
@@ -292,15 +297,15 @@ def sweep(
 
     Raises:
         RunError: options, data or a folder that do not fit.
-        ValueError: sets of another spec.
+        ValueError: sets of another spec, or a stress with a path of arrays.
         KeyboardInterrupt: `interrupted` said so before any set was done.
     """
     if folder is not None:
         check_sweep_folder(Path(folder), resume=resume, force=force)
     made = prepare(
         spec, data, sets, fill=fill, event=event, mapping=mapping, time_column=time_column, window=window,
-        skip_bad=skip_bad, permitted=permitted, backend=backend, workers=workers, on=on, keep_days=keep_days,
-        interrupted=interrupted,
+        skip_bad=skip_bad, stress=stress, permitted=permitted, backend=backend, workers=workers, on=on,
+        keep_days=keep_days, interrupted=interrupted,
     )  # fmt: skip
     if folder is not None:
         made = made.kept_in(Path(folder), resume=resume, force=force)
