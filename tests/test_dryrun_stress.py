@@ -156,18 +156,18 @@ def test_bid_and_ask_keep_their_spread_and_what_is_no_price_is_left_alone(tmp_pa
 
 def test_of_a_bar_the_close_takes_the_published_move(tmp_path: Path) -> None:
     fields = ", ".join(f"{name}: {{unit: USD/IDX}}" for name in ("open", "high", "low", "close"))
-    lines = [f"2024-01-{day:02},100,110,90,105" for day in range(1, 13)]
+    lines = [f"2024-01-{day:02},{100 + day},130,90,{105 + 2 * day}" for day in range(1, 13)]
     source = write(tmp_path / "bars.csv", lines, "time,open,high,low,close")
     _, _, first, high, low, close = rows(opened("1987:at=2024-01-04", source, holder(fields, "tick.close")))
-    assert close[3] == 105 * (224.84 / 282.70)
-    assert high / close == pytest.approx(np.full(12, 110 / 105), rel=1e-14)
+    assert close[3] == 111 * (224.84 / 282.70)
+    assert high / close == pytest.approx(130 / (105 + 2 * np.arange(1, 13)), rel=1e-14)
     assert (low < first).all()
 
 
 def test_a_bad_row_stays_bad_and_takes_no_close(tmp_path: Path) -> None:
     lines = [f"2024-01-{day:02}T15:00Z,{100 + day}" for day in range(1, 13)]
     # After the close of the first day of the crash: no number, nothing paid, a time before.
-    lines[4:4] = ["2024-01-04T20:00Z,none", "2024-01-04T20:00Z,0", "2024-01-02T00:00Z,50"]
+    lines[4:4] = ["2024-01-04T20:00Z,none", "2024-01-04T20:00Z,0", "2024-01-04T01:00Z,50"]
     source = write(tmp_path / "bad.csv", lines)
     data = opened("1987:at=2024-01-04", source)
     prices = rows(data)[2]
