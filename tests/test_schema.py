@@ -112,6 +112,7 @@ WHOLE = {
             {"call": "a.b", "into": {"y": "n"}, "ensures": [True]},
         ],
     },
+    "gates": {"sanity": {"applies": "increase", "checks": {"cash": {"of": "cash", "least": "0", "most": "1e9 USD"}}}},
     "invariants": {"one": "n >= 0"},
     "conserved": {"four": "n"},
     "unchanged": {"five": {"of": "n"}, "six": {"while": "on", "of": ["n", 1]}},
