@@ -9,6 +9,9 @@ __all__ = ["GUARDS"]
 
 GUARDS: Mapping[str, str] = MappingProxyType(
     {
+        "drift.correlation_within": "hedgerow.guards.drift:correlation_within",
+        "drift.population_stability_within": "hedgerow.guards.drift:population_stability_within",
+        "liquidity.drain_within": "hedgerow.guards.liquidity:drain_within",
         "risk.value_at_risk_within": "hedgerow.guards.risk:value_at_risk_within",
     }
 )

@@ -23,6 +23,8 @@ from hedgerow.actions.hedging import no_trade_band
 from hedgerow.actions.options import YEAR_S, call_value
 from hedgerow.actions.sizing import Curve, hedge_curve
 from hedgerow.guards import GUARDS
+from hedgerow.guards.drift import correlation_within, population_stability_within
+from hedgerow.guards.liquidity import drain_within
 from hedgerow.guards.risk import value_at_risk_within
 from hedgerow.models import options
 from hedgerow.models.sizing import CURVES
@@ -31,9 +33,14 @@ from hedgerow.models.windows import Window
 FUNCTIONS = {**GUARDS, **ACTIONS}
 RETURNS = np.array([0.01, -0.03, 0.002, -0.011, 0.02, -0.005, 0.001, 0.004, -0.02, 0.015])
 RETURNS.flags.writeable = False  # as the engine hands it over
+DRAWN = np.random.default_rng(11).multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 80).T.copy()
+DRAWN.flags.writeable = False
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "risk.value_at_risk_within": {"returns": RETURNS, "equity": 1e6, "limit": 25e3, "confidence": 0.9},
+    "drift.correlation_within": {"first": DRAWN[0], "second": DRAWN[1], "recent": 20},
+    "drift.population_stability_within": {"values": DRAWN[0], "recent": 30, "bins": 4},
+    "liquidity.drain_within": {"outflow": 3e5, "inflow": 1e5, "forecast": 1e6},
     "sizing.hedge_curve": {"score": 0.6, "depth": 2e5, "max_depth": 1e7},
     "hedging.no_trade_band": {
         "spot": 97.0,
@@ -133,7 +140,9 @@ def test_units_are_true_a_change_of_units_changes_nothing_else(name: str) -> Non
         return math.prod(scale.get(variable, 1.0) ** power for variable, power in exponents(unit).items())
 
     result = function(**example)
-    changed = function(**{field: value * factor(field) for field, value in example.items()})
+    changed = function(
+        **{field: value if type(value) is int else value * factor(field) for field, value in example.items()}
+    )
     for field, value in result._asdict().items():
         assert changed._asdict()[field] == pytest.approx(value * factor(f".{field}"), rel=1e-12), field
 
@@ -151,6 +160,7 @@ def test_naming_the_functions_imports_none_of_what_they_need() -> None:
         "assert 'numpy' not in sys.modules, 'tables'\n"
         "import hedgerow.actions.sizing, hedgerow.actions.hedging, hedgerow.actions.options\n"
         "assert 'numpy' not in sys.modules, 'actions'\n"
+        "import hedgerow.guards.drift, hedgerow.guards.liquidity\n"
         "import hedgerow.guards.risk, hedgerow.models.performance\n"
         "heavy = {'scipy', 'pandas', 'arch', 'pydantic', 'hedgerow.engine'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
@@ -196,6 +206,79 @@ def test_a_window_of_gains_is_within_any_limit() -> None:
 def test_a_bad_value_at_risk_is_refused(bad: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         value_at_risk_within(**({"returns": RETURNS, "equity": 1e6, "limit": 1e4} | bad))
+
+
+# drift.population_stability_within, drift.correlation_within
+
+
+def test_a_shift_fails_where_it_is_large_and_no_accident() -> None:
+    # Four bins of 10 against (4, 10, 10, 16): the index is 12/40 · ln 4; 3 degrees of freedom, samples of 40.
+    steps = np.repeat([1.0, 2.0, 3.0, 4.0], 10)
+    values = np.concatenate((np.arange(40.0), np.repeat([5.0, 15.0, 25.0, 35.0], [4, 10, 10, 16])))
+    index = 0.15 * math.log(1.6) - 0.15 * math.log(0.4)
+    critical = stats.chi2.ppf(0.99, 3) * (2 / 40)
+    assert index < critical
+    found = population_stability_within(values=values, recent=40, bins=4, limit=0.2)
+    assert found == (True, pytest.approx(index, rel=1e-12), pytest.approx(critical, rel=1e-12))  # an accident
+    few = population_stability_within(values=values, recent=40, bins=4, limit=0.2, confidence=0.5)
+    assert few.ok is False
+    assert population_stability_within(values=values, recent=40, bins=4, limit=0.21, confidence=0.5).ok  # but small
+    with pytest.raises(ValueError, match="reference has too many equal values for 5 bins"):
+        population_stability_within(values=np.concatenate((steps, steps)), recent=40, bins=5)
+
+
+def test_a_correlation_that_turned_fails_and_one_that_held_does_not() -> None:
+    source = np.random.default_rng(2)
+    first, noise = source.normal(size=(2, 300))
+    held = correlation_within(first=first, second=first + noise, recent=60)
+    turned = correlation_within(first=first, second=np.where(np.arange(300) < 240, first, -first) + noise, recent=60)
+    assert held.ok
+    assert not turned.ok
+    assert turned.value < -held.critical
+    assert held.critical == pytest.approx(stats.norm.ppf(0.995), rel=1e-9)
+    assert held.after == pytest.approx(stats.pearsonr(first[-60:], (first + noise)[-60:]).statistic, rel=1e-12)
+    assert turned.before == held.before
+    assert correlation_within(first=first, second=-first - noise, recent=60).value == pytest.approx(-held.value)
+
+
+PAIRS = {"first": DRAWN[0], "second": DRAWN[1], "recent": 20}
+
+
+@pytest.mark.parametrize(
+    ("function", "bad", "message"),
+    [
+        (correlation_within, {"confidence": 1.0}, r"confidence must be in \(0, 1\), got 1.0"),
+        (correlation_within, {"second": DRAWN[1][1:]}, "windows must be of one length, got 80 and 79"),
+        (correlation_within, {"recent": 80}, "recent must be at least 1 and leave earlier values of 80, got 80"),
+        (correlation_within, {"recent": 0}, "recent must be at least 1"),
+        (correlation_within, {"recent": 3}, "each correlation must be of at least 4 pairs, got 3 and 77"),
+        (correlation_within, {"first": np.full(80, 0.1)}, "first is constant"),
+        (correlation_within, {"second": 3 * DRAWN[0] - 1}, r"a correlation must be within \(-1, 1\)"),
+        (correlation_within, {"first": np.where(np.arange(80) == 9, math.nan, DRAWN[0])}, "first must be finite"),
+        (population_stability_within, {"limit": math.nan}, "limit must be at least 0, got nan"),
+        (population_stability_within, {"bins": 1}, "bins must be at least 2, got 1"),
+        (population_stability_within, {"recent": 19}, "recent must hold at least 20 values, got 19"),
+        (population_stability_within, {"recent": 61}, "reference must hold at least 20 values, got 19"),
+        (population_stability_within, {"confidence": math.nan}, r"confidence must be in \(0, 1\), got nan"),
+        (population_stability_within, {"values": np.full(80, 0.1)}, "reference has too many equal values for 4 bins"),
+        (population_stability_within, {"values": np.append(DRAWN[0], math.inf)}, "recent must be finite"),
+    ],
+)
+def test_a_bad_test_of_drift_is_refused(function: Callable[..., Any], bad: dict[str, Any], message: str) -> None:
+    good = PAIRS if function is correlation_within else {"values": DRAWN[0], "recent": 30, "bins": 4}
+    with pytest.raises(ValueError, match=message):
+        function(**good | bad)
+
+
+# liquidity.drain_within
+
+
+def test_a_drain_is_net_and_within_its_limit_up_to_the_limit_itself() -> None:
+    assert drain_within(outflow=3e5, inflow=0.5e5, forecast=1e6) == (True, 0.25)
+    assert drain_within(outflow=3e5, inflow=0.49e5, forecast=1e6).ok is False
+    assert drain_within(outflow=0.0, inflow=1e5, forecast=1e6, limit=0.0) == (True, -0.1)
+    with pytest.raises(ValueError, match="limit must be at least 0, got nan"):
+        drain_within(outflow=1.0, inflow=0.0, forecast=1.0, limit=math.nan)
 
 
 # sizing.hedge_curve
