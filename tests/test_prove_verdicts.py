@@ -176,6 +176,8 @@ CLAIMS = [
     (COUNTER, "implies(changed(n), n - before.n == 1 or before.n - n == 1)", "proved"),
     (COUNTER, "n >= before.n", "refuted"),
     (DELAYED, "implies(In(busy), since(begin) < 5s)", "not decided"),
+    (DELAYED, "implies(In(busy), since(over) <= 5s)", "proved"),
+    (DELAYED, "implies(In(busy) and n > 1, since(over) < 3s)", "refuted"),
     (DELAYED, "implies(In(busy) and n > 0, since(begin) < 1s)", "refuted"),
     (DELAYED, "n <= 1", "refuted"),
     (DELAYED, "implies(changed(n), was(busy))", "proved"),

@@ -2,8 +2,8 @@
 
 A fact is a condition over cells, states, parameters and the clock. The spec's invariants and helpers that speak of one
 moment are facts; others are guessed from the program, as people would write them down: a cell stays in its range, a copy of
-a price in the range of the price, a count of time is not ahead of the clock, a timer of a state that is left is disarmed.
-A guess that turns out wrong is dropped; none is believed.
+a price in the range of the price, a count of time is not ahead of the clock, a timer of a state that is left is disarmed,
+one of a state that was entered is due a delay after that. A guess that turns out wrong is dropped; none is believed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from ..ir import NEVER, Assign, Block, Expr, Let, Program
+from ..ir import NEVER, Assign, Block, Expr, Let, Program, State, Timer
 from .algebra import Algebra
 
 __all__ = ["Fact", "facts_of", "is_momentary"]
@@ -110,7 +110,7 @@ class _Guesses:
             yield self.algebra.make("le", (self._cell(name), now), "bool")
 
     def _timers(self) -> Iterator[Expr]:
-        """Yield that an armed timer is not overdue, and that it is armed only within its state."""
+        """Yield that an armed timer is not overdue, that it is armed only within its state, and when it is due."""
         now, never = self.algebra.symbol("now", "", "int"), self.algebra.constant(NEVER, "int")
         for timer in self.program.timers:
             due = self._cell(timer.due)
@@ -119,6 +119,19 @@ class _Guesses:
                 if any(name == timer.due and value.op != "const" for name, value in _pairs(state.stamp)):
                     off = self.algebra.make("eq", (due, never), "bool")
                     yield self.algebra.any_of(self._active(state.name), off)
+                yield from self._armed_since(state, timer)
+
+    def _armed_since(self, state: State, timer: Timer) -> Iterator[Expr]:
+        """Yield that a timer is due one delay after what was noted of the time when its state was entered."""
+        stamped = dict(_pairs(state.stamp))
+        armed = stamped.get(timer.due)
+        if timer.period is not None or armed is None or armed.op != "due":
+            return
+        for name, value in stamped.items():
+            if value.op == "now":
+                due = self.algebra.make("due", (self._cell(name), armed.args[1]), "int")
+                same = self.algebra.make("eq", (self._cell(timer.due), due), "bool")
+                yield self.algebra.implies(self._active(state.name), same)
 
     def _active(self, state: str) -> Expr:
         return self.algebra.symbol("active", state, "bool")
