@@ -21,7 +21,7 @@ LANGUAGE = (ROOT / "docs" / "language.md").read_text("utf-8")
 
 
 def test_every_fence_says_what_language_it_is_in() -> None:
-    known = {"yaml", "json", "python", "sh", "text", "console", "csv", "toml", "jsonl"}
+    known = {"yaml", "json", "python", "sh", "text", "console", "csv", "toml", "jsonl", "mermaid"}
     assert {str(fence) for page in PAGES for fence in fences(page) if fence.language not in known} == set()
 
 
