@@ -90,6 +90,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR704": "an event that nothing takes",
         "HR705": "an order that decides",
         "HR706": "a hidden way to safety",
+        "HR707": "a breaker without a reset",
         **_RUN_CODES,
         "HR820": "a time in a script that cannot be read",
         "HR821": "an expectation of a script that does not hold",

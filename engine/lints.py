@@ -50,11 +50,13 @@ class _Lints:
         self.reached = self._reached()
         safe = [program.fail_safe, *(state.fail_safe for state in program.states)]
         self.fail_safes = frozenset(name for name in safe if name is not None)
+        self.sealed = frozenset(state.name for state in program.states if self._is_sealed(state))
 
     def findings(self) -> Iterator[Diagnostic]:
         yield from self._unreachable()
         yield from self._dead_rules()
         yield from self._no_way_out()
+        yield from self._no_reset()
         yield from self._unhandled()
         yield from self._overlaps()
         yield from self._hidden()
@@ -98,6 +100,8 @@ class _Lints:
             region = self.tree.region(state.name)
             if set(self.tree.leaves(region)) - self.fail_safes == {state.name}:
                 continue  # a region of one state has nowhere to go, but where errors lead
+            if self.sealed.intersection(self.tree.ancestors[state.name]):
+                continue  # told of the state around it
             message = f"`{state.name}` cannot be left"
             if state.name in self.fail_safes:
                 help = "let an event that a person sends lead from it; else only a snapshot helps after an error"
@@ -118,6 +122,31 @@ class _Lints:
             if state not in self.tree.entry_set(rule.targets, domain, {}).states:
                 return True
         return False
+
+    def _no_reset(self) -> Iterator[Diagnostic]:
+        for state in self.program.states:
+            if state.name in self.sealed:
+                message = f"`{state.name}` halts and has no reset: no transition leads out of it"
+                help = "let a time lead from it (`after:`), a condition, or an event that a person sends, such as `release`"
+                yield _warning("HR707", message, state, help)
+
+    def _is_sealed(self, state: State) -> bool:
+        """Return whether a halted state with states inside, once entered, is left by errors at most."""
+        if "halted" not in state.tags or not self.tree.children[state.name] or state.name not in self.reached:
+            return False
+        around = frozenset((state.name, *self.tree.ancestors[state.name]))
+        for rule in self.program.rules:
+            inside = self.tree.is_descendant(rule.source, state.name)
+            if rule.name in self.dead or not (inside or self._can_be_active(rule.source, around)):
+                continue
+            domain = self.tree.domain(rule, {})
+            if domain is None or not self.tree.is_descendant(state.name, domain):
+                continue
+            # What a history state stands for may lie elsewhere than its default.
+            recalls = any(self.tree.kind(target) == "history" for target in rule.targets)
+            if recalls or state.name not in self.tree.entry_set(rule.targets, domain, {}).states:
+                return False
+        return True
 
     def _can_be_active(self, source: str, around: frozenset[str]) -> bool:
         """Return whether a state is one of those around another one, or in a region beside it."""

@@ -259,6 +259,9 @@ def test_a_drawdown_breaker_does_not_deadlock_for_ever() -> None:
     waits = mutilated("intraday_drawdown", (reset, "release: {name: reset, if: not beyond, to: half_open}"))
     assert not comes_back(run(waits))  # it waits for a gain that nothing can earn
     no_one = mutilated("intraday_drawdown", (reset, "release: {name: reset, to: until_session}"))
+    (told,) = (each for each in no_one.diagnostics if each.code == "HR707")
+    line = text_of("intraday_drawdown").splitlines()[told.span.line - 1]
+    assert line.strip() == "capital_preservation:"
     result = results_of(no_one, "capital_preservation")["HR910", "capital_preservation"]
     assert result.verdict == "refuted"
 

@@ -110,7 +110,7 @@ def test_mermaid_has_each_state_once_and_nothing_that_it_could_misread(sketch: S
         assert not colon or re.fullmatch(r"(#\d+;|<br>|[A-Za-z0-9 _.,()+*/=…-])*", label)
 
 
-@pytest.mark.parametrize("path", sorted(SPECS.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(SPECS.rglob("*.yaml")), ids=lambda path: path.name)
 def test_every_shipped_spec_is_drawn_with_all_its_states_and_transitions(path: Path) -> None:
     spec = hedgerow.load(path, permit=("HR302",))
     for text in (mermaid(picture(spec)), dot(picture(spec))):

@@ -164,8 +164,51 @@ def test_an_event_that_a_spec_raises_for_others_is_taken_by_them() -> None:
     assert loads(text).diagnostics == ()
 
 
+HALT = """\
+a: {on: {tick: {name: trip, if: tick.x > 9, to: open}}}
+open:
+  initial: b
+  tags: [halted]
+  states:
+    b: {on: {go: {to: c}}}
+    c: {on: {stop: STOP}}
+"""
+
+
+def test_a_breaker_that_nothing_leads_out_of_is_told_where_it_is_and_once() -> None:
+    message = "`open` halts and has no reset: no transition leads out of it"
+    assert told(HALT.replace("STOP", "{to: b}")) == [("HR707", "warning", message)]
+    # Neither a dead end inside nor a fail-safe state in it is told a second time.
+    assert told(HALT.replace("STOP", "{do: []}")) == [("HR707", "warning", message)]
+    assert told(HALT.replace("STOP", "{do: []}"), fail_safe="c") == [("HR707", "warning", message)]
+
+
+@pytest.mark.parametrize("way", ["{to: a}", "{to: a, if: n > 3}"])
+def test_a_breaker_with_a_way_out_is_not_told(way: str) -> None:
+    assert codes(HALT.replace("STOP", way)) == set()
+
+
+def test_a_history_state_may_lead_out_of_a_breaker_whatever_its_default() -> None:
+    inner = "".join(f"    {line}\n" for line in HALT.replace("STOP", "{to: was}").splitlines())
+    outer = f"m:\n  initial: a\n  states:\n{inner}    was: {{history: shallow, default: open}}\n"
+    text = CHART.replace("initial: a", "initial: m") + "".join(f"    {line}\n" for line in outer.splitlines())
+    assert "HR707" not in {found.code for found in loads(text).diagnostics}
+
+
+def test_a_way_out_that_never_fires_is_none() -> None:
+    assert "HR707" in codes(HALT.replace("STOP", "[{name: one, to: b}, {name: two, to: a}]"))
+
+
+def test_a_breaker_that_another_region_ends_has_a_reset() -> None:
+    regions = "a: {on: {go: {to: both}, stop: {}, tick: {}}}\nboth:\n  parallel: true\n  states:\n"
+    open_ = "    open: {tags: [halted], initial: b, states: {b: {on: {tick: {to: c}}}, c: {on: {tick: {to: b}}}}}\n"
+    beside = "    beside: {initial: d, states: {d: {on: {stop: WAY}}}}\n"
+    assert codes(regions + open_ + beside.replace("WAY", "{to: a}")) == set()
+    assert "HR707" in codes(regions + open_ + beside.replace("WAY", "{do: []}"))
+
+
 def test_the_shipped_specs_have_notes_and_no_warnings() -> None:
-    for path in sorted(SPECS.glob("*.yaml")):
+    for path in sorted(SPECS.rglob("*.yaml")):
         found = load(path, permit=["HR302"]).diagnostics
         assert {each.code for each in found if each.severity == "warning"} <= {"HR302"}, path
 

@@ -73,7 +73,7 @@ def test_a_failing_entry_at_the_start_is_undone_and_told_by_its_state() -> None:
     assert machine.value("n") == 0
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda path: path.stem)
 def test_a_comment_in_a_spec_changes_no_hash(path) -> None:
     permit = ["HR302", "HR401"]
     text = path.read_text("utf-8")
