@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -395,3 +396,30 @@ def test_draws_fit_their_declarations_and_reach_both_edges(name: str) -> None:
             assert parameter.low is not None and parameter.high is not None
             found = {values[parameter.name] for values in drawn}
             assert {float(parameter.low), float(parameter.high), float(parameter.default)} <= set(map(float, found))
+
+
+@pytest.mark.parametrize("ends", ["0, 1e-320", "0, 5e-324", "-1e308, 1e308", "-1.7e308, 1.7e308"])
+def test_streams_stay_in_ranges_that_floats_hardly_hold(ends: str) -> None:
+    text = f"hedgerow: 1\nname: edge\nevents: {{tick: {{x: {{range: [{ends}]}}}}}}\n"
+    text += "machine: {initial: a, states: {a: {on: {tick: {if: tick.x > 0, to: b}}}, b: {on: {tick: {to: a}}}}}\n"
+    spec = loads(text)
+    (event,) = spec.program().events
+    (column,) = book_of([event], [], 20_000, (1,)).fields[0]
+    field = event.fields[0]
+    assert ((column >= float(field.low)) & (column <= float(field.high))).all()
+    assert len(np.unique(column)) > (1 if "e-32" in ends else 1000)
+    assert explore(spec, steps=5_000).found.coverage.steps == 5_000
+
+
+def test_what_a_worker_leaves_that_dies_is_done_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = loads(RATCHET)
+    whole = told(spec, steps=60_000, seed=3)
+    ended: list[bool] = []
+
+    def kill_one(_: int, __: int) -> None:
+        if not ended:
+            ended.append(True)
+            multiprocessing.active_children()[0].kill()
+
+    assert told(spec, steps=60_000, seed=3, workers=2, progress=kill_one) == whole
+    assert ended

@@ -596,3 +596,17 @@ def test_what_stands_in_the_way_of_kept_code_is_left_alone(tmp_path: Path, monke
     assert not machine_code(text).cached
     assert list(kept.parent.iterdir()) == [kept]
     assert not list(kept.iterdir())
+
+
+def test_a_guard_that_no_interval_tells_may_stand_behind_one_that_needs_a_quotient() -> None:
+    body = """
+events: {tick: {x: {range: [-5, 5]}, k: {type: int, range: [0, 9]}}}
+machine:
+  initial: a
+  states:
+    a: {on: {tick: [{if: 1 / tick.x + 1 / (tick.x + 1) > 3, to: b}, {if: tick.k == 8, to: b}]}}
+    b: {on: {tick: {if: tick.x > 4, to: a}}}
+"""
+    spec = loads(HEAD + body, "attack.yaml")
+    source = np.random.Generator(np.random.PCG64(3))
+    agree(spec, rows(spec, np.arange(200), source.uniform(-5, 5, 200), source.integers(0, 10, 200).astype(float)))

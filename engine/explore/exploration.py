@@ -14,6 +14,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -24,6 +25,7 @@ from ..backends.native.able import why_not
 from ..dryrun.problem import RunError
 from ..ir import FillMode, Value
 from ..load import ParameterError, Spec
+from ..processes import no_interrupts
 from .corpus import LIVE, NATIVE
 from .coverage import Chart, Coverage
 from .events import Outside, outside_events
@@ -223,7 +225,9 @@ def _results(plan: Plan, workers: int, interrupted: Callable[[], bool] | None) -
     workers = min(workers, len(tasks))
     if workers > 1 and (text := _pickled(plan)) is not None:
         yield from _shared(text, tasks, workers, interrupted)
+    if not tasks:
         return
+    # All of them, or what a worker has left that died.
     station = _Station(plan)
     for task in tasks:
         if interrupted is not None and interrupted():
@@ -234,20 +238,28 @@ def _results(plan: Plan, workers: int, interrupted: Callable[[], bool] | None) -
 def _shared(
     plan: bytes, tasks: deque[_Task], workers: int, interrupted: Callable[[], bool] | None
 ) -> Iterator[Explored]:
-    """Yield results in the order of the tasks, a few tasks ahead of what is asked for."""
+    """Yield results in the order of the tasks, a few tasks ahead of what is asked for; leave those that are not done."""
     context = get_context("spawn")
     stop = context.Event()
+    pending: deque[tuple[_Task, Future[Explored]]] = deque()
     with ProcessPoolExecutor(workers, context, _begin, (plan, stop)) as processes:
-        pending: deque[Future[Explored]] = deque()
         while tasks or pending:
-            while tasks and len(pending) < _AHEAD * workers:
-                pending.append(processes.submit(_run_task, tasks.popleft()))
-            if interrupted is not None and interrupted():
-                stop.set()
-                tasks.clear()
-                pending = deque(future for future in pending if not future.cancel())
-            if pending and wait((pending[0],), _GLANCE).done:
-                yield pending.popleft().result()
+            try:
+                while tasks and len(pending) < _AHEAD * workers:
+                    with no_interrupts():  # the first task starts the workers, and they keep the mask
+                        pending.append((tasks[0], processes.submit(_run_task, tasks[0])))
+                    tasks.popleft()
+                if interrupted is not None and interrupted():
+                    stop.set()
+                    tasks.clear()
+                    pending = deque((task, future) for task, future in pending if not future.cancel())
+                if pending and wait((pending[0][1],), _GLANCE).done:
+                    found = pending[0][1].result()
+                    pending.popleft()
+                    yield found
+            except BrokenProcessPool:
+                tasks.extendleft(task for task, _ in reversed(pending))
+                return
 
 
 def _pickled(plan: Plan) -> bytes | None:

@@ -127,6 +127,8 @@ class _Column:
 
     def __init__(self, low: float, high: float, source: np.random.Generator) -> None:
         self.low, self.high, self.source = low, high, source
+        span = high - low
+        self.step = 1e-3 * span if span < np.inf else 1e-3 * high - 1e-3 * low
         self.scaled = low >= 0
         """Whether values are multiplied by steps, as prices are, or steps are added to them."""
         self.level = self._anywhere()
@@ -143,25 +145,28 @@ class _Column:
     def stretch(self, kind: str, rows: int) -> Values:
         if not self.low <= self.level <= self.high or self.source.random() < 0.1:
             self.level = self._anywhere()
-        values = np.clip(self.kinds[kind](rows), self.low, self.high)
+        with np.errstate(over="ignore"):  # what goes beyond all numbers goes to the end of the range
+            values = np.clip(self.kinds[kind](rows), self.low, self.high)
         if kind not in ("jumps", "extremes"):
             self.level = float(values[-1])
         return values
 
     def _anywhere(self) -> float:
         least = max(self.low, self.high * 1e-9)
-        if self.scaled and self.high > 100 * least:
+        if self.scaled and least > 0 and self.high > 100 * least:
             # The outer decades are left to jumps and extremes.
             share = self.source.uniform(0.2, 0.8)
             return float(f"{least * (self.high / least) ** share:.3g}")
-        return float(self.low + self.source.random() * (self.high - self.low))
+        share = self.source.random()
+        span = self.high - self.low
+        return float(self.low + share * span if span < np.inf else (1 - share) * self.low + share * self.high)
 
     def _stepped(self, steps: Values) -> Values:
         moved: Values
         if self.scaled:
             moved = self.level * np.exp(np.clip(np.cumsum(steps), -40, 40))
         else:
-            moved = self.level + (1e-3 * (self.high - self.low)) * np.cumsum(steps)
+            moved = self.level + self.step * np.cumsum(steps)
         return moved
 
     def _size(self) -> float:

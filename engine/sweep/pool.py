@@ -9,10 +9,9 @@ from __future__ import annotations
 import pickle
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy.typing as npt
 
 from ..ir import FillMode, Value
 from ..load import Spec
+from ..processes import no_interrupts
 from .live import LiveRunner
 from .path import EventPath
 from .results import Results, shape_of
@@ -105,7 +105,7 @@ class LivePool:
         executor = self._started(path)
         for first in range(0, len(parameters), size):
             values = [dict(each) for each in parameters[first : first + size]]
-            with _no_interrupts():  # the first task starts the workers, and they keep the mask
+            with no_interrupts():  # the first task starts the workers, and they keep the mask
                 pending[executor.submit(_run_task, values, capitals[first : first + size])] = first
         while pending:
             finished = wait(pending, timeout=_ASKED_EVERY, return_when=FIRST_COMPLETED).done
@@ -138,19 +138,6 @@ def task_size(sets: int, workers: int) -> int:
     """Return how many sets a task has: at least `LEAST` where each worker gets that many, and else an even share."""
     share = -(-sets // workers)
     return share if share <= LEAST else max(LEAST, -(-sets // (4 * workers)))
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Let processes that start meanwhile never see Ctrl-C: this one decides what it means."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # ---------------------------------------------------------------------------------------------------------- in a worker

@@ -203,9 +203,10 @@ class Quiet:
         try:
             quiet = [rows.truth(guard).never for guard in guards]
         except NotProvable:
+            # What has been needed is deleted with the lines that it was written in.
+            rows.needs.clear()
             del code.lines[before:]
             write.forget()
-            rows.take_needs()
             code.jump(loud)
             return False
         code.branch(write.all((rows.take_needs(), *quiet)), following, loud)
