@@ -128,7 +128,14 @@ def command(
         click.echo(json_text(_document(answer)))
     else:
         show(
-            answer.proof, path, events, permit=permit, every=every, second=answer.second, differences=answer.differences
+            answer.proof,
+            path,
+            events,
+            permit=permit,
+            every=every,
+            second=answer.second,
+            differences=answer.differences,
+            said=spec.backed_claims,
         )
     return answer.code
 

@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..engine.honesty import Backed
     from ..engine.prove.result import Proof
     from ..engine.prove.second import SecondOpinion
     from ..engine.prove.text import Line
@@ -66,6 +67,7 @@ def show(
     every: bool,
     second: SecondOpinion | None,
     differences: tuple[str, ...] | None,
+    said: tuple[Backed, ...] = (),
 ) -> None:
     """Print a proof.
 
@@ -77,6 +79,7 @@ def show(
         every: show each property and fact by itself.
         second: what a second solver said, if it was asked.
         differences: from a certificate, if one was given.
+        said: what the spec says of itself in words.
     """
     from rich.console import Console
     from rich.text import Text
@@ -86,7 +89,7 @@ def show(
 
     console = Console(highlight=False)
     named = " ".join((str(path), *(f"--permit {code}" for code in permit)))
-    reader = Reader(named, every, None if events is None else str(events))
+    reader = Reader(named, every, None if events is None else str(events), said)
     for line in lines(proof, reader, second):
         _print(console, line)
     if second is not None and second.disagreements:

@@ -79,6 +79,7 @@ class _Checked:
                 {"backend": one.backend, "able": one.able, "reason": one.reason}
                 for one in (spec.capabilities() if spec else ())
             ],
+            "claims": [claim.to_json() for claim in (spec.backed_claims if spec else ())],
         }
 
 

@@ -135,6 +135,11 @@ class Document:
             node = found
         return True
 
+    def keys(self, section: str) -> tuple[str, ...]:
+        """Return the keys that are written in a section; none where it has none."""
+        node = next((value for key, value in self.root.entries if key.text == section), None)
+        return tuple(key.text for key, _ in node.entries) if isinstance(node, Mapping) else ()
+
     def _walk(self, loc: Items[str | int]) -> tuple[Scalar | None, Node]:
         key: Scalar | None = None
         node: Node = self.root

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .compose import Files
 from .diagnostics import Diagnostic, Findings, SpecError
 from .evaluate import FLOAT, Environment, Failure, due, evaluate
+from .honesty import Backed, backed_claims, check_backing, check_texts
 from .ir import Expr, FillMode, Parameter, Program, Value
 from .lower import Lowering, lower
 from .modes import timer_delays
@@ -99,6 +100,11 @@ class Spec:
         from .claims import texts_of
 
         return texts_of(self._document.plain())
+
+    @property
+    def backed_claims(self) -> tuple[Backed, ...]:
+        """What it says of itself in words under `claims:`, each with what backs it, in the order of the file."""
+        return backed_claims(self._document.plain())
 
     def program(self, fill: FillMode = "same") -> Program:
         """Return the IR."""
@@ -349,6 +355,7 @@ def _lower(
     registry: Registry,
 ) -> Lowering | None:
     """Check one document, after those that it uses; `open_` are the files that are being read, outermost first."""
+    check_texts(document, findings)
     shape, left_out = read_shape(document, findings)
     if shape is None:
         return None
@@ -356,6 +363,7 @@ def _lower(
     # What cannot be known of a spec that does not hold is no mistake of its user.
     own = findings if not failed else Findings(files.permit)
     lowering = lower(shape, document, registry, own, left_out | failed, used)
+    check_backing(shape, document, folder, own, used)
     for found in own if failed else ():
         if found.code not in OF_OTHERS:
             findings.add(found)

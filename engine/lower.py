@@ -42,6 +42,7 @@ from .ir import (
     Require,
     Window,
 )
+from .leverage import leverage
 from .link import link
 from .lints import lints
 from .memory import Memory
@@ -554,7 +555,16 @@ class Lowering:
         """Yield what is allowed and hardly meant in this spec; in one without errors."""
         handled = {ours for used in self.used.values() for _, ours in used.shared()}
         handled |= {made.event for used in self.used.values() for made in used.made.values()}
-        return lints(self.alone("same"), handled, self.spec.raises)
+        yield from lints(self.alone("same"), handled, self.spec.raises)
+        if self.legs:
+            raised = frozenset(
+                ours
+                for used in self.used.values()
+                for event in used.raises()
+                if (ours := used.called(event)) is not None
+            )
+            span = self.document.key(("legs",)).span
+            yield from leverage(self.alone("same"), self.legs.values(), self.capital, raised, span)
 
     def alone(self, fill: FillMode) -> Program:
         """Return the program of the spec without those that it uses."""

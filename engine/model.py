@@ -497,6 +497,52 @@ class RankingShape(_Shape):
     )
 
 
+def _one_backing(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) != 1:
+        raise PydanticCustomError("backing", "one thing that backs the claim is expected here")
+    return value
+
+
+class BackingShape(_Shape):
+    """One thing that backs a claim: a claim of the spec that is proved or watched, a study, or a test."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    invariant: Event | None = Field(
+        None,
+        description="a name under `invariants:`; of a used spec with its name in front",
+        examples=["legs_positive"],
+    )
+    conserved: Event | None = Field(None, description="a name under `conserved:`", examples=["money"])
+    unchanged: Event | None = Field(None, description="a name under `unchanged:`", examples=["strike_is_kept"])
+    helper: Event | None = Field(None, description="a name under `helpers:`", examples=["anchor_positive"])
+    decreases: Event | None = Field(None, description="a name under `decreases:`", examples=["exit_ends"])
+    study: Name | None = Field(None, description="a study that `hedgerow study` conducts", examples=["band_limited"])
+    test: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        None,
+        description="a test function: its file from the folder of this one, `::`, its name",
+        examples=["tests/test_hedge.py::test_it_earns_when_prices_return"],
+    )
+
+
+Backing = Annotated[BackingShape, BeforeValidator(_one_backing)]
+
+
+class ClaimShape(_Shape):
+    """Something that the spec says of itself in words, and what backs it."""
+
+    says: Annotated[str, Field(min_length=1, max_length=4000)] = Field(
+        description="what is claimed, in plain words", examples=["no order enlarges the gross exposure"]
+    )
+    backed_by: Annotated[
+        Annotated[Backing, Tag("one")] | Annotated[list[Backing], Field(min_length=1), Tag("list")],
+        Discriminator(_one_or_list),
+    ] = Field(
+        description="what backs it, one thing or several: a claim to prove, a study, a test",
+        examples=[{"invariant": "gross_never_grows"}, [{"invariant": "gross_never_grows"}, {"study": "band_limited"}]],
+    )
+
+
 class ReportShape(_Shape):
     """What the report of a run shows of this spec."""
 
@@ -614,6 +660,18 @@ class Spec(_Shape):
                     "factor": "1 - eta",
                     "until": "residue",
                     "within": "exit_every",
+                }
+            }
+        ],
+    )
+    claims: dict[Name, ClaimShape] = Field(
+        {},
+        description="what the spec says of itself in words, each with what backs it",
+        examples=[
+            {
+                "it_only_shrinks": {
+                    "says": "no order enlarges the gross exposure",
+                    "backed_by": {"invariant": "gross_never_grows"},
                 }
             }
         ],

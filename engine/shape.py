@@ -20,7 +20,7 @@ __all__ = ["EXPECTED", "read_shape"]
 
 _NAMED = frozenset(("params", "state", "let", "legs", "instruments", "events", "windows", "actions"))
 _ACTING = frozenset(("machine", "actions"))
-_PLACED = _ACTING | {"observe", "unchanged"}
+_PLACED = _ACTING | {"observe", "unchanged", "claims"}
 """Sections with lists whose items are found again by their places in the file."""
 _ROUNDS = 8
 _STAND_INS: dict[tuple[str | int, ...], object] = {("hedgerow",): 1, ("name",): "unnamed"}
@@ -166,6 +166,9 @@ def _report(document: Document, findings: Findings, detail: Any, path: tuple[str
         findings.error(
             "HR103", detail["msg"], span, suggestion(str(given), STEPS, "write e.g. `{set: {anchor: price}}`")
         )
+    elif kind == "backing":
+        help = "write one pair, e.g. `{invariant: gross_never_grows}`, or a list of such"
+        findings.error("HR103", detail["msg"], span, help)
     elif kind == "expression":
         findings.error("HR103", detail["msg"], span, _help(loc))
     elif kind == "too_short":

@@ -17,11 +17,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_starter_validates_without_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_starter_validates_with_a_note_on_its_leverage_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "mine"]) == 0
     spec = hedgerow.load("mine.yaml")
     assert spec.name == "mine"
-    assert spec.diagnostics == ()
+    assert [(found.code, found.severity) for found in spec.diagnostics] == [("HR708", "note")]
     assert capsys.readouterr().out == "written to mine.yaml; check it with `hedgerow validate mine.yaml`\n"
 
 

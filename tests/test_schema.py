@@ -120,6 +120,16 @@ WHOLE = {
     "decreases": {
         "e": {"while": "on", "by": "t", "measure": "n", "factor": 0.5, "until": 1, "within": "1d"},
     },
+    "claims": {
+        "f": {"says": "x", "backed_by": {"invariant": "one"}},
+        "g": {
+            "says": "x",
+            "backed_by": [
+                *({kind: "one"} for kind in ("conserved", "unchanged", "helper", "decreases", "study")),
+                {"test": "a.py::test_x"},
+            ],
+        },
+    },
     "report": {"harvest": {"t": 1}, "overshoot": {"t": 1}, "limits": {"net": 1, "gross": 2}},
 }
 

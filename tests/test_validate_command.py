@@ -138,6 +138,7 @@ def test_the_json_is_one_sorted_ascii_document(folder: Path, capsys: pytest.Capt
             {"backend": "native", "able": True, "reason": ""},
             {"backend": "prove", "able": True, "reason": ""},
         ],
+        "claims": [],
     }
 
 

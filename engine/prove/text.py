@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ..diagnostics import printable
 from ..explain_text import Piece, Tone
+from ..honesty import Backed
 from ..ir import Value
 from .result import Counterexample, Obligation, Proof, Result, Verdict
 from .second import SecondOpinion
@@ -56,12 +57,13 @@ class Reader:
     """What the reader sees and can do.
 
     `spec` is the file as it was named, with what it needs to load, `every` asks for each property by itself, `events` is the
-    folder that the scripts of counterexamples were written to.
+    folder that the scripts of counterexamples were written to. `said` is what the spec says of itself in words.
     """
 
     spec: str
     every: bool = False
     events: str | None = None
+    said: tuple[Backed, ...] = ()
 
 
 def lines(proof: Proof, reader: Reader, second: SecondOpinion | None = None) -> Iterator[Line]:
@@ -73,6 +75,10 @@ def lines(proof: Proof, reader: Reader, second: SecondOpinion | None = None) -> 
         yield _title("The spec's own claims")
         for result in own:
             yield from _result(proof, reader, result)
+    if reader.said:
+        yield _title("What it says of itself, and what backs that")
+        for claim in reader.said:
+            yield from _said(proof, claim)
     if given:
         yield _title("What every spec gets")
         for kind in dict.fromkeys(result.kind for result in given):
@@ -134,6 +140,26 @@ def _result(proof: Proof, reader: Reader, result: Result) -> Iterator[Line]:
         yield from _unanswered(result.obligations)
     for help in result.help:
         yield Line((Piece("help: ", "title"), Piece(_one_line(help))), 4)
+
+
+def _said(proof: Proof, claim: Backed) -> Iterator[Line]:
+    """Yield a claim in words, and of each thing that backs it what came of it here; words are not proved."""
+    yield Line((Piece(claim.name, "title"), Piece(f": {_one_line(claim.says)}")), 2)
+    for kind, name in claim.backed_by:
+        # What comes to an end is proved in parts, each with its name behind the claim's.
+        inside = {"helper": "helper", "decreases": "ends"}.get(kind, "invariant")
+        named = ((one, one.name.rpartition(".")[0] if kind == "decreases" else one.name) for one in proof.results)
+        found = [one for one, known in named if one.kind == inside and known == name]
+        if kind in ("study", "test"):
+            yield _plain(f"{kind} {name}", 4)
+        elif not found:
+            yield _plain(f"{kind} {name}: not asked", 4)
+        else:
+            worst = max((one.verdict for one in found), key=_WEIGHT.index)
+            yield Line((Piece(f"{kind} {_one_line(name)}: "), Piece(worst, _TONES[worst])), 4)
+
+
+_WEIGHT: Sequence[Verdict] = ("noted", "proved", "not decided", "refuted")
 
 
 def _events(found: Counterexample) -> Iterator[Line]:
