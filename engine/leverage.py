@@ -118,8 +118,10 @@ class _Books:
         """Return whether no order enlarges a leg, or something bounds its quantity from above."""
         if leg.name not in self.enlarged:
             return True
-        claims = (part for _, claim in self.program.invariants for part in _conjuncts(claim))
-        if any(_bounds(part, leg.quantity) for part in claims):
+        gates = (gate for gate in self.program.gates if gate.applies != "reduce")
+        claims = [claim for _, claim in self.program.invariants]
+        claims += [check.condition for gate in gates for check in gate.checks]
+        if any(_bounds(part, leg.quantity) for claim in claims for part in _conjuncts(claim)):
             return True
         # A guard fires above its limit: there the leg is on the larger side.
         asked = (node for rule in self.guards if rule.guard is not None for node in rule.guard.walk())

@@ -125,6 +125,19 @@ def test_a_ruin_guard_reads_the_books_and_caps_what_it_compares(guard: str, lack
     assert told(spec(state=GUARDED.replace("GUARD", guard))) == ([] if lacking is None else [("HR708", lacking)])
 
 
+@pytest.mark.parametrize(
+    ("gate", "lacking"),
+    [
+        ("checks: {size: {of: stock.quantity, most: most}}", "a ruin guard"),
+        ("applies: increase, checks: {size: stock.quantity <= most}", "a ruin guard"),
+        ("applies: reduce, checks: {size: {of: stock.quantity, most: most}}", BOTH),
+        ("checks: {size: {of: stock.quantity, least: 0}}", BOTH),
+    ],
+)
+def test_a_check_that_stops_orders_is_a_cap(gate: str, lacking: str) -> None:
+    assert told(spec() + f"gates: {{sanity: {{{gate}}}}}\n") == [("HR708", lacking)]
+
+
 def test_a_guard_may_read_what_is_observed_of_the_books() -> None:
     observed = "observe: {tick: {high: peak(equity), fallen: high - equity}}\nmachine:"
     text = spec(state=GUARDED.replace("GUARD", "fallen > floor"), claims="{it: stock.quantity <= most}")
