@@ -151,7 +151,7 @@ def chi_square_tail(x: float, freedom: int) -> float:
     if not 0 <= x < math.inf:
         raise ValueError(f"x must be finite and at least 0, got {x}")
     _check_freedom(freedom)
-    if x == 0:
+    if x / 2 == 0:
         return 1.0
     # exp(−x/2) (x/2)^(j) / Γ(j + 1) for j = 0, 1, … where the degrees are even, and for j = ½, 1½, … where they are odd.
     odd = freedom % 2

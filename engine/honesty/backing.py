@@ -21,7 +21,6 @@ from ..check import Location, places
 from ..diagnostics import Findings, suggestion
 from ..model import Spec
 from ..source import Document
-from ..studies import STUDIES
 
 if TYPE_CHECKING:
     from ..compose import UsedSpec
@@ -91,6 +90,8 @@ class _Backing:
         if kind in SECTIONS:
             self._named(claim, kind, what, (*loc, kind))
         elif kind == "study":
+            from ..studies import STUDIES  # of which nothing is needed but the names
+
             if what not in STUDIES:
                 help = suggestion(what, STUDIES, "there is " + ", ".join(f"`{each}`" for each in STUDIES))
                 self._tell(claim, f"there is no study `{what}`", (*loc, kind), help)
