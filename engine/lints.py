@@ -1,7 +1,8 @@
 """What is allowed and hardly meant: states and transitions that do nothing, and an order that decides unseen.
 
-Every finding is a warning or a note with a code of the 700s, never an error: the program runs. A guard is looked at as a
-conjunction, and what it compares is not computed with, so much that is dead is not found here.
+Every finding is a warning or a note with a code of the 700s, because the program runs; but a breaker that nothing leads out
+of is refused (HR460). A guard is looked at as a conjunction, and what it compares is not computed with, so much that is
+dead is not found here.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ class _Lints:
             region = self.tree.region(state.name)
             if set(self.tree.leaves(region)) - self.fail_safes == {state.name}:
                 continue  # a region of one state has nowhere to go, but where errors lead
-            if self.sealed.intersection(self.tree.ancestors[state.name]):
-                continue  # told of the state around it
+            if self.sealed.intersection((state.name, *self.tree.ancestors[state.name])):
+                continue  # told as a breaker without a reset
             message = f"`{state.name}` cannot be left"
             if state.name in self.fail_safes:
                 help = "let an event that a person sends lead from it; else only a snapshot helps after an error"
@@ -127,12 +128,17 @@ class _Lints:
         for state in self.program.states:
             if state.name in self.sealed:
                 message = f"`{state.name}` halts and has no reset: no transition leads out of it"
-                help = "let a time lead from it (`after:`), a condition, or an event that a person sends, such as `release`"
-                yield _warning("HR707", message, state, help)
+                help = (
+                    "let a time lead from it (`after:`), a condition, or an event that a person sends, such as `release`; "
+                    "or let it end the machine: `final: true`"
+                )
+                yield Diagnostic("HR460", message, state.span, help)
 
     def _is_sealed(self, state: State) -> bool:
-        """Return whether a halted state with states inside, once entered, is left by errors at most."""
-        if "halted" not in state.tags or not self.tree.children[state.name] or state.name not in self.reached:
+        """Return whether a state that halts, and to which not only errors lead, is left by errors at most."""
+        if "halted" not in state.tags or state.kind == "final" or state.name not in self.reached:
+            return False
+        if not self.tree.children[state.name] and not self._is_tripped(state.name):
             return False
         around = frozenset((state.name, *self.tree.ancestors[state.name]))
         for rule in self.program.rules:
@@ -147,6 +153,16 @@ class _Lints:
             if recalls or state.name not in self.tree.entry_set(rule.targets, domain, {}).states:
                 return False
         return True
+
+    def _is_tripped(self, state: str) -> bool:
+        """Return whether a transition leads to a state."""
+        return any(
+            (domain := self.tree.domain(rule, {})) is not None
+            and rule.source != state
+            and rule.name not in self.dead
+            and state in self.tree.entry_set(rule.targets, domain, {}).states
+            for rule in self.program.rules
+        )
 
     def _can_be_active(self, source: str, around: frozenset[str]) -> bool:
         """Return whether a state is one of those around another one, or in a region beside it."""

@@ -50,6 +50,7 @@ from .model import MachineShape, Spec
 from .modes import Modes
 from .observe import Observations
 from .registry import Registry
+from .resets import mutual_resets
 from .source import Document
 from .statechart import MACHINE
 from .symbols import Scope, Symbols
@@ -565,6 +566,9 @@ class Lowering:
             )
             span = self.document.key(("legs",)).span
             yield from leverage(self.alone("same"), self.legs.values(), self.capital, raised, span)
+        yield from mutual_resets(
+            self.program("same"), {name: self.document.key(("use", name)).span for name in self.used}
+        )
 
     def alone(self, fill: FillMode) -> Program:
         """Return the program of the spec without those that it uses."""

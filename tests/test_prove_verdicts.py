@@ -380,7 +380,8 @@ def test_an_order_that_enlarges_a_leg_while_halted_is_found() -> None:
 
 
 def test_a_halted_state_that_nothing_leaves_is_refuted() -> None:
-    text = written(BOOK.replace("CLOSE", "{close: book}")).replace("reset: {name: again, to: trading}, ", "")
+    never = "name: again, if: abs(book.quantity) < 0 IDX"
+    text = written(BOOK.replace("CLOSE", "{close: book}")).replace("name: again", never)
     proof = prove(loads(text), only=["stopped"], workers=1, seconds=SECONDS)
     assert {each.kind: each.verdict for each in proof.results}["leaves"] == "refuted"
 
@@ -462,7 +463,7 @@ def test_a_high_water_mark_that_no_reset_moves_trips_again_at_once() -> None:
 
 def test_a_book_that_nothing_closes_while_halted_has_no_way_to_flat() -> None:
     halted = "on: {reset: {name: again, to: trading}, tick: {name: flatten, do: [CLOSE]}}"
-    dead = written(BOOK).replace(halted, "on: {reset: {name: again, to: stopped}}")
+    dead = written(BOOK).replace(halted, "on: {reset: {name: again, if: abs(book.quantity) < 0 IDX, to: trading}}")
     closing = written(BOOK.replace("CLOSE", "{close: book}"))
     for text, verdict in ((dead, "refuted"), (closing, "proved")):
         proof = prove(loads(text), only=["stopped"], workers=1, seconds=SECONDS)

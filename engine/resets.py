@@ -1,0 +1,111 @@
+"""Breakers that wait for each other: halted states that nothing leads out of but what would have to come from them.
+
+    one:   open: {on: {other.closed: {to: closed, do: {raise: one.closed}}}}
+    other: open: {on: {one.closed: {to: closed, do: {raise: other.closed}}}}
+
+An event that the specs raise themselves is taken to come only from there. What can happen then is a least fixed point: a
+state is reached by transitions that can fire; a transition can fire in a state that is reached, on an event that can come;
+an event that is raised can come if something that can happen raises it. Guards are taken to hold, time to pass and errors to
+come, so that what is told is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .diagnostics import Diagnostic, Span
+from .ir import Block, Program, Raise, Rule
+from .statechart import ROOT, Tree
+from .vocabulary import BUILTIN_EVENTS, DONE, Vocabulary
+
+__all__ = ["mutual_resets"]
+
+
+def mutual_resets(program: Program, used: Mapping[str, Span]) -> Iterator[Diagnostic]:
+    """Yield the halted states that are left only on events which would come from leaving them.
+
+    `used` says where each used spec is named; its own file is not the one to change.
+    """
+    halted = [state.name for state in program.states if "halted" in state.tags]
+    if len(halted) < 2:
+        return
+    happening = _Happening(program)
+    for state, rule in happening.waiting(halted):
+        events = " or ".join(f"`{name}`" for name in sorted(happening.taken[rule.name]))
+        why = f"`{rule.name}` waits for {events}, which nothing raises before `{state}` is left"
+        help = "let a time (`after:`), a condition, or an event of its own that a person sends lead out of one of them"
+        place = used.get(state.partition(".")[0], happening.states[state].span)
+        yield Diagnostic("HR461", f"`{state}` is halted for ever: {why}", place, help)
+
+
+class _Happening:
+    """What can happen in a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.tree = program, Tree(program.states)
+        self.states = {state.name: state for state in program.states}
+        blocks = [rule.action for rule in program.rules]
+        blocks += [block for s in program.states for block in (s.initially, s.entry, s.exit)]
+        raised = frozenset(name for block in blocks for name in _raised(block))
+        timed = {timer.event for timer in program.timers}
+        done = (f"{DONE}{state.name}" for state in program.states)
+        events = dict.fromkeys((*(event.name for event in program.events), *BUILTIN_EVENTS, *done, *timed))
+        vocabulary = Vocabulary(events)
+        self.taken = {rule.name: vocabulary.matching(rule.events) for rule in program.rules}
+        self.coming = {name for name in events if name not in raised or name in timed}
+        self.reached: set[str] = set()
+        self.firing: dict[str, Rule] = {}
+        self._settle()
+
+    def _settle(self) -> None:
+        self._enter(self.program.initial, ROOT)
+        known = -1
+        while known != (known := len(self.coming) + len(self.reached) + len(self.firing)):
+            scopes = ((name, self.states[name].fail_safe) for name in list(self.reached))
+            for scope, target in ((ROOT, self.program.fail_safe), *scopes):
+                if target is not None:
+                    self._enter((target,), scope)
+            for rule in self.program.rules:
+                if rule.source in self.reached and self._comes(rule):
+                    self._fire(rule)
+
+    def _comes(self, rule: Rule) -> bool:
+        return not rule.events or not self.taken[rule.name].isdisjoint(self.coming)
+
+    def _fire(self, rule: Rule) -> None:
+        self.firing[rule.name] = rule
+        self.coming |= _raised(rule.action)
+        domain = self.tree.domain(rule, {})
+        if domain is None:
+            return
+        for name in self.reached:
+            if self._leads_out(rule, name):
+                self.coming |= _raised(self.states[name].exit)
+        self._enter(rule.targets, domain)
+
+    def _enter(self, targets: tuple[str, ...], domain: str) -> None:
+        for name in self.tree.entry_set(targets, domain, {}).states:
+            self.reached.add(name)
+            self.coming |= _raised((*self.states[name].initially, *self.states[name].entry))
+
+    def waiting(self, halted: list[str]) -> Iterator[tuple[str, Rule]]:
+        """Yield those of the halted states that are reached and never left, each with a transition that leads out."""
+        for state in halted:
+            ways = [rule for rule in self.program.rules if self._leads_out(rule, state)]
+            if state not in self.reached or any(rule.name in self.firing for rule in ways):
+                continue
+            if ways:
+                yield state, ways[0]
+
+    def _leads_out(self, rule: Rule, state: str) -> bool:
+        domain, tree = self.tree.domain(rule, {}), self.tree
+        if domain is None or not tree.is_descendant(state, domain):
+            return False
+        around = (state, *tree.ancestors[state])
+        # From inside it, from around it, or from a region beside it.
+        beside = tree.region(rule.source) != tree.region(state)
+        return rule.source in around or tree.is_descendant(rule.source, state) or beside
+
+
+def _raised(block: Block) -> frozenset[str]:
+    return frozenset(instruction.event for instruction in block if isinstance(instruction, Raise))
