@@ -31,7 +31,7 @@ from .source import Document, read
 from .statechart import MACHINE
 from .symbols import RESERVED, CellType, Scope, Typed
 from .units import parse_unit
-from .vocabulary import ENGINE_ROOTS
+from .vocabulary import ENGINE_ROOTS, REJECTED
 
 if TYPE_CHECKING:
     from .check import Checker, Location
@@ -69,9 +69,9 @@ class UsedSpec:
         return 1 + self.lowering.size
 
     def called(self, event: str) -> str | None:
-        """Return what the user calls one of its events; None of one that happens on another."""
+        """Return what the user calls one of its events; None of one that happens on another, or is the engine's."""
         ours = self.shape.events.get(event, event)
-        return ours if isinstance(ours, str) else None
+        return ours if isinstance(ours, str) and ours != REJECTED else None
 
     def start_event(self) -> str | None:
         """Return the only event of the user that it can start with, if it needs one."""
@@ -307,10 +307,32 @@ def _known_events(spec: UsedSpec, checker: Checker) -> None:
                 checker.document.key(loc).span,
                 suggestion(event, declared, "remove it"),
             )
+        elif ours == REJECTED:
+            _is_only_heard(spec, event, checker)
         elif isinstance(ours, str) and ours.partition(".")[0] in ENGINE_ROOTS:
             checker.findings.error(
                 "HR211", f"`{ours}` is the name of the engine's own events", checker.span(loc), "choose another name"
             )
+
+
+def _is_only_heard(spec: UsedSpec, event: str, checker: Checker) -> None:
+    """Tell an event that cannot be that of stopped orders, which transitions of governing specs take."""
+    (declared,) = (each for each in spec.program.events if each.name == event)
+    wrong = [
+        (bool(spec.program.legs), f"`{spec.name}` has legs: it is told of its own stopped orders only"),
+        (bool(declared.fields), f"`{event}` of `{spec.name}` has fields, and `{REJECTED}` has none"),
+        (
+            any((declared.marks, *declared.observe)),
+            f"`{spec.name}` observes `{event}`, and nothing observes `{REJECTED}`",
+        ),
+        (event in spec.raises(), f"`{spec.name}` raises `{event}` itself, and `{REJECTED}` is the engine's"),
+    ]
+    for holds, message in wrong:
+        if holds:
+            span = checker.span(("use", spec.name, "events", event))
+            help = "use a spec without legs whose transitions take an event without fields"
+            checker.findings.error("HR211", message, span, help)
+            return
 
 
 def _no_prefixes(used: Mapping[str, UsedSpec], checker: Checker) -> None:

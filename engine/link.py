@@ -51,7 +51,7 @@ from .ir import (
     Timer,
 )
 from .statechart import MACHINE, Tree
-from .vocabulary import BUILTIN_EVENTS, DONE, ENGINE_ROOTS, TIMED, matches
+from .vocabulary import BUILTIN_EVENTS, DONE, ENGINE_ROOTS, REJECTED, TIMED, matches
 
 __all__ = ["Made", "Renaming", "Used", "link"]
 
@@ -462,6 +462,8 @@ def _shared(own: Program, uses: Iterable[Used]) -> dict[str, Event]:
             if event.name in used.made:
                 continue
             name = used.renamed.get(event.name, event.name)
+            if name == REJECTED:
+                continue  # it comes from the engine
             others = {each.name: each for each in event.fields}
             base = found.get(name) or replace(event, name=name)
             found[name] = replace(base, fields=tuple(_narrowed(each, others[each.name]) for each in base.fields))

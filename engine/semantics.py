@@ -29,7 +29,7 @@ from .registry import Registry
 from .snapshot import Snapshot
 from .statechart import MACHINE, ROOT, Entry, History, Tree
 from .step import Order, Step, Verdict
-from .vocabulary import matches
+from .vocabulary import REJECTED, matches
 from .work import Context, Dropped, Occurrence, Origin, Stopped, Work
 
 __all__ = [
@@ -74,6 +74,7 @@ class Reference:
         for rule in program.rules:
             self.rules[rule.source].append(rule)
         self.regions = frozenset(part.region for part in program.parts)
+        self.governed = _governed(program)
         pool = Pool()
         self.monitors = tuple(
             (name, claim if arithmetic.exact else monitor(pool, claim)) for name, claim in program.invariants
@@ -162,8 +163,29 @@ class Reference:
         around = () if state == ROOT else (state, *self.tree.ancestors[state])
         return next((name for name in around if name in self.regions), None)
 
+    def oversees(self, state: str, source: str) -> bool:
+        """Return whether a state is of a part that governs the part of another one."""
+        scope = self.governed.get(self.part(state))
+        return scope is not None and source.startswith(scope)
+
     def typed(self, cell: Cell, value: Any) -> Any:
         return self.arithmetic.real(value) if cell.type == "real" else value
+
+
+def _governed(program: Program) -> dict[str | None, str]:
+    """Return what the names of all states begin with that a part governs, by its region: one without legs governs.
+
+    It sees the orders that gates have stopped in its composition: that of its user, or its own where it uses others.
+    """
+    names = sorted((part.name for part in program.parts), key=len)
+    holders = {next(n for n in reversed(names) if leg.name.startswith(f"{n}." if n else "")) for leg in program.legs}
+    found: dict[str | None, str] = {}
+    for part in program.parts:
+        around = part.name if part.region != part.name else part.name.rpartition(".")[0]
+        # What a part is given, and what it observes last, are parts of their own in its region and come after it.
+        if part.region and part.name not in holders:
+            found.setdefault(part.region, f"{around}." if around else "")
+    return found
 
 
 def _has_ended(snapshot: Snapshot) -> tuple[Snapshot, Step]:
@@ -535,8 +557,15 @@ class Run:
         if not matches(rule.events, occurrence.name):
             return False
         around = (rule.source, *self.tree.ancestors[rule.source])
-        region = None if occurrence.source is None else self.tree.region(occurrence.source)
-        return (region is None or region in around) and occurrence.blind.isdisjoint(around)
+        return self._is_heard(rule, occurrence, around) and occurrence.blind.isdisjoint(around)
+
+    def _is_heard(self, rule: Rule, occurrence: Occurrence, around: Collection[str]) -> bool:
+        """Return whether what happened in one state is told to another: within its region, and to what governs it."""
+        source = occurrence.source
+        region = None if source is None else self.tree.region(source)
+        if source is None or region is None or region in around:
+            return True
+        return occurrence.name == REJECTED and self.reference.oversees(rule.source, source)
 
     def _asked(self, leaf: str, rule: Rule) -> Candidate:
         """Return what the guard of a transition says."""
@@ -668,7 +697,7 @@ class Run:
         """Tell the region of a dropped transition why it was dropped."""
         if isinstance(dropped, Stopped):
             self.verdicts += dropped.verdicts
-            self._raise(Occurrence("gate.rejected", source=source))
+            self._raise(Occurrence(REJECTED, source=source))
         else:
             self._fail(f"{what}: {dropped}", source)
 

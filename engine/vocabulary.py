@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["BUILTIN_EVENTS", "DONE", "ENGINE_ROOTS", "TIMED", "Vocabulary", "matches"]
+__all__ = ["BUILTIN_EVENTS", "DONE", "ENGINE_ROOTS", "REJECTED", "TIMED", "Vocabulary", "matches"]
 
-BUILTIN_EVENTS = ("error.execution", "error.divergence", "gate.rejected", "input.rejected")
+REJECTED = "gate.rejected"
+"""Gates have stopped orders: seen where they were made, and by what governs that."""
+BUILTIN_EVENTS = ("error.execution", "error.divergence", REJECTED, "input.rejected")
 """Events that every machine may see, besides those of its states and timers."""
 DONE = "done.state."
 """What stands before the name of a state in the event that tells that it has come to its end."""

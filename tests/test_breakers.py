@@ -13,6 +13,7 @@ from twins import Twins
 
 from hedgerow import Spec
 from hedgerow.engine.backends.native.able import why_not
+from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.diagram import mermaid, picture
 from hedgerow.engine.explore.exploration import explore
 from hedgerow.engine.explore.findings import findings_of
@@ -29,6 +30,8 @@ ALL = [SPECS / "drawdown_breaker.yaml", *SHIPPED]
 SECOND = 10**9
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
 HALTED = ("HR910", "HR911", "HR912")
+MEASURING = [path for path in SHIPPED if path.stem != "rejected_orders_breaker"]
+"""Breakers of a statistic, which close by a reading."""
 
 
 def text_of(name: str) -> str:
@@ -69,7 +72,7 @@ def run(spec: Spec, **parameters: float) -> Twins:
 
 def test_the_page_has_every_breaker_and_draws_it_as_the_command_does() -> None:
     page = PAGE.read_text("utf-8")
-    assert len(SHIPPED) == 5
+    assert len(SHIPPED) == 6
     assert [path.name for path in SHIPPED if f"specs/governance/{path.name}" not in page] == []
     drawn = {mermaid(picture(load(path))).strip() for path in SHIPPED}
     shown = [fence.text.strip() for fence in fences(PAGE) if fence.language == "mermaid"]
@@ -258,11 +261,13 @@ def test_a_drawdown_breaker_does_not_deadlock_for_ever() -> None:
     reset = "release: {name: reset, to: half_open, do: {set: {high: last}}}"
     waits = mutilated("intraday_drawdown", (reset, "release: {name: reset, if: not beyond, to: half_open}"))
     assert not comes_back(run(waits))  # it waits for a gain that nothing can earn
-    no_one = mutilated("intraday_drawdown", (reset, "release: {name: reset, to: until_session}"))
-    (told,) = (each for each in no_one.diagnostics if each.code == "HR707")
+    with pytest.raises(SpecError) as caught:
+        mutilated("intraday_drawdown", (reset, "release: {name: reset, to: until_session}"))
+    (told,) = (each for each in caught.value.diagnostics if each.code == "HR460")
     line = text_of("intraday_drawdown").splitlines()[told.span.line - 1]
     assert line.strip() == "capital_preservation:"
-    result = results_of(no_one, "capital_preservation")["HR910", "capital_preservation"]
+    never = mutilated("intraday_drawdown", (reset, "release: {name: reset, if: high < last, to: half_open}"))
+    result = results_of(never, "capital_preservation")["HR910", "capital_preservation"]
     assert result.verdict == "refuted"
 
 
@@ -336,10 +341,33 @@ def test_a_breaker_that_is_stuck_half_open_is_refuted() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_breaker_claims_that_its_trial_ends(path: Path) -> None:
+    claimed = dict(load(path).program().invariants).keys()
+    assert claimed >= {"closed_is_within", "trial_ends", "trial_comes_first"}
+
+
+@pytest.mark.parametrize("path", MEASURING, ids=lambda path: path.stem)
+def test_a_trial_ends_by_a_time_and_then_closes_by_a_reading(path: Path) -> None:
     spec = load(path)
-    assert dict(spec.program().invariants).keys() >= {"closed_is_within", "trial_ends", "trial_comes_first"}
     leads = {rule.source: rule.targets for rule in spec.program().rules if rule.name in ("tried", "passed")}
     assert leads == {"trying": ("last_look",), "last_look": ("closed",)}
+
+
+def test_three_stopped_orders_open_a_breaker_for_five_minutes_and_one_more_in_the_trial_does_again() -> None:
+    machine = run(of("rejected_orders"))
+    minute = 60 * SECOND
+    assert machine.send("rejected", 0).configuration == ("closed",)
+    assert machine.send("rejected", 5 * minute).configuration == ("closed",)
+    assert machine.send("rejected", 10 * minute + 1).fired == ("count",)  # too long after the one before
+    assert machine.send("rejected", 11 * minute).fired == ("count",)
+    step = machine.send("rejected", 16 * minute)
+    assert (step.fired, step.raised, step.configuration) == (("trip_over",), ("flatten", "tripped"), ("open",))
+    assert machine.advance(21 * minute - 1).configuration == ("open",)
+    assert machine.send("rejected", 21 * minute).fired == ("reset", "trip_again")
+    assert machine.advance(26 * minute).configuration == ("half_open",)
+    step = machine.advance(86 * minute)
+    assert (step.fired, step.raised, step.configuration) == (("passed",), ("closed_again",), ("closed",))
+    assert machine.send("rejected", 86 * minute).fired == ("count",)  # what was counted before counts no more
+    assert machine.value("stopped") == 1
 
 
 # --- in a desk ---
@@ -357,8 +385,8 @@ machine:
   initial: buying
   fail_safe: stopped
   states:
-    buying: {on: {tick: {name: buy, do: {increase: {held: 1}}}, stop: {to: stopped, do: {close: held}}}}
-    stopped: {on: {go: {to: buying}}}
+    buying: {on: {tick: {name: buy, do: {increase: {held: 1}}}, stop: {to: stopped}}}
+    stopped: {entry: {close: held}, on: {go: {to: buying}}}
 """
 DESK = """
 hedgerow: 1
@@ -408,6 +436,102 @@ def test_a_desk_stops_when_any_breaker_opens_and_goes_on_when_all_are_closed(des
     step = machine.send("flows", 5 * HOUR + DAY, outflow=0.0, inflow=0.0, forecast=1.0)
     assert {"liquidity.passed", "stand_up"} <= set(step.fired)
     assert "trading" in step.configuration
+
+
+EMERGENCY = """
+hedgerow: 1
+name: emergency
+about: A trader who may hold five, and a breaker that closes all when he asks for more. What is closed at a loss stays lost.
+units: [USD, IDX]
+use:
+  trader: {spec: trader.yaml}
+  rejections: {spec: rejected_orders_breaker.yaml, events: {rejected: gate.rejected, flatten: stop}}
+gates:
+  size: {applies: increase, checks: {held: {of: trader.held.quantity, most: 5 IDX}}}
+invariants:
+  few: trader.held.quantity <= 5 IDX
+  flat_while_open: implies(In(rejections.open), trader.held.quantity == 0 IDX)
+"""
+
+
+def test_three_stopped_orders_flatten_at_once_what_is_held_and_nothing_is_bought_until_the_trial(desk: Path) -> None:
+    machine = Twins(loads(EMERGENCY, folder=desk).compile())
+    for second in range(7):
+        step = machine.send("tick", second * SECOND, price=100.0)
+    assert (step.fired, machine.value("trader.held.quantity")) == (("rejections.count",), 5)
+    step = machine.send("tick", 7 * SECOND, price=90.0)
+    assert step.fired == ("rejections.trip_over", "trader.buying.stop")
+    assert [(order.leg, order.quantity) for order in step.orders] == [("trader.held", 5)]
+    assert machine.value("trader.held.quantity") == 0
+    machine.send("go", 8 * SECOND)  # whoever lets it trade again is not asked
+    step = machine.send("tick", 9 * SECOND, price=90.0)
+    assert ([verdict.gate for verdict in step.verdicts], step.orders) == (["rejections.no_new_risk"], ())
+    assert machine.advance(400 * SECOND).configuration == ("trader.buying", "rejections.half_open")
+    assert machine.send("tick", 401 * SECOND, price=90.0).fired == ("trader.buy",)
+
+
+def test_a_desk_with_an_emergency_flatten_is_proved(desk: Path) -> None:
+    # The fewer orders it takes, the sooner events are found that show what can happen.
+    text = EMERGENCY.replace("5 IDX", "1 IDX").replace("flatten: stop}", "flatten: stop}, params: {most: 1}")
+    proof = prove(loads(text, folder=desk), workers=2, seconds=5.0)
+    assert [f"{each.name}: {each.because}" for each in proof.results if each.verdict not in ("proved", "noted")] == []
+
+
+def test_stopped_orders_are_told_to_what_governs_them_and_to_nobody_else(desk: Path) -> None:
+    (desk / "emergency.yaml").write_text(EMERGENCY, "utf-8")
+    outer = """
+    hedgerow: 1
+    name: outer
+    units: [USD, IDX]
+    use:
+      inner: {spec: emergency.yaml}
+      other: {spec: trader.yaml}
+      all: {spec: rejected_orders_breaker.yaml, events: {rejected: gate.rejected}, params: {most: 1000}}
+    gates: {few: {applies: increase, checks: {other: {of: other.held.quantity, most: 6 IDX}}}}
+    machine:
+      initial: on
+      states: {on: {on: {gate.rejected: {name: told, do: []}}}}
+    """
+    machine = Twins(loads(outer.replace("\n    ", "\n"), folder=desk).compile())
+    for second in range(7):
+        step = machine.send("tick", second * SECOND, price=100.0)
+    # The fifth order of the inner trader was the last; the inner breaker, the outer one and the outer desk are told.
+    assert step.fired == ("other.buy", "inner.rejections.count", "all.count", "told") or step.fired[-3:] == (
+        "inner.rejections.count",
+        "all.count",
+        "told",
+    )
+    machine.send("stop", 8 * SECOND)
+    assert machine.value("inner.rejections.stopped") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("rejected: {}  ", "rejected: {x: {}}"), "has fields"),
+        (("let:", "observe: {rejected: {stopped: '1'}}\nlet:"), "observes `rejected`"),
+        (("raises: [flatten,", "raises: [rejected, flatten,"), "raises `rejected` itself"),
+    ],
+)
+def test_what_cannot_be_the_event_of_stopped_orders_is_refused_in_its_place(
+    desk: Path, change: tuple[str, str], said: str
+) -> None:
+    name = "rejected_orders_breaker.yaml"
+    text = (desk / name).read_text("utf-8").replace(*change)
+    (desk / name).write_text(
+        text.replace("[{raise: flatten}", "[{raise: rejected}") if "raises" in said else text, "utf-8"
+    )
+    with pytest.raises(SpecError, match="HR211") as caught:
+        loads(EMERGENCY, folder=desk)
+    (told,) = caught.value.diagnostics
+    assert said in told.message
+    assert "gate.rejected" in EMERGENCY.splitlines()[told.span.line - 1]
+
+
+def test_a_spec_with_legs_is_not_told_of_the_stopped_orders_of_others(desk: Path) -> None:
+    text = EMERGENCY.replace("{spec: trader.yaml}", "{spec: trader.yaml, events: {go: gate.rejected}}")
+    with pytest.raises(SpecError, match="`trader` has legs"):
+        loads(text, folder=desk)
 
 
 @pytest.mark.slow
