@@ -74,7 +74,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Run SPEC over recorded data and write trades.csv, trace.parquet, summary.json and report.html.
+    """Run SPEC over recorded data and write trades.csv, verdicts.csv, trace.parquet, summary.json and report.html.
 
     With --events, send it the events of a script instead and print what each one did; of the options, --set, --fill,
     --permit and --json go with it.

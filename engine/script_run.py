@@ -115,7 +115,7 @@ class _Judge:
                 done = step.fired if key == "fired" else step.raised
                 return None if wanted == done else _differs(key, _flow(wanted), _flow(done))
             case "stopped":
-                checks = tuple(f"{verdict.gate}.{verdict.check}" for verdict in step.verdicts)
+                checks = tuple(verdict.name for verdict in step.verdicts)
                 return None if wanted == checks else _differs(key, _flow(wanted), _flow(checks))
             case "timers":
                 names = tuple(name for name, _ in step.timers)

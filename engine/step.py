@@ -43,6 +43,11 @@ class Verdict(NamedTuple):
     unit: str
     reason: str
 
+    @property
+    def name(self) -> str:
+        """The gate and its check, as reports call them."""
+        return f"{self.gate}.{self.check}"
+
 
 class Step(NamedTuple):
     """What one event did.

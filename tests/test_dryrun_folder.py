@@ -31,7 +31,7 @@ def ran(**options: Any) -> tuple[Subject, Trace, dict[str, Any]]:
     return made, trace, summarise(made, trace, data, fingerprint=fingerprint, notes=[])
 
 
-def test_a_folder_holds_the_four_files_and_nothing_else_is_left_beside_it(tmp_path: Path) -> None:
+def test_a_folder_holds_the_five_files_and_nothing_else_is_left_beside_it(tmp_path: Path) -> None:
     write_folder(tmp_path / "run", *ran())
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(FILES)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -81,6 +81,7 @@ def test_a_run_replaces_an_earlier_one_whole_and_spares_other_files(tmp_path: Pa
         "summary.json",
         "trace.parquet",
         "trades.csv",
+        "verdicts.csv",
     ]
     assert read_summary(folder)["fingerprint"]["parameters"]["fee"] == 0.001
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import textwrap
 from collections.abc import Sequence
@@ -354,6 +355,20 @@ def test_a_run_and_a_script_tell_what_was_stopped(tmp_path: Path, monkeypatch: p
     assert main(["run", "small.yaml", "--data", "d.csv", "--out", "out", "--no-report"]) == 0
     assert "stopped by sanity.gross ×2" in capsys.readouterr().out
     assert json.loads(Path("out/summary.json").read_text())["gates"] == {"sanity.gross": 2, "sanity.cash": 0}
+    with Path("out/verdicts.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["row"], row["gate"], row["check"], row["rule"], float(row["value"])) for row in rows] == [
+        ("3", "sanity", "gross", "buy", 12 * 42.0),
+        ("4", "sanity", "gross", "buy", 12 * 43.0),
+    ]
+    assert {row["reason"][:33] for row in rows} == {
+        "`sanity.gross` would be 504 USD, ",
+        "`sanity.gross` would be 516 USD, ",
+    }
+    assert main(["run", "small.yaml", "--data", "d.csv", "--out", "out"]) == 0
+    report = Path("out/report.html").read_text("utf-8")
+    assert "gates: orders that were stopped" in report
+    assert report.count("would be 504 USD, above 500") == 1
     item = "- {event: tick, with: {price: %d}, at: %ds, expect: {%s}}\n"
     script = item % (40, 0, "stopped: []") + item % (60, 1, "fired: []") + item % (49, 2, "orders: []")
     Path("s.yaml").write_text(script.replace("orders: []", "stopped: []"))

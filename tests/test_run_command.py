@@ -83,7 +83,7 @@ def trades(folder: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_run_writes_its_four_files_and_tells_its_result(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_writes_its_five_files_and_tells_its_result(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert small("--data", ticks(100, 105, 111, 120)) == 0
     assert sorted(path.name for path in Path("small-run").iterdir()) == sorted(FILES)
     out, err = capsys.readouterr()

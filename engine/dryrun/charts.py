@@ -74,6 +74,7 @@ def charts(
         board.drawdown(account)
     board.cells()
     board.states()
+    board.verdicts()
     if not board.figures:
         return None, []
     board.figures[-1].xaxis.visible = True
@@ -209,6 +210,38 @@ class _Board:
         tips = [("", "@y"), ("from", "@left{%F %T}"), ("to", "@right{%F %T}")]
         dates: Any = {"@left": "datetime", "@right": "datetime"}
         figure.add_tools(HoverTool(renderers=[bars], tooltips=tips, formatters=dates))
+
+    def verdicts(self) -> None:
+        """Mark when each check of a gate stopped orders."""
+        from bokeh.models import ColumnDataSource, FactorRange, HoverTool
+
+        said: dict[str, dict[int, str]] = {}
+        for line, verdict in self.trace.verdicts:
+            said.setdefault(verdict.name, {}).setdefault(line, verdict.reason)
+        if not said:
+            return
+        # An axis of names is read upwards.
+        rows = FactorRange(factors=list(said)[::-1], range_padding=0.3)
+        figure = self._figure("gates: orders that were stopped", 60 + 22 * len(said), "0", rows=rows)
+        for check, reasons in said.items():
+            lines = np.array(list(reasons), dtype=np.int64)
+            lines = lines[largest_by_bucket(lines, np.ones(len(lines)), len(self.trace), MARKS)]
+            if len(lines) < len(reasons):
+                self.said.append(
+                    f"{check} stands {len(lines):,} times for the {len(reasons):,} events on which it stopped "
+                    "orders. Each is in verdicts.csv."
+                )
+            data: dict[str, Any] = {
+                "x": self.times[lines],
+                "y": [check] * len(lines),
+                "reason": [reasons[line] for line in lines.tolist()],
+            }
+            marks = figure.scatter(
+                "x", "y", marker="x", size=8, line_color=RED, line_width=1.5, source=ColumnDataSource(data)
+            )
+            tips = [("", "@reason"), ("at", "@x{%F %T}")]
+            dates: Any = {"@x": "datetime"}
+            figure.add_tools(HoverTool(renderers=[marks], tooltips=tips, formatters=dates))
 
     def _figure(self, title: str, height: int, number: str, log: bool = False, rows: Any = None) -> Any:
         from bokeh.models import CrosshairTool, DatetimeTickFormatter, NumeralTickFormatter

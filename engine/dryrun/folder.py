@@ -1,4 +1,4 @@
-"""The folder of a run: trades.csv, trace.parquet, summary.json and report.html.
+"""The folder of a run: trades.csv, verdicts.csv, trace.parquet, summary.json and report.html.
 
 All files are written under other names first and moved in place last, summary.json the very last: a folder
 with a summary is whole. A folder that is no run's is left alone.
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..step import Verdict
 from .arrow import array_of, names_of
 from .page import page
 from .positions import delays
@@ -26,9 +27,9 @@ from .summary import FORMAT, books
 from .times import iso
 from .trace import Trace
 
-__all__ = ["FILES", "check_folder", "read_summary", "trades_csv", "write_folder"]
+__all__ = ["FILES", "check_folder", "read_summary", "trades_csv", "verdicts_csv", "write_folder"]
 
-FILES = ("trades.csv", "trace.parquet", "report.html", "summary.json")
+FILES = ("trades.csv", "verdicts.csv", "trace.parquet", "report.html", "summary.json")
 MAX_SUMMARY_BYTES = 20_000_000
 TRADE_COLUMNS = (
     "row",
@@ -85,6 +86,7 @@ def write_folder(folder: Path, subject: Subject, trace: Trace, summary: dict[str
         raise _unwritable(folder, error) from None
     try:
         (draft / "trades.csv").write_text(trades_csv(subject, trace), encoding="utf-8", newline="")
+        (draft / "verdicts.csv").write_text(verdicts_csv(trace), encoding="utf-8", newline="")
         _write_trace(draft / "trace.parquet", subject, trace)
         if report:
             (draft / "report.html").write_text(page(subject, trace, summary), encoding="utf-8")
@@ -145,6 +147,16 @@ def trades_csv(subject: Subject, trace: Trace) -> str:
         costs = (fill.notional, fill.fee, fill.slippage, delay, price)
         order = (fill.rule, fill.leg, fill.instrument, fill.side, fill.quantity, fill.mark)
         writer.writerow((row, time, *order, *costs))
+    return text.getvalue()
+
+
+def verdicts_csv(trace: Trace) -> str:
+    """Return one line for each no of a check of a gate, in order: what it said of the orders of which transition."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("row", "time", *Verdict._fields))
+    for line, verdict in trace.verdicts:
+        writer.writerow((int(trace.rows[line]), iso(int(trace.times[line])), *verdict))
     return text.getvalue()
 
 

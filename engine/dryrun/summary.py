@@ -109,7 +109,7 @@ def summarise(
             "rules": [rule for rule in subject.rules if not fired.get(rule)],
         },
         "invariants": _invariants(subject, trace),
-        "gates": {check: trace.stopped_by.get(check, 0) for check in subject.checks},
+        "gates": dict.fromkeys(subject.checks, 0) | Counter(verdict.name for _, verdict in trace.verdicts),
         "modelled": {name: list(functions) for name, functions in subject.modelled.items()},
         "errors": dict(sorted(trace.errors.items())),
         "raised": dict(sorted(trace.raised.items())),

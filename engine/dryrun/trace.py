@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..step import Verdict
 from .data import Batch, Data
 from .times import iso
 
@@ -124,8 +125,8 @@ class Trace:
     between: list[Between] = field(default_factory=list)
     """Where timers changed the states, at the moment at which they did."""
     errors: Counter[str] = field(default_factory=Counter)
-    stopped_by: Counter[str] = field(default_factory=Counter)
-    """How often each check of a gate stopped orders."""
+    verdicts: list[tuple[int, Verdict]] = field(default_factory=list)
+    """Each no of a check of a gate, with the line at which it was said, in order."""
     raised: Counter[str] = field(default_factory=Counter)
     broken: dict[str, Broken] = field(default_factory=dict)
     rejected: int = 0
@@ -348,7 +349,7 @@ class _Recording:
         if step.errors:
             trace.errors.update(step.errors)
         if step.verdicts:
-            trace.stopped_by.update(f"{verdict.gate}.{verdict.check}" for verdict in step.verdicts)
+            trace.verdicts += [(line, verdict) for verdict in step.verdicts]
         if step.raised:
             trace.raised.update(step.raised)
         for name in step.broken:
