@@ -41,7 +41,7 @@ __all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
     "script",
     type=click.Path(path_type=Path),
     metavar="SCRIPT",
-    help="Instead of data: a script of events, .yaml, .json or .jsonl.",
+    help="A script of events, .yaml, .json or .jsonl: instead of data, or between their rows.",
 )
 @data_options
 @click.option(
@@ -76,13 +76,14 @@ def command(
 ) -> int:
     """Run SPEC over recorded data and write trades.csv, verdicts.csv, trace.parquet, summary.json and report.html.
 
-    With --events, send it the events of a script instead and print what each one did; of the options, --set, --fill,
-    --permit and --json go with it.
+    With --events alone, send it the events of a script instead and print what each one did; of the options, --set, --fill,
+    --permit and --json go with it. With data or a stress, the events of the script are sent between the rows, each at its
+    time: what a person does meanwhile.
 
     Exit codes: 0 every invariant (or expectation of the script) held, 1 one did not, 2 bad input. A bad row stops the
     run, and what was done so far is written.
     """
-    if script is not None:
+    if script is not None and source is None and stress is None:
         return _play(spec, script, settings, fill, permit, as_json=as_json)
     if source is None and stress is None:
         raise click.UsageError("give --data DATA to run over recorded data, or --events SCRIPT to send events")
@@ -92,9 +93,11 @@ def command(
     from ..engine.dryrun.folder import check_folder, write_folder
     from ..engine.dryrun.problem import RunError
     from ..engine.load import load
+    from ..engine.script import read_script
 
     try:
         loaded = load(spec, permit=permit)
+        between = None if script is None else read_script(script, loaded)
     except SpecError as error:
         if as_json:
             click.echo(json.dumps({"diagnostics": [found.to_json() for found in error.diagnostics]}, indent=2))
@@ -117,6 +120,7 @@ def command(
                 permitted=permit,
                 skip_bad=skip_bad,
                 seed=seed,
+                script=between,
                 progress=progress,
                 interrupted=interrupted,
             )
@@ -162,9 +166,9 @@ def _play(
     try:
         if given:
             told = ", ".join(f"`{option}`" for option in given)
-            help = "leave it out: --set, --fill, --permit and --json go with --events"
+            help = "add --data; of the options, --set, --fill, --permit and --json go with --events alone"
             verb = "belongs" if len(given) == 1 else "belong"
-            raise RunError("HR807", f"{told} {verb} to runs over data, not to --events", given[0], help)
+            raise RunError("HR807", f"{told} {verb} to runs over data", given[0], help)
         chosen = pairs(settings, "--set", "k=9")
     except RunError as error:
         return refuse(error, as_json=as_json)

@@ -467,10 +467,6 @@ def test_the_command_refuses_as_bad_input(tmp_path: Path, capsys: pytest.Capture
         "--stress: error[HR816]: there is no stress `1988`\n   help: the stresses are `1987`, `2008`, `2020`\n"
     )
     assert not (tmp_path / "run").exists()
-    script = tmp_path / "script.yaml"
-    script.write_text("[]\n", "utf-8")
-    assert main(["run", desk, "--events", str(script), "--stress", "1987"]) == 2
-    assert "`--stress` belongs to runs over data, not to --events" in capsys.readouterr().err
     assert main(["run", desk]) == 2
 
 

@@ -231,8 +231,7 @@ def test_the_command_line_goes_before_what_a_script_sets(folder: Path, capsys: p
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--data", "sp500"], "`--data` belongs to runs over data, not to --events"),
-        (["--map", "price=close"], "`--map` belongs"),
+        (["--map", "price=close"], "`--map` belongs to runs over data"),
         (["--time", "t"], "`--time` belongs"),
         (["--event", "tick"], "`--event` belongs"),
         (["--from", "2020"], "`--from` belongs"),
@@ -252,7 +251,10 @@ def test_options_of_runs_over_data_do_not_go_with_a_script(
     out, err = capsys.readouterr()
     assert out == ""
     assert f"error[HR807]: {said}" in err
-    assert err.splitlines()[-1] == "   help: leave it out: --set, --fill, --permit and --json go with --events"
+    assert (
+        err.splitlines()[-1]
+        == "   help: add --data; of the options, --set, --fill, --permit and --json go with --events alone"
+    )
 
 
 def test_either_data_or_events_are_needed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,19 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ..compose import raised_by
 from ..diagnostics import suggestion
 from ..ir import Event, FillMode
 from ..load import Spec
+from .beside import beside
 from .data import Data, Window, open_data
 from .problem import RunError
 from .stress import open_stressed
 from .subject import Subject, compiled_for, subject_of
 from .summary import summarise
 from .trace import Trace, record
+
+if TYPE_CHECKING:
+    from ..script import Script
 
 __all__ = ["DryRun", "dry_run", "event_of"]
 
@@ -83,6 +87,7 @@ def dry_run(
     permitted: tuple[str, ...] = (),
     skip_bad: bool = False,
     seed: int = 0,
+    script: Script | None = None,
     progress: Callable[[float], None] | None = None,
     interrupted: Callable[[], bool] | None = None,
 ) -> DryRun:
@@ -102,11 +107,12 @@ def dry_run(
         permitted: the codes that were waived when the spec was loaded, for the fingerprint.
         skip_bad: go on after a bad row.
         seed: of the bootstrap.
+        script: events that come between the rows, such as a person's release; one with the time of a row comes before it.
         progress: called with the share of the data read.
         interrupted: asked now and then whether to stop; what was done until then is the run.
 
     Raises:
-        RunError: options or data that do not fit, or no event at all. A bad row raises only if no event
+        RunError: options, data or a script that do not fit, or no event at all. A bad row raises only if no event
             came before it.
         ValueError: neither a source nor a stress.
     """
@@ -121,6 +127,7 @@ def dry_run(
     chosen: FillMode = fill or ("next" if data.kind == "bars" else "same")
     compiled = compiled_for(spec, parameters or {}, chosen)
     subject = subject_of(compiled)
+    between = None if script is None else beside(script)
     trace = record(
         compiled.machine(),
         subject.columns,
@@ -129,6 +136,7 @@ def dry_run(
         field_types=[field.type for field in fed.fields],
         skip_bad=skip_bad,
         twin=compiled.machine() if subject.timers else None,
+        beside=between,
         progress=progress,
         interrupted=interrupted,
     )
@@ -137,6 +145,7 @@ def dry_run(
     if not len(trace):
         raise _nothing(trace, data)
     notes = list(data.notes)
+    notes += [] if between is None else between.notes()
     if trace.interrupted:
         notes.append(f"interrupted after row {int(trace.rows[-1]):,}: the rows after it were not run")
     if subject.legs:
@@ -158,6 +167,7 @@ def dry_run(
         "stress": data.stress.text if data.stress else None,
         "fill": chosen,
         "event": fed.name,
+        "script": None if between is None else between.digest,
         "permitted": list(permitted),
         "skip_bad": skip_bad,
         "seed": seed,

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..step import Verdict
+from .beside import NEVER_NS, Beside
 from .data import Batch, Data
 from .times import iso
 
@@ -97,11 +98,12 @@ class MachineLike(Protocol):
 
 
 class TimedMachine(MachineLike, Protocol):
-    """What it needs of one with timers."""
+    """What it needs of one with timers, or with events between the rows."""
 
     @property
     def next_due(self) -> int | None: ...
     def advance(self, time_ns: int) -> Any: ...
+    def send(self, event: str, time_ns: int, /, **fields: object) -> Any: ...
     def snapshot(self) -> Any: ...
     def restore(self, snapshot: Any) -> None: ...
 
@@ -170,6 +172,7 @@ def record(
     field_types: Sequence[str] = (),
     skip_bad: bool = False,
     twin: TimedMachine | None = None,
+    beside: Beside | None = None,
     progress: Callable[[float], None] | None = None,
     interrupted: Callable[[], bool] | None = None,
 ) -> Trace:
@@ -186,10 +189,12 @@ def record(
         skip_bad: send bad rows too, so that the machine refuses them and its breakers can count them (a row
             without a time cannot be sent and is only counted); otherwise the first one stops the run.
         twin: another machine of the same kind, for one with timers.
+        beside: events that come between the rows.
         progress: called with the share read after each batch.
         interrupted: asked after each batch whether to stop there.
     """
-    return _Recording(machine, columns, event, data, field_types, skip_bad, twin).run(progress, interrupted)
+    recording = _Recording(machine, columns, event, data, field_types, skip_bad, twin, beside)
+    return recording.run(progress, interrupted)
 
 
 class _Recording:
@@ -202,9 +207,11 @@ class _Recording:
         field_types: Sequence[str],
         skip_bad: bool,
         twin: TimedMachine | None,
+        beside: Beside | None,
     ) -> None:
         self.machine = machine
         self.twin = twin
+        self.beside = beside
         self.port = machine.port(event)
         self.data = data
         self.field_types = field_types
@@ -260,7 +267,13 @@ class _Recording:
         quiet: Any = None
         index = -1
         timed = self.twin is not None
+        next_ns = NEVER_NS if self.beside is None else self.beside.next_ns
         for index, values in enumerate(self._events(batch)):
+            if values[0] >= next_ns:
+                next_ns = self._send_beside(values[0], batch, index, self._length + index - len(refused))
+                if self.done:
+                    index -= 1
+                    break
             waiting = self._waiting(values[0]) if timed else None
             step = port(*values)
             # A step in which nothing happened is one shared object: known again by identity, it costs
@@ -291,6 +304,24 @@ class _Recording:
             kind = self.field_types[position] if self.field_types else "real"
             columns.append(typed(values, kind))
         return zip(*columns, strict=True)
+
+    def _send_beside(self, until: int, batch: Batch, index: int, line: int) -> int:
+        """Send what comes up to the time of a row, before it; return when the next one comes."""
+        assert self.beside is not None
+        machine: Any = self.machine
+        for item in self.beside.until(until):
+            waiting = machine.snapshot()
+            step = machine.send(item.event, item.time_ns, **item.fields)
+            early = self._told_apart(waiting, step, line)
+            early += (item.time_ns,) * (len(step.orders) - len(early))
+            if step.rejected is not None:
+                self.beside.refuse(item, dated(step.rejected))
+            self._step(step._replace(rejected=None), batch, index, line, early)
+            if step.configuration != step.before:
+                self.trace.between.append(Between(line, item.time_ns, tuple(machine.observation())))
+            if self.done:
+                break
+        return self.beside.next_ns
 
     def _waiting(self, time_ns: int) -> Any:
         """Return the machine as it is before timers fire, or None where none is due."""
