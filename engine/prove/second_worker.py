@@ -1,6 +1,6 @@
 """A process that answers questions with cvc5: one JSON object a line, in and out, as `worker` does with Z3.
 
-{"script": "(declare-const …", "strategies": ["cvc5"], "seconds": 5, "model": false}
+{"script": "(declare-const …", "strategies": ["cvc5"], "seconds": 5, "model": false, "effort": null}
 {"verdict": "unsat", "solver": "cvc5", "seconds": 0.002, "model": null}
 """
 

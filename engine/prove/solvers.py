@@ -25,6 +25,8 @@ __all__ = ["Answer", "Question", "SolverError", "Solvers", "solver_version"]
 Verdict = Literal["sat", "unsat", "unknown"]
 _PATIENCE = 2.0
 """A worker that takes longer than this many times its limit is ended."""
+_AT_ONCE = 2
+"""Workers that are started before there is a question: loading the solver takes as long as dozens of answers."""
 
 
 class SolverError(Exception):
@@ -33,12 +35,16 @@ class SolverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A script, and how long each strategy may take for it, in seconds; `model` asks for values."""
+    """A script, and how long each strategy may take for it, in seconds; `model` asks for values.
+
+    `effort` limits each strategy besides, in the solver's own count of what it does, which is the same on every machine.
+    """
 
     script: str
     seconds: float
     strategies: tuple[str, ...] = ("nlsat", "default")
     model: bool = False
+    effort: int | None = None
 
     @property
     def sha256(self) -> str:
@@ -79,10 +85,13 @@ class Solvers:
         self.workers = max(1, workers)
         self.asked = 0
         """Questions that went to a worker."""
-        self._known: dict[Question, Answer] = {}
+        self._decided: dict[tuple[str, bool], Answer] = {}
+        """Answers to scripts, without values and with them: they hold whatever the limits were."""
+        self._undecided: dict[Question, Answer] = {}
         self._idle: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Solvers:
+        self._idle += (self._started() for _ in range(min(self.workers, _AT_ONCE)))
         return self
 
     def __exit__(
@@ -94,7 +103,8 @@ class Solvers:
     @property
     def scripts(self) -> dict[str, str]:
         """Every script that was asked, by its SHA-256."""
-        return {hashlib.sha256(script.encode()).hexdigest(): script for script in {each.script for each in self._known}}
+        asked = (*(script for script, _ in self._decided), *(each.script for each in self._undecided))
+        return {hashlib.sha256(script.encode()).hexdigest(): script for script in dict.fromkeys(asked)}
 
     def ask(self, question: Question) -> Answer:
         """Return the answer to one question."""
@@ -106,9 +116,22 @@ class Solvers:
         Raises:
             SolverError: a worker does not start, or a script is not understood.
         """
-        new = dict.fromkeys(each for each in questions if each not in self._known)
-        self._known.update(self._answers(list(new)))
-        return [self._known[each] for each in questions]
+        new = dict.fromkeys(each for each in questions if self._known(each) is None)
+        for question, answer in self._answers(list(new)):
+            self._keep(question, answer)
+        found = map(self._known, questions)
+        return [each for each in found if each is not None]
+
+    def _known(self, question: Question) -> Answer | None:
+        return self._decided.get((question.script, question.model)) or self._undecided.get(question)
+
+    def _keep(self, question: Question, answer: Answer) -> None:
+        if answer.verdict == "unknown":
+            self._undecided[question] = answer
+            return
+        self._decided[question.script, question.model] = answer
+        if question.model or answer.verdict == "unsat":  # which answers the other question, too
+            self._decided[question.script, not question.model] = answer
 
     def _answers(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Answer]]:
         waiting = list(reversed(questions))
@@ -142,8 +165,9 @@ class Solvers:
                     yield question, answer
 
     def _worker(self) -> subprocess.Popen[str]:
-        if self._idle:
-            return self._idle.pop()
+        return self._idle.pop() if self._idle else self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", f"{__package__}{self.module}"],
             stdin=subprocess.PIPE,
@@ -159,6 +183,7 @@ class Solvers:
             "strategies": question.strategies,
             "seconds": question.seconds,
             "model": question.model,
+            "effort": question.effort,
         }
         assert worker.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # reading from it then says what is wrong

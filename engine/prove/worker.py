@@ -1,6 +1,6 @@
 """A process that answers questions with Z3: one JSON object a line, in and out.
 
-    {"script": "(declare-const …", "strategies": ["nlsat", "default"], "seconds": 5, "model": false}
+    {"script": "(declare-const …", "strategies": ["nlsat", "default"], "seconds": 5, "model": false, "effort": null}
     {"verdict": "unsat", "solver": "nlsat", "seconds": 0.002, "model": null}
 
 It is a process so that a question that does not heed its limit can be ended from outside.
@@ -20,14 +20,17 @@ __all__: list[str] = []
 
 _DIGITS = 30
 """Decimal digits to which an irrational number of a model is given."""
+_NLSAT = z3.Tactic("qfnra-nlsat")
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     verdict, used, model = "unknown", "", None
     for strategy in question["strategies"]:
-        solver = z3.Tactic("qfnra-nlsat").solver() if strategy == "nlsat" else z3.Solver()
+        solver = _NLSAT.solver() if strategy == "nlsat" else z3.Solver()
         solver.set("timeout", max(1, int(1000 * question["seconds"])))
+        if question["effort"] is not None:
+            solver.set("rlimit", question["effort"])
         used = strategy
         try:
             solver.from_string(question["script"])
