@@ -15,6 +15,7 @@ from .cone import Cone, cones
 from .induction import Induction
 from .proving import Proving, obligation
 from .result import Obligation, Proof, Result, Verdict
+from .sieve import Sieve
 from .solvers import Solvers, solver_version
 from .walked import Walks
 from .words import assumed, unproved
@@ -60,12 +61,13 @@ def prove(
     known = {each.name: each for each in program.parameters}
     fixed = {name: parameter_value(known[name], value) for name, value in (parameters or {}).items()}
     walks = Walks(spec, fill, fixed)
+    sieve = Sieve(spec, fill, walks.fixed)
     found: list[Result] = []
     inductions: list[Induction] = []
     outcomes = 0
     with Solvers(workers or os.cpu_count() or 1) as solvers:
         for cone in cones(program):
-            proving = Proving(spec, cone.program, fixed, solvers, seconds, walks, progress)
+            proving = Proving(spec, cone.program, fixed, solvers, seconds, walks, sieve, progress)
             found += (each for each in proving.results(only) if _is_about(each, cone))
             inductions += proving.inductions
             outcomes += len(proving.inductions[-1].outcomes) if proving.inductions else 0

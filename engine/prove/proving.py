@@ -20,7 +20,7 @@ from .properties import properties_of
 from .refute import Refuter
 from .result import Counterexample, Obligation, Result, Verdict
 from .search import Search
-from .sieve import sifted
+from .sieve import Sieve
 from .solvers import Solvers
 from .symbols import TooManyError
 from .walked import Walks
@@ -64,6 +64,7 @@ class Proving:
         solvers: Solvers,
         seconds: float,
         walks: Walks,
+        sieve: Sieve,
         progress: Callable[[str], None] | None,
     ) -> None:
         self.spec, self.program, self.fixed = spec, program, fixed
@@ -73,7 +74,7 @@ class Proving:
         self.inductions: list[Induction] = []
         self.seen: list[Played] = []
         """What events have shown that were looked for."""
-        self.walks = walks
+        self.walks, self.sieve = walks, sieve
         self.opaque = tuple(dict.fromkeys(call.function for call in program.calls))
 
     def _tell(self, message: str) -> None:
@@ -131,7 +132,7 @@ class Proving:
         induction = Induction.of(self.program, registry, self.solvers, self.seconds, self.fixed, self.progress)
         machine = induction.machine
         self.inductions.append(induction)
-        induction.run(sifted(self.spec, self.program.fill, facts_of(self.program, machine.algebra, bold=bold)))
+        induction.run(self.sieve.sifted(facts_of(self.program, machine.algebra, bold=bold)))
         properties = list(filter(self._is_wanted, properties_of(machine, induction.outcomes, self.texts)))
         claims = [
             [Claimed(outcome, claim) for outcome in induction.outcomes for claim in each.claims(outcome)]
