@@ -186,10 +186,10 @@ class Followed:
 
     def __init__(self, program: Program, registry: Registry | None = None) -> None:
         self.env = Environment({}, EXACT)
-        self.machine = Machine(program, registry or builtin_registry(), Algebra(), self._is_so)
+        self.machine = Machine(program, registry or builtin_registry(), Algebra(), self._are_so)
 
-    def _is_so(self, conditions: tuple[Expr, ...]) -> bool:
-        return bool(evaluate(conditions[-1], self.env))
+    def _are_so(self, cases: Sequence[tuple[Expr, ...]]) -> list[bool]:
+        return [bool(evaluate(new, self.env)) for *_, new in cases]
 
     def follow(self, reference: Reference, macrostep: Macrostep) -> list[Outcome]:
         """Return the outcomes that the values of a macrostep lead to: one, or none where a start is refused."""

@@ -16,8 +16,6 @@ from random_charts import SECOND, case
 from hedgerow.engine.evaluate import EXACT, Environment, evaluate
 from hedgerow.engine.ir import Field, Parameter, Program, Value
 from hedgerow.engine.load import loads
-from hedgerow.engine.prove.algebra import Algebra
-from hedgerow.engine.prove.execution import Machine
 from hedgerow.engine.prove.facts import facts_of
 from hedgerow.engine.prove.induction import Claimed, Induction
 from hedgerow.engine.prove.solvers import Solvers
@@ -119,14 +117,16 @@ def judged(seed: int, bold: bool, solvers: Solvers) -> Counter[str]:
     spec = json.loads(case(seed, 5, 2, 10).chart.text)
     spec["invariants"] = claims(source, spec, 8)
     loaded = loads(json.dumps(spec), "chart.json")
-    program, algebra, found = loaded.program(), Algebra(), []
-    machine = Machine(program, loaded.registry, algebra, lambda conditions: found[0].is_possible(conditions))
-    induction = Induction(machine, solvers, 2.0)
-    found.append(induction)
+    program = loaded.program()
+    induction = Induction.of(program, loaded.registry, solvers, 2.0)
     try:
-        induction.run(facts_of(program, algebra, bold=bold))
+        induction.run(facts_of(program, induction.machine.algebra, bold=False))
+        if bold:
+            induction = Induction.of(program, loaded.registry, solvers, 2.0, after=induction)
+            induction.run(facts_of(program, induction.machine.algebra, bold=True))
     except TooManyError:
         return Counter(("too many",))
+    machine = induction.machine
     proved = set()
     for name, claim in program.invariants:
         answers = induction.judge([Claimed(each, machine.claim(claim, each)) for each in induction.outcomes])
@@ -147,7 +147,7 @@ def judged(seed: int, bold: bool, solvers: Solvers) -> Counter[str]:
             active=machine.active(macrostep.target.control),
         )
         if not way[0].finished:
-            for fact in induction.facts:
+            for fact in (*induction.known, *induction.facts):
                 assert evaluate(fact.claim, after), (seed, fact, macrostep)
         counts["broken"] += len(macrostep.broken)
         counts["macrosteps"] += 1

@@ -68,6 +68,8 @@ class Induction:
     machine: Machine
     solvers: Solvers
     seconds: float
+    known: tuple[Fact, ...] = ()
+    """What another induction has proved: assumed, and not proved again."""
     facts: tuple[Fact, ...] = ()
     outcomes: list[Outcome] = field(default_factory=list)
     broken: dict[str, frozenset[tuple[Control, Input]]] = field(default_factory=dict)
@@ -91,10 +93,15 @@ class Induction:
         seconds: float,
         fixed: Mapping[str, Exact] = MappingProxyType({}),
         told: Callable[[str], None] | None = None,
+        after: Induction | None = None,
     ) -> Induction:
-        """Return the induction of a program, whose machine asks it which ways are possible."""
-        machine = Machine(program, registry, Algebra(), lambda conditions: induction.is_possible(conditions), fixed)
-        induction = Induction(machine, solvers, seconds, told=told)
+        """Return the induction of a program, whose machine asks it which ways are possible.
+
+        What one `after` which it comes has proved of the same program it knows.
+        """
+        algebra, known = (Algebra(), ()) if after is None else (after.machine.algebra, after.facts)
+        machine = Machine(program, registry, algebra, lambda cases: induction.are_possible(cases), fixed)
+        induction = Induction(machine, solvers, seconds, known, told=told)
         return induction
 
     def run(self, facts: Sequence[Fact]) -> None:
@@ -103,37 +110,41 @@ class Induction:
         Raises:
             TooManyError: there are more outcomes than are followed.
         """
-        self.facts = tuple(facts)
+        known = {id(fact.claim) for fact in self.known}
+        self.facts = tuple(fact for fact in facts if id(fact.claim) not in known)
         self._end = time.monotonic() + PATIENCE
         while True:
             self._assumed.clear()
             self.impossible.clear()
             self.outcomes = self._explored()
             if self.told is not None:
-                self.told(f"{len(self.facts)} facts over {len(self.outcomes)} outcomes")
+                self.told(f"{len(self.known) + len(self.facts)} facts over {len(self.outcomes)} outcomes")
             wrong = self._wrong()
             if not wrong:
                 return
             kept = [fact for fact in self.facts if id(fact) not in wrong]
-            for fact, places in wrong.values():
-                kept += [Fact("", claim, "guess") for claim in fact.weaker]
+            for fact, broken in wrong.values():
+                kept += [Fact("", claim, "guess") for claim in fact.weaker if not self._is_said(claim, broken)]
                 if fact.name:
-                    self.broken[fact.name] = frozenset(places)
+                    self.broken[fact.name] = frozenset((each.outcome.origin, each.outcome.input) for each in broken)
             self.facts = tuple(kept)
 
-    def _wrong(self) -> dict[int, tuple[Fact, list[tuple[Control, Input]]]]:
-        """Return the facts that some outcome may break, by identity, and where."""
+    def _is_said(self, claim: Expr, broken: Sequence[Claimed]) -> bool:
+        """Return whether a claim says nothing else than what is broken, on one outcome at least."""
+        return any(self.machine.claim(claim, each.outcome) is each.claim for each in broken)
+
+    def _wrong(self) -> dict[int, tuple[Fact, list[Claimed]]]:
+        """Return the facts that some outcome may break, by identity, and what they say there."""
         claims = [
             (fact, Claimed(outcome, self.machine.claim(fact.claim, outcome)))
             for fact in self.facts
             for outcome in self.outcomes
         ]
         judged = self.grounds = self.judge([claimed for _, claimed in claims])
-        found: dict[int, tuple[Fact, list[tuple[Control, Input]]]] = {}
+        found: dict[int, tuple[Fact, list[Claimed]]] = {}
         for (fact, claimed), one in zip(claims, judged, strict=True):
             if not one.holds:
-                place = claimed.outcome.origin, claimed.outcome.input
-                found.setdefault(id(fact), (fact, []))[1].append(place)
+                found.setdefault(id(fact), (fact, []))[1].append(claimed)
         return found
 
     # -------------------------------------------------------------------------------------------------------- exploring
@@ -166,24 +177,26 @@ class Induction:
         """Return what is assumed before an input: of it, of the parameters, and, once started, the facts."""
         if (control, input) not in self._assumed:
             machine = self.machine
-            held = [machine.held(fact.claim, control) for fact in self.facts] if control.leaves else []
+            facts = (*self.known, *self.facts) if control.leaves else ()
+            held = [machine.held(fact.claim, control) for fact in facts]
             every = (*machine.parameters(), *machine.assumed(machine.anywhere(control), input), *held)
             self._assumed[control, input] = tuple(each for each in every if each is not machine.algebra.true)
         return self._assumed[control, input]
 
-    def is_possible(self, conditions: tuple[Expr, ...]) -> bool:
-        """Return whether conditions can hold together, as far as a glance shows; the last one is new."""
-        *known, new = conditions
-        if new is self.machine.algebra.false:
-            return False
-        near = self._near([new], known)
+    def are_possible(self, cases: Sequence[tuple[Expr, ...]]) -> list[bool]:
+        """Return of each list of conditions whether they can hold together, as far as a glance shows; the last is new."""
         if time.monotonic() > self._end:
             raise TooManyError(f"following every way takes longer than {PATIENCE:g} s")
-        question = Question(self._script([*near, new]), min(_GLANCE, self.seconds), ("nlsat",))
-        answer = self.solvers.ask(question)
-        if answer.verdict == "unsat":
-            self.impossible[question.script] = question, answer
-        return answer.verdict != "unsat"
+        questions = [self._glance(new, known) for *known, new in cases]
+        answers = self.solvers.ask_all(questions)
+        for question, answer in zip(questions, answers, strict=True):
+            if answer.verdict == "unsat":
+                self.impossible[question.script] = question, answer
+        return [answer.verdict != "unsat" for answer in answers]
+
+    def _glance(self, new: Expr, known: Sequence[Expr]) -> Question:
+        near = self._near([new], known)
+        return Question(self._script([*near, new]), min(_GLANCE, self.seconds), ("nlsat",))
 
     # --------------------------------------------------------------------------------------------------------- judging
 

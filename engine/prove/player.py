@@ -127,5 +127,5 @@ def _fits(field: Field, value: Value) -> bool:
     return (field.low is None or value >= field.low) and (field.high is None or value <= field.high)
 
 
-def _unknown(_: tuple[Expr, ...]) -> bool:
+def _unknown(_: Sequence[tuple[Expr, ...]]) -> list[bool]:
     raise OpaqueError("a bound function is called")

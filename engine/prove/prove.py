@@ -61,7 +61,7 @@ def prove(
     known = {each.name: each for each in program.parameters}
     fixed = {name: parameter_value(known[name], value) for name, value in (parameters or {}).items()}
     walks = Walks(spec, fill, fixed)
-    sieve = Sieve(spec, fill, walks.fixed)
+    sieve = Sieve(spec, fill, walks.settings)
     found: list[Result] = []
     inductions: list[Induction] = []
     outcomes = 0

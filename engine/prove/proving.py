@@ -19,19 +19,17 @@ from .player import OpaqueError, Played
 from .properties import properties_of
 from .refute import Refuter
 from .result import Counterexample, Obligation, Result, Verdict
-from .search import Search
+from .search import LONG, QUICK, Look, Search
 from .sieve import Sieve
 from .solvers import Solvers
 from .symbols import TooManyError
-from .walked import Walks
+from .walked import Walked, Walks
 from .words import SMALLER, help_for
 
 __all__ = ["Proving", "obligation"]
 
 DEPTH = 3
 """Events of the counterexamples that the solver looks for."""
-QUICK = 0.5
-"""Seconds for a first look for events, before bolder guesses are tried."""
 
 
 @dataclass(slots=True)
@@ -54,7 +52,18 @@ class _Pending:
 
 
 class Proving:
-    """Judges the properties of one program."""
+    """Judges the properties of one program, each by the first of these that tells; what is cheap and shallow goes first.
+
+        a claim                      what is claimed to be possible
+        careful induction            careful induction: nothing leads there
+                                     short walks
+        a quick look for events      a quick look for events
+        bolder induction             bolder induction: nothing leads there
+        a long look for events       long walks
+        long walks                   a long look for events
+
+    The events of a solver are few, so those that break a claim are looked for first; to be somewhere walks are cheaper.
+    """
 
     def __init__(
         self,
@@ -100,10 +109,11 @@ class Proving:
         return not self.only or about.name in self.only or about.name.partition(".")[0] in self.only
 
     def _results(self) -> list[Result]:
-        """Return what comes of each property; what careful guesses leave open is tried with bold ones."""
+        """Return what comes of each property."""
         pending = self._judged(bold=False)
+        # Two guards that overlap are no fault: for them alone no more is guessed.
         if any(each.open for each in pending if each.about.kind != "overlap"):
-            pending = [self._bolder(each) if each.open else each for each in pending]
+            pending = [self._bolder(each) if each.about.kind == "overlap" else each for each in pending]
         results = [self._result(each) for each in pending]
         # What was looked for in vain may have been shown on the way to something else.
         return [
@@ -118,7 +128,9 @@ class Proving:
         return {(each.about.kind, each.about.name): each for each in self._judged(bold=True)}
 
     def _bolder(self, first: _Pending) -> _Pending:
-        """Return a claim as the bolder guesses leave it, where that is better."""
+        """Return a claim as the bolder guesses leave it, where it is open and that is better."""
+        if not first.open:
+            return first
         second = self.bold.get((first.about.kind, first.about.name), first)
         return second if second.holds else first
 
@@ -129,7 +141,8 @@ class Proving:
 
     def _judged(self, *, bold: bool) -> list[_Pending]:
         registry = self.spec.registry
-        induction = Induction.of(self.program, registry, self.solvers, self.seconds, self.fixed, self.progress)
+        first = self.inductions[0] if self.inductions else None
+        induction = Induction.of(self.program, registry, self.solvers, self.seconds, self.fixed, self.progress, first)
         machine = induction.machine
         self.inductions.append(induction)
         induction.run(self.sieve.sifted(facts_of(self.program, machine.algebra, bold=bold)))
@@ -157,14 +170,28 @@ class Proving:
             return self._witnessed(pending)
         if about.way is not None:
             return self._led(pending, about.way)
+        return self._claimed(pending)
+
+    def _claimed(self, pending: _Pending) -> Result:
+        about = pending.about
         if pending.holds:
             return self._told(pending, "proved")
         if not pending.open:
             return self._told(pending, "not decided", about.without, help_for(about, ()))
         self._tell(f"looking for events that break `{about.name}`")
-        found = self._counterexample(pending)
+        found = self._counterexample(pending, QUICK)
+        if found is None:
+            bolder = self._bolder(pending)
+            if bolder.holds:
+                return self._told(bolder, "proved")
+            self._tell(f"looking longer for events that break `{about.name}`")
+            found = self._counterexample(pending, LONG) or self._walked(pending)
         if found is not None:
             return self._told(pending, "refuted", "these events break it", (), found)
+        return self._undecided(pending)
+
+    def _undecided(self, pending: _Pending) -> Result:
+        """Return where a claim is open, and what might help."""
         places = [_place(each.claimed.outcome) for each in pending.open]
         unknown = all(each.answer.verdict == "unknown" for each in pending.open)
         why = (
@@ -175,7 +202,7 @@ class Proving:
         because = f"{why}: {places[0]}" + (f" and {len(places) - 1} more" if len(places) > 1 else "")
         if self.opaque:
             because += f"; what `{self.opaque[0]}` returns is not known"
-        return self._told(pending, "not decided", because, help_for(about, places))
+        return self._told(pending, "not decided", because, help_for(pending.about, places))
 
     def _overlap(self, pending: _Pending) -> Result:
         both = [each for each in pending.open if each.answer.verdict == "sat"]
@@ -194,17 +221,19 @@ class Proving:
             return self._told(pending, "refuted", never)
         if not any(map(witness, _without_errors(pending.induction.outcomes))):
             return self._told(pending, "noted", "only what follows an error leads there")
-        if self._is_walked(about) or self._is_seen(about):
+        if _is_walked(about, self.walks.short) or self._is_seen(about):
             return self._told(pending, "proved")
         if len(self.inductions) > 1 and self._is_dead(pending):
             return self._told(pending, "refuted", never)
         self._tell(f"looking for events that show: {about.words}")
         places = frozenset((each.origin, each.input) for each in pending.witnesses)
-        found = self._searched(pending, places, min(QUICK, self.seconds))
+        found = self._searched(pending, places, QUICK)
         if found is None:
             if self._is_dead(pending):
                 return self._told(pending, "refuted", never)
-            found = self._searched(pending, places, self.seconds)
+            if _is_walked(about, self.walks.long):
+                return self._told(pending, "proved")
+            found = self._searched(pending, places, LONG)
         if found is not None:
             return self._told(pending, "proved", "", (), found)
         because = "nothing forbids it, and no events were found that show it"
@@ -214,10 +243,6 @@ class Proving:
         """Return whether events that were found show what a property wants to see."""
         witness = about.witness
         return witness is not None and any(any(map(witness, each.outcomes)) for each in self.seen)
-
-    def _is_walked(self, about: Property) -> bool:
-        """Return whether random walks have been where a property wants to be."""
-        return about.name in (self.walks.fired if about.kind == "dead" else self.walks.reached)
 
     def _led(self, pending: _Pending, way: tuple[Outcome, ...]) -> Result:
         """Return what comes of a way that must be possible, step by step."""
@@ -241,12 +266,14 @@ class Proving:
 
     def _has_fired(self, rule: str, induction: Induction) -> bool:
         """Return whether a transition has fired in a random walk, or events are found on which it does."""
-        if rule in self.walks.fired or any(rule in played.fired for played in self.seen):
+        if rule in self.walks.short.fired or any(rule in played.fired for played in self.seen):
+            return True
+        if rule in self.walks.long.fired:
             return True
         every = properties_of(induction.machine, induction.outcomes, {})
         about = next((each for each in every if (each.kind, each.name) == ("dead", rule)), None)
         places = frozenset((each.origin, each.input) for each in induction.outcomes if rule in each.fired)
-        return about is not None and self._searched(_Pending(about, induction), places, self.seconds) is not None
+        return about is not None and self._searched(_Pending(about, induction), places, LONG) is not None
 
     def _told(
         self,
@@ -265,19 +292,21 @@ class Proving:
 
     # --------------------------------------------------------------------------------------------------- counterexamples
 
-    def _counterexample(self, pending: _Pending) -> Counterexample | None:
+    def _counterexample(self, pending: _Pending, look: Look) -> Counterexample | None:
         """Return events that break a claim: first where it breaks while all else holds, then anywhere."""
         first = pending.induction.broken.get(pending.about.name, frozenset())
         every = frozenset((each.claimed.outcome.origin, each.claimed.outcome.input) for each in pending.open)
         for places in filter(None, dict.fromkeys((first, every))):
-            found = self._searched(pending, places, self.seconds)
+            found = self._searched(pending, places, look)
             if found is not None:
                 return found
-        return self._walked(pending) if pending.about.kind == "invariant" else None
+        return None
 
     def _walked(self, pending: _Pending) -> Counterexample | None:
         """Return what random walks have found, where it breaks the claim over the reals as well."""
-        found = self.walks.breaking(pending.about.name)
+        if pending.about.kind != "invariant":
+            return None
+        found = self.walks.long.breaking(pending.about.name)
         if found is None:
             return None
         events, parameters = found
@@ -288,7 +317,7 @@ class Proving:
             return None
 
     def _searched(
-        self, pending: _Pending, places: frozenset[tuple[Control, Input]], seconds: float
+        self, pending: _Pending, places: frozenset[tuple[Control, Input]], look: Look
     ) -> Counterexample | None:
         """Return events that end in one of some places and show a property, or that it does not hold.
 
@@ -298,8 +327,8 @@ class Proving:
         defaults = {each.name: each.default for each in self.program.parameters if each.given is None}
         refuter = Refuter(self.program, registry, self.fixed, outcomes)
         for fixed in ({**defaults, **self.fixed}, self.fixed):
-            search = Search(self.program, registry, fixed, outcomes, self.solvers)
-            for trace in search.traces(pending.about, places, DEPTH, seconds):
+            search = Search(self.program, registry, fixed, outcomes, self.solvers, look)
+            for trace in search.traces(pending.about, places, DEPTH, self.seconds):
                 try:
                     found = refuter.from_trace(trace, pending.about)
                 except OpaqueError:
@@ -308,6 +337,11 @@ class Proving:
                     self.seen += refuter.replayed(found)
                     return found
         return None
+
+
+def _is_walked(about: Property, walked: Walked) -> bool:
+    """Return whether random walks have been where a property wants to be."""
+    return about.name in (walked.fired if about.kind == "dead" else walked.reached)
 
 
 def _without_errors(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -337,5 +371,5 @@ def obligation(judged: Judged) -> Obligation:
     return Obligation(_place(judged.claimed.outcome), sha256, answer.verdict, answer.solver, answer.seconds)
 
 
-def _anything(_: tuple[Expr, ...]) -> bool:
-    return True
+def _anything(cases: Sequence[tuple[Expr, ...]]) -> list[bool]:
+    return [True] * len(cases)

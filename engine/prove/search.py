@@ -6,6 +6,7 @@ comes out is as short as can be, and it goes only where the control states that 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,15 +20,28 @@ from .kinds import Property
 from .outcome import Control, Input, Outcome, Standing
 from .properties import properties_of
 from .smt import script
-from .solvers import Question, Solvers
+from .solvers import Answer, Question, Solvers
 
-__all__ = ["LONGEST", "Search", "Trace"]
+__all__ = ["LONG", "LONGEST", "QUICK", "Look", "Search", "Trace"]
 
 Model = Mapping[str, Fraction | bool]
 LONGEST = 8
 """Inputs that are looked at where the control states that can show something are far from the start."""
 _GLANCE = 2.0
 """Seconds for one question of a search, which has many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How hard a search looks: after how many questions it follows no further way, and the effort that each may take."""
+
+    questions: float
+    effort: int | None
+
+
+QUICK = Look(120, 100_000)
+"""A first look; none of the few questions that take a second before they say no. It is the same on every machine."""
+LONG = Look(math.inf, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +72,22 @@ class Search:
         fixed: Mapping[str, Exact],
         known: Sequence[Outcome],
         solvers: Solvers,
+        look: Look = LONG,
     ) -> None:
         self.algebra = Algebra()
-        self.machine = Machine(program, registry, self.algebra, self._is_possible, fixed)
+        self.machine = Machine(program, registry, self.algebra, self._are_possible, fixed)
         self.known = known
         self.solvers = solvers
+        self.look = look
+        self.asked = 0
 
     def traces(
         self, claimed: Property, places: frozenset[tuple[Control, Input]], depth: int, seconds: float
     ) -> Iterator[Trace]:
         """Yield traces that end in one of `places`, at an outcome that breaks a claim or is the witness that is wanted.
 
-        They have at most `depth` inputs, or one more than the nearest place needs. After `seconds` none is looked for.
+        They have at most `depth` inputs, or one more than the nearest place needs. After `seconds`, or all the questions
+        of its look, none is looked for.
         """
         every = properties_of(self.machine, self.known, {})
         mine = next(each for each in every if (each.kind, each.name) == (claimed.kind, claimed.name))
@@ -84,7 +102,7 @@ class Search:
             longer: list[_Way] = []
             for way in ways:
                 for outcome, conditions in self._next(way, length, distances, depth, places):
-                    if time.monotonic() > end:
+                    if time.monotonic() > end or self.asked >= self.look.questions:
                         return
                     made = (*way.outcomes, outcome)
                     if (outcome.origin, outcome.input) in places:
@@ -123,14 +141,16 @@ class Search:
             wanted = algebra.any_of(*(algebra.negation(claim) for claim in mine.claims(outcome)))
         if wanted is algebra.false:
             return None
-        question = Question(script([*conditions, wanted]), _GLANCE, ("nlsat",), model=True)
-        answer = self.solvers.ask(question)
+        (answer,) = self._answers(([*conditions, wanted],), _GLANCE, model=True)
         return answer.model if answer.verdict == "sat" else None
 
-    def _is_possible(self, conditions: tuple[Expr, ...]) -> bool:
-        if conditions[-1] is self.algebra.false:
-            return False
-        return self.solvers.ask(Question(script(conditions), _GLANCE / 2, ("nlsat",))).verdict != "unsat"
+    def _are_possible(self, cases: Sequence[tuple[Expr, ...]]) -> list[bool]:
+        return [answer.verdict != "unsat" for answer in self._answers(cases, _GLANCE / 2)]
+
+    def _answers(self, cases: Sequence[Sequence[Expr]], seconds: float, *, model: bool = False) -> list[Answer]:
+        self.asked += len(cases)
+        effort = self.look.effort
+        return self.solvers.ask_all([Question(script(each), seconds, ("nlsat",), model, effort) for each in cases])
 
 
 def _distances(outcomes: Sequence[Outcome], ends: set[Control]) -> dict[Control, int]:

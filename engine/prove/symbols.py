@@ -7,7 +7,7 @@ macrostep again. So the semantics that is proved about is, line by line, the one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -18,8 +18,8 @@ from .algebra import Algebra
 
 __all__ = ["Explorer", "Impossible", "Path", "Possible", "Symbol", "Symbolic", "TooManyError"]
 
-Possible = Callable[[tuple[Expr, ...]], bool]
-"""Whether conditions can hold together; True where that is not known."""
+Possible = Callable[[tuple[tuple[Expr, ...], ...]], Sequence[bool]]
+"""Of each of some lists of conditions whether they can hold together; True where that is not known."""
 Answers = tuple[tuple[bool, bool], ...]
 """What was answered, and whether the other answer was possible too."""
 T = TypeVar("T")
@@ -96,8 +96,7 @@ class Explorer:
         denied = self.algebra.negation(condition)
         if path.asked == len(path.answers):
             known = (*path.assumed, *path.conditions)
-            yes = self.possible((*known, condition))
-            no = self.possible((*known, denied))
+            yes, no = self.possible(((*known, condition), (*known, denied)))
             if not (yes or no):
                 raise Impossible
             if yes and no and len(path.conditions) >= DECISIONS:

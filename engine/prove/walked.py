@@ -14,10 +14,8 @@ from ..load import Spec
 if TYPE_CHECKING:
     from ..explore.exploration import Exploration
 
-__all__ = ["Walks"]
+__all__ = ["Walked", "Walks"]
 
-_NATIVE, _LIVE = 1 << 20, 1 << 16
-"""Events that are sent: either takes less than a second."""
 _SECONDS = 10.0
 """After which no more are sent: where macrosteps do not settle, each event may take a tenth of a second."""
 _WORK = 20_000
@@ -25,14 +23,25 @@ _WORK = 20_000
 
 
 class Walks:
-    """Walks of a spec, made when they are first asked for; the same each time."""
+    """Walks of a spec, made when they are first asked for; the same each time.
+
+    Short ones take some tenths of a second, in native code where there is any, and reach most of what can be reached.
+    """
 
     def __init__(self, spec: Spec, fill: FillMode, fixed: Mapping[str, Exact]) -> None:
         self.spec, self.fill = spec, fill
-        self.fixed = {name: value if isinstance(value, bool | int) else float(value) for name, value in fixed.items()}
+        self.settings = {name: each if isinstance(each, bool | int) else float(each) for name, each in fixed.items()}
 
     @cached_property
-    def _exploration(self) -> Exploration:
+    def short(self) -> Walked:
+        return self._walked(native=1 << 19, live=1 << 14)
+
+    @cached_property
+    def long(self) -> Walked:
+        return self._walked(native=1 << 21, live=1 << 16)
+
+    def _walked(self, *, native: int, live: int) -> Walked:
+        """Return what so many events come to."""
         from ..dryrun.problem import RunError
         from ..explore.exploration import explore
 
@@ -41,22 +50,29 @@ class Walks:
         def is_late() -> bool:
             return time.monotonic() > end
 
-        look = partial(explore, self.spec, settings=self.fixed, fill=self.fill, interrupted=is_late)
+        look = partial(explore, self.spec, settings=self.settings, fill=self.fill, interrupted=is_late)
         try:
-            return look(steps=_NATIVE, backend="native")
+            return Walked(look(steps=native, backend="native"))
         except RunError:  # there is no native code for it
-            return look(steps=_LIVE)
+            return Walked(look(steps=live))
+
+
+class Walked:
+    """What some walks have come to."""
+
+    def __init__(self, exploration: Exploration) -> None:
+        self.exploration = exploration
 
     @cached_property
     def fired(self) -> frozenset[str]:
         """The transitions that have fired."""
-        coverage = self._exploration.found.coverage
+        coverage = self.exploration.found.coverage
         return frozenset(name for name, count in zip(coverage.chart.rules, coverage.fired, strict=False) if count)
 
     @cached_property
     def reached(self) -> frozenset[str]:
         """The states that have been active, with those around them."""
-        coverage = self._exploration.found.coverage
+        coverage = self.exploration.found.coverage
         found = (name for name, seen in zip(coverage.chart.states, coverage.states, strict=True) if seen)
         return coverage.chart.tree.with_ancestors(found)
 
@@ -67,7 +83,7 @@ class Walks:
         return next(
             (
                 (finding.events, finding.parameters)
-                for finding in findings_of(self._exploration, _WORK)
+                for finding in findings_of(self.exploration, _WORK)
                 if (finding.kind, finding.name) == ("invariant", invariant)
             ),
             None,
