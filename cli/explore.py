@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
@@ -125,6 +124,7 @@ def command(
     from ..engine.explore.findings import findings_of
     from ..engine.explore.told import summary
     from ..engine.load import load
+    from ..engine.processes import processors
 
     try:
         loaded = load(spec, permit=permit)
@@ -140,7 +140,7 @@ def command(
                 loaded,
                 steps=steps,
                 seed=seed,
-                workers=workers or (_processors() if steps >= _MANY else 1),
+                workers=workers or (processors() if steps >= _MANY else 1),
                 settings=pairs(settings, "--set", "k=9"),
                 fill=fill,
                 send=send,
@@ -161,10 +161,6 @@ def command(
         click.echo("interrupted; what was reached until then is told", err=True)
         return INTERRUPTED
     return DOES_NOT_HOLD if exploration.found.sightings else HOLDS
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _numbered(out: Path, number: int) -> Path:

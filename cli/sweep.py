@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,6 +129,7 @@ def command(
     from ..engine.dryrun.data import Window, parse_bound
     from ..engine.dryrun.problem import RunError
     from ..engine.load import load
+    from ..engine.processes import processors
     from ..engine.sweep.paths import PathSweep, prepare_paths
     from ..engine.sweep.sets import parameter_sets
     from ..engine.sweep.store import check_sweep_folder, write_text
@@ -173,7 +173,7 @@ def command(
                     stress=stress,
                     permitted=permit,
                     backend=backend,
-                    workers=workers or (_processors() if on is None else 1),
+                    workers=workers or (processors() if on is None else 1),
                     on=on,
                     keep_days=keep_days or walk_forward,
                     reading=reading,
@@ -248,10 +248,6 @@ def _ranges(texts: tuple[str, ...]) -> dict[str, str | None]:
         if name in given:
             raise RunError("HR807", f"`{name}` is given twice, with different values", "--range", "give it once")
     return {**bare, **given}
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ask_first(made: Sweep | PathSweep) -> Exception:

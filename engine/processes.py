@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["no_interrupts"]
+__all__ = ["processors", "started", "submitted"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def started(workers: int, begin: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
+    """Return a pool of new interpreters, each of which begins with a call; Ctrl-C is for this process alone.
+
+    Its processes start with the first task: hand it over with `submitted`.
+    """
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (begin, arguments))
+
+
+def submitted(pool: ProcessPoolExecutor, run: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T]:
+    """Hand a task to a pool."""
+    with _no_interrupts():  # the first task starts the workers, and they keep the mask
+        return pool.submit(run, *arguments, **named)
+
+
+def _begin(begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin(*arguments)
 
 
 @contextmanager
-def no_interrupts() -> Iterator[None]:
+def _no_interrupts() -> Iterator[None]:
     """Let processes that start meanwhile never see Ctrl-C: this one decides what it means."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +24,7 @@ from ..backends.native.able import why_not
 from ..dryrun.problem import RunError
 from ..ir import FillMode, Value
 from ..load import ParameterError, Spec
-from ..processes import no_interrupts
+from ..processes import started, submitted
 from .corpus import LIVE, NATIVE
 from .coverage import Chart, Coverage
 from .events import Outside, outside_events
@@ -239,15 +238,13 @@ def _shared(
     plan: bytes, tasks: deque[_Task], workers: int, interrupted: Callable[[], bool] | None
 ) -> Iterator[Explored]:
     """Yield results in the order of the tasks, a few tasks ahead of what is asked for; leave those that are not done."""
-    context = get_context("spawn")
-    stop = context.Event()
+    stop = get_context("spawn").Event()
     pending: deque[tuple[_Task, Future[Explored]]] = deque()
-    with ProcessPoolExecutor(workers, context, _begin, (plan, stop)) as processes:
+    with started(workers, _begin, plan, stop) as processes:
         while tasks or pending:
             try:
                 while tasks and len(pending) < _AHEAD * workers:
-                    with no_interrupts():  # the first task starts the workers, and they keep the mask
-                        pending.append((tasks[0], processes.submit(_run_task, tasks[0])))
+                    pending.append((tasks[0], submitted(processes, _run_task, tasks[0])))
                     tasks.popleft()
                 if interrupted is not None and interrupted():
                     stop.set()
@@ -277,7 +274,6 @@ _stop: Event
 def _begin(plan: bytes, stop: Event) -> None:
     """Compile the spec, once a process."""
     global _station, _stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The bytes come from the process that started this one.
     _station, _stop = _Station(pickle.loads(plan)), stop
 

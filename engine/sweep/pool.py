@@ -7,13 +7,11 @@ Which worker runs a set makes no difference to its results.
 from __future__ import annotations
 
 import pickle
-import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +20,7 @@ import numpy.typing as npt
 
 from ..ir import FillMode, Value
 from ..load import Spec
-from ..processes import no_interrupts
+from ..processes import started, submitted
 from .live import LiveRunner
 from .path import EventPath
 from .results import Results, shape_of
@@ -105,8 +103,7 @@ class LivePool:
         executor = self._started(path)
         for first in range(0, len(parameters), size):
             values = [dict(each) for each in parameters[first : first + size]]
-            with no_interrupts():  # the first task starts the workers, and they keep the mask
-                pending[executor.submit(_run_task, values, capitals[first : first + size])] = first
+            pending[submitted(executor, _run_task, values, capitals[first : first + size])] = first
         while pending:
             finished = wait(pending, timeout=_ASKED_EVERY, return_when=FIRST_COMPLETED).done
             for future in finished:
@@ -124,11 +121,8 @@ class LivePool:
                 np.save(folder / f"{index}.npy", values)
             none = np.zeros(0, np.int64)
             bare = replace(path, times=none, fields=(), stops=none, day_ns=none)
-            self._executor = ProcessPoolExecutor(
-                self.workers,
-                mp_context=get_context("spawn"),
-                initializer=_begin,
-                initargs=(self._spec, self.fill, self._folder.name, bare, len(path.fields)),
+            self._executor = started(
+                self.workers, _begin, self._spec, self.fill, self._folder.name, bare, len(path.fields)
             )
             self._path = path
         return self._executor
@@ -155,7 +149,6 @@ _worker: _Worker
 def _begin(spec: bytes, fill: FillMode, folder: str, bare: EventPath, fields: int) -> None:
     """Take up the spec and the path, once a worker."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     times, *values = (np.load(Path(folder, f"{index}.npy"), mmap_mode="r") for index in range(fields + 3))
     path = replace(bare, times=times, fields=tuple(values[:fields]), stops=values[fields], day_ns=values[fields + 1])
     # The bytes come from the process that started this one.
