@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ..ir import Block, Expr, Leg, Program, Propose, Rule
@@ -11,7 +11,7 @@ from ..vocabulary import matches
 from .algebra import Algebra
 from .execution import Machine
 from .interpreter import FAILS
-from .kinds import KINDS, Kind, Property
+from .kinds import Property
 from .outcome import Control, Outcome
 
 __all__ = ["Asked"]
@@ -41,10 +41,10 @@ class Asked:
 
     def _coverage(self) -> Iterator[Property]:
         for rule in self.program.rules:
-            yield _witnessed("dead", rule.name, partial(_fires, rule.name))
+            yield Property.of("dead", rule.name, rule.name, witness=partial(_fires, rule.name))
         for state in self.program.states:
             if state.kind != "history":
-                yield _witnessed("reached", state.name, partial(_reaches, state.name))
+                yield Property.of("reached", state.name, state.name, witness=partial(_reaches, state.name))
 
     def _overlaps(self) -> Iterator[Property]:
         pairs = dict.fromkeys((each.first, each.second) for outcome in self.outcomes for each in outcome.overlaps)
@@ -56,7 +56,7 @@ class Asked:
                         yield self.algebra.negation(each.condition)
 
             words = f"`{first}` and `{second}` never hold at once, so their order decides nothing"
-            yield Property("overlap", f"{first}, {second}", words, apart)
+            yield Property.of("overlap", f"{first}, {second}", words, claims=apart)
 
     def _money(self) -> Iterator[Property]:
         """Yield that equity moves with the marks, and else only by fees, slippage and flows (DESIGN rule 14)."""
@@ -66,7 +66,8 @@ class Asked:
             parts.setdefault(prefix + dot, []).append(leg)
         for prefix, legs in parts.items():
             owner = f"of `{prefix[:-1]}`: " if prefix else ""
-            yield _property("conserved", f"{prefix}ledger", owner, partial(self._conserved, prefix, legs))
+            conserved = partial(self._conserved, prefix, legs)
+            yield Property.of("conserved", f"{prefix}ledger", owner, claims=conserved)
 
     def _conserved(self, prefix: str, legs: Sequence[Leg], outcome: Outcome) -> Iterator[Expr]:
         make, before, after = self.algebra.make, outcome.start, outcome.cells
@@ -88,8 +89,8 @@ class Asked:
                 if not error.endswith(FAILS) and any(each in error for each in _UNDEFINED) == undefined:
                     yield self.algebra.false
 
-        yield _property("divides", "divisions", "", partial(without, True))
-        yield _property("fails", "failures", "", partial(without, False))
+        yield Property.of("divides", "divisions", "", claims=partial(without, True))
+        yield Property.of("fails", "failures", "", claims=partial(without, False))
 
     # ----------------------------------------------------------------------------------------------------- halted states
 
@@ -100,12 +101,12 @@ class Asked:
                 continue
             name = state.name
             out = self._way(name, partial(_leaves, name), inside=name)
-            yield Property("leaves", name, KINDS["leaves"].words.format(name), way=out)
-            yield _property("orders", name, name, partial(self._orders, name))
+            yield Property.of("leaves", name, name, way=out)
+            yield Property.of("orders", name, name, claims=partial(self._orders, name))
             yield self._trips(name)
             if self.traded:
                 flat = self._way(name, self._is_flat)
-                yield Property("flat", name, KINDS["flat"].words.format(name), way=flat)
+                yield Property.of("flat", name, name, way=flat)
 
     def _is_flat(self, outcome: Outcome) -> bool:
         return all(_is_zero(outcome.cells[leg.quantity]) for leg in self.traded)
@@ -152,7 +153,7 @@ class Asked:
                         yield self.algebra.negation(self.machine.claim(self._guard(rule), outcome))
 
         without = f"the guard of `{blind[0]}` depends on what its event says" if blind else ""
-        return Property("trips", state, KINDS["trips"].words.format(state), rests, without=without)
+        return Property.of("trips", state, state, claims=rests, without=without)
 
     def _comes_by_itself(self, rule: Rule) -> bool:
         """Return whether a transition needs nobody's will: an event without fields and a guard is somebody's word."""
@@ -166,14 +167,6 @@ class Asked:
         tree = self.machine.tree
         entered = (name for target in rule.targets for name in (target, *tree.ancestors[target]))
         return state in entered and rule.source != state and not tree.is_descendant(rule.source, state)
-
-
-def _property(kind: Kind, name: str, about: str, claims: Callable[[Outcome], Iterable[Expr]]) -> Property:
-    return Property(kind, name, KINDS[kind].words.format(about), claims)
-
-
-def _witnessed(kind: Kind, name: str, witness: Callable[[Outcome], bool]) -> Property:
-    return Property(kind, name, KINDS[kind].words.format(name), witness=witness)
 
 
 def _fires(rule: str, outcome: Outcome) -> bool:

@@ -14,7 +14,7 @@ from ..printer import expression_text
 from .algebra import Algebra
 from .clocks import since_cell
 from .execution import Machine
-from .kinds import KINDS, Kind, Property
+from .kinds import Kind, Property
 from .outcome import Outcome
 
 __all__ = ["Claimed"]
@@ -42,8 +42,8 @@ class Claimed:
             yield from self._ends(ranking)
 
     def _own(self, kind: Kind, name: str, claim: Expr) -> Property:
-        words = KINDS[kind].words.format(self._text(name, claim))
-        return Property(kind, name, words, partial(self._claimed, claim), opaque=self._opaque(claim))
+        claims = partial(self._claimed, claim)
+        return Property.of(kind, name, self._text(name, claim), claims=claims, opaque=self._opaque(claim))
 
     def _opaque(self, *exprs: Expr) -> tuple[str, ...]:
         """Return the bound functions whose results expressions read."""
@@ -108,7 +108,7 @@ class Claimed:
             ("is_left", f"where the measure is below its bound, the next event leaves `{state}`", left),
             ("comes", f"in `{state}`, `{rule.name}` fires within the stated time, or the state is left", comes),
         ):
-            yield Property("ends", f"{name}.{part}", words, claims, opaque=self._opaque(ranking.measure))
+            yield Property.of("ends", f"{name}.{part}", words, claims=claims, opaque=self._opaque(ranking.measure))
 
     def _bound(self, ranking: Ranking) -> str:
         """Return how often the transition of a ranking can fire, in words: n is the least with factor^n · m < bound."""

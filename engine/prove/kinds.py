@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..ir import Expr
 from .outcome import Outcome
@@ -85,6 +85,11 @@ class Property:
     without: str = ""
     opaque: tuple[str, ...] = ()
     """Bound functions whose results the claim reads."""
+
+    @classmethod
+    def of(cls, kind: Kind, name: str, about: str, **what: Any) -> Property:
+        """Return a property in the words of its kind, `about` in their place; `what` are its other fields."""
+        return cls(kind, name, KINDS[kind].words.format(about), **what)
 
     @property
     def code(self) -> str:
