@@ -7,7 +7,8 @@ from collections.abc import Callable
 from . import syntax
 from .diagnostics import suggestion
 from .names import Names
-from .symbols import FUNCTIONS, Typed
+from .symbols import DESK_VALUES, DESK_WITHIN, FUNCTIONS, Scope, Typed
+from .syntax import DESK
 from .units import ONE, SECOND
 
 __all__ = ["USAGE", "Calls"]
@@ -18,6 +19,8 @@ class Calls(Names):
 
     def _call(self, node: syntax.Call) -> Typed | None:
         name = node.function
+        if name.startswith(f"{DESK}."):
+            return self._call_desk(node, name.partition(".")[2])
         if name not in FUNCTIONS:
             self.error(
                 "HR212",
@@ -51,6 +54,28 @@ class Calls(Names):
             return None
         handler: Callable[[syntax.Call], Typed | None] = getattr(self, f"_call_{name}")
         return handler(node)
+
+    def _call_desk(self, node: syntax.Call, part: str) -> Typed | None:
+        """Return how often something was done by all legs that a gate judges, within a period."""
+        if part not in DESK_WITHIN:
+            place = syntax.Name((DESK, part), node.start, node.name_end)
+            help = suggestion(node.function, (f"{DESK}.{each}" for each in DESK_WITHIN), "")
+            if part in DESK_VALUES:
+                help = f"it takes no period: write `{DESK}.{part}`"
+            self.error("HR212", f"unknown function `{node.function}`", place, help)
+            return None
+        if len(node.arguments) != 1 or node.keywords:
+            self.error("HR213", f"`{node.function}` takes a period", node, f"write `{node.function}(5s)`")
+            return None
+        scope = Scope("a period", machine=False)
+        period = type(self)(self.checker, self.loc, scope)._node(node.arguments[0])
+        if period is None:
+            return None
+        if period.type != "real" or period.unit != SECOND or period.expr.op not in ("const", "param"):
+            help = f"write `{node.function}(5s)`, or a param with `unit: s`"
+            self.error("HR301", f"the period of `{node.function}` is a time, written out or a param", node, help)
+            return None
+        return self._of_desk(node, part, DESK_WITHIN[part], period.expr)
 
     def _arguments(self, node: syntax.Call) -> list[Typed] | None:
         typed = [self._node(argument) for argument in node.arguments]

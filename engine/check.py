@@ -39,6 +39,8 @@ class Checker:
         self.findings = findings
         self.memory = Memory()
         self.fields_read: set[tuple[str, str]] = set()
+        self.counts_money = False
+        """Whether a check counts the orders of a desk in this spec's currency."""
         self._parsed: dict[Location, syntax.Node | None] = {}
         self._expanding: list[str] = []
         self._expanded: dict[tuple[object, ...], tuple[Typed | None, set[tuple[str, str]], Memory]] = {}
@@ -121,7 +123,7 @@ class Checker:
 
     def _key(self, name: str, user: Scope) -> tuple[object, ...]:
         """Return what decides the value of a let."""
-        return (name, user.machine, user.event, user.observing, user.history, user.later, id(self.memory))
+        return (name, user.machine, user.event, user.observing, user.history, user.desk, user.later, id(self.memory))
 
     def boolean(self, loc: Location, scope: Scope) -> Expr | None:
         """Return a condition."""
@@ -166,7 +168,7 @@ class Checker:
 
     def before(self, expr: Expr) -> Expr:
         """Return what an expression was when the event came."""
-        return self.pool.substitute(expr, {"cell": "before", "active": "was"})
+        return self.pool.substitute(expr, {"cell": "before", "active": "was", "desk": "desk_before"})
 
     def span(self, loc: Location) -> Span:
         return self._node(loc).span

@@ -508,6 +508,19 @@ def check_together(used: Mapping[str, UsedSpec], checker: Checker, own: set[str]
                     made.span,
                     "only an event that comes from outside brings its values along: raise another one",
                 )
+    _counted_alike(used, checker, money)
+
+
+def _counted_alike(used: Mapping[str, UsedSpec], checker: Checker, money: str) -> None:
+    """Tell gates that count the orders of a composition in another currency than its legs."""
+    for spec in used.values():
+        for currency in sorted(spec.lowering.counts_in - {money}) if money else ():
+            checker.findings.error(
+                "HR606",
+                f"the gates of `{spec.name}` count in `{currency}`, and the legs that they judge in `{money}`",
+                checker.document.key(("use", spec.name)).span,
+                f"its limits are amounts of `{currency}`: use a copy of it with `units: [{money}]`",
+            )
 
 
 def _ranges_agree(used: Mapping[str, UsedSpec], checker: Checker, raised: set[str]) -> None:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Literal, cast
 
 from .syntax import (
+    DESK,
     LEVELS,
     ArithmeticOperator,
     Binary,
@@ -236,7 +237,7 @@ class _Parser:
     def _call(self, depth: int) -> tuple[Node, int]:
         name = self._take()
         opening = self._take()
-        if "." in name.text:
+        if "." in name.text and not name.text.startswith(f"{DESK}."):
             help = "only plain names can be called, and a bound function by `call:` in `do` or `observe`"
             raise self._error(name, f"`{clipped(name.text)}` cannot be called", help, "HR112")
         self._count(name)

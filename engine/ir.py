@@ -527,6 +527,11 @@ class Program:
     gates: tuple[Gate, ...] = ()
 
     @property
+    def conditions(self) -> tuple[Expr, ...]:
+        """What the checks of all gates ask, in order."""
+        return tuple(check.condition for gate in self.gates for check in gate.checks)
+
+    @property
     def calls(self) -> tuple[Call, ...]:
         """Every call of a bound function."""
         blocks = [block for event in self.events for block in event.observe]

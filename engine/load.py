@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .compose import Files
+from .desk import resolve
 from .diagnostics import Diagnostic, Findings, SpecError
 from .evaluate import FLOAT, Environment, Failure, due, evaluate
 from .honesty import Backed, backed_claims, check_backing, check_texts
@@ -330,7 +331,8 @@ def _check(document: Document, folder: Path | None, permit: Iterable[str], regis
     sources = {document.file: document.text, **files.sources}
     if findings.failed or lowering is None:
         raise SpecError(findings, sources)
-    programs = {"same": lowering.program("same"), "next": lowering.program("next")}
+    fills: tuple[FillMode, ...] = ("same", "next")
+    programs = {fill: resolve(lowering.program(fill), lowering.pool) for fill in fills}
     # INVARIANT: all that can be told has been told before the first program is built.
     assert not findings.failed
     for program in programs.values():

@@ -19,6 +19,7 @@ from .compose import UsedSpec, check_together, declare_used, give
 from .conflicts import Conflicts
 from .declare import bounds, declare, field_of, parameter_of
 from .delays import Delays
+from .desk import resolve
 from .diagnostics import Diagnostic, Findings, Span, suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
 from .gates import read_gates
@@ -108,6 +109,7 @@ class Lowering:
             help = "add `machine: {initial: on, states: {on: {}}}`"
             findings.error("HR102", "`machine` is missing", self.document.root.span, help)
         declare_used(self.used, self.checker)
+        self.symbols.currency = self._currency()
         done = {f"done.state.{name}" for used in self.used.values() for name in used.states(done=True)}
         events = frozenset(self.symbols.events)
         self.chart = read_chart(self.machine, self.document, events, findings, self.symbols.left_out, done)
@@ -147,12 +149,28 @@ class Lowering:
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)
         self.claims = read_claims(spec, self.checker)
-        self.gates = read_gates(spec, self.checker)
+        self.gates = read_gates(spec, self.checker, self.parameters)
         self._unused()
         self.delays.check()
         check_together(self.used, self.checker, self._raised(), bool(spec.legs))
         self._start()
         self._fail_safe()
+
+    def _currency(self) -> Unit | None:
+        """Return what checks count orders in: the money of the capital, of what is used, or the first unit."""
+        if self.symbols.money is not None:
+            return self.symbols.money
+        theirs = (used.program.money for used in self.used.values() if used.program.legs)
+        money = next(iter((*theirs, *self.symbols.bases)), None)
+        return None if money is None else Unit.base(money)
+
+    @property
+    def counts_in(self) -> frozenset[str]:
+        """The currencies in which its checks count the orders of whoever uses it; none where it has legs to judge."""
+        if self.spec.legs or any(used.program.legs for used in self.used.values()):
+            return frozenset()
+        own = {str(self.symbols.currency)} if self.checker.counts_money else set()
+        return frozenset(own).union(*(used.lowering.counts_in for used in self.used.values()))
 
     # ------------------------------------------------------------------------------------------- instruments and legs
 
@@ -406,7 +424,7 @@ class Lowering:
         kept, self.checker.memory = self.checker.memory, Memory()
         self.delays.in_use = False
         for name in self.spec.let:
-            self.checker.check(("let", name), Scope("a let", event="*", observing="*", history=True))
+            self.checker.check(("let", name), Scope("a let", event="*", observing="*", history=True, desk=True))
         blocks = self._blocks()
         for name in self.spec.actions:
             blocks.block(name, ("actions", name), Scope("an action", event="*"))
@@ -565,7 +583,7 @@ class Lowering:
                 if (ours := used.called(event)) is not None
             )
             span = self.document.key(("legs",)).span
-            yield from leverage(self.alone("same"), self.legs.values(), self.capital, raised, span)
+            yield from leverage(resolve(self.alone("same"), self.pool), self.legs.values(), self.capital, raised, span)
         yield from mutual_resets(
             self.program("same"), {name: self.document.key(("use", name)).span for name in self.used}
         )

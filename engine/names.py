@@ -6,8 +6,11 @@ from fractions import Fraction
 
 from . import syntax
 from .diagnostics import suggestion
+from .ir import Expr
 from .laws import MAX_DEPTH, TOO_LARGE, Laws
-from .symbols import FUNCTIONS, LEDGER, Typed
+from .symbols import DESK_VALUES, DESK_WITHIN, FUNCTIONS, LEDGER, Typed
+from .syntax import DESK
+from .units import ONE
 
 __all__ = ["Names"]
 
@@ -20,6 +23,8 @@ class Names(Laws):
         name = ".".join(path)
         if path[0] == "before":
             return self._before(node, path)
+        if path[0] == DESK:
+            return self._desk(node, path[1:])
         if len(path) == 1:
             if name in scope.temps:
                 return scope.temps[name]
@@ -208,6 +213,32 @@ class Names(Laws):
             )
             value = self.pool.make("sub" if names.side == "short" else "add", (value, holding))
         return Typed(value, money)
+
+    def _desk(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
+        """Return what a check asks of all legs that its gate judges; `engine.desk` resolves it."""
+        part = ".".join(path)
+        if part in DESK_VALUES:
+            return self._of_desk(node, part, DESK_VALUES[part])
+        help = suggestion(f"{DESK}.{part}", (f"{DESK}.{each}" for each in DESK_VALUES), "")
+        if part in DESK_WITHIN:
+            help = f"it needs a period: write `{DESK}.{part}(5s)`"
+        self.error("HR201", f"unknown name `{DESK}{'.' if part else ''}{part}`", node, help)
+        return None
+
+    def _of_desk(self, node: syntax.Node, part: str, is_money: bool, *within: Expr) -> Typed | None:
+        """Return a value over all legs that a gate judges, in its currency or a pure number."""
+        checker, currency = self.checker, self.symbols.currency
+        if not self.scope.desk:
+            help = "it is for the checks of gates, and for what they name by `let`"
+            self.error("HR210", f"`{DESK}.{part}` cannot be read in {self.scope.place}", node, help)
+            return None
+        if is_money and currency is None:
+            help = "declare the currency of the orders that the gate judges: `units: [USD]`"
+            self.error("HR302", f"`{DESK}.{part}` is money, and this spec has no unit for it", node, help)
+            return None
+        checker.counts_money |= is_money
+        expr = self.pool.make(DESK, within, name=part)
+        return Typed(expr, currency if is_money else ONE)
 
     def _before(self, node: syntax.Node, path: tuple[str, ...]) -> Typed | None:
         if not self.scope.history:

@@ -7,9 +7,21 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from .ir import Expr, Pool, Type
+from .syntax import DESK
 from .units import Unit
 
-__all__ = ["FUNCTIONS", "KEYWORDS", "LEDGER", "CellType", "Readable", "Scope", "Symbols", "Typed"]
+__all__ = [
+    "DESK_VALUES",
+    "DESK_WITHIN",
+    "FUNCTIONS",
+    "KEYWORDS",
+    "LEDGER",
+    "CellType",
+    "Readable",
+    "Scope",
+    "Symbols",
+    "Typed",
+]
 
 LEDGER = ("cash", "equity", "fees")
 KEYWORDS = frozenset(("and", "or", "not", "if", "else", "true", "false", "True", "False", "before", "time"))
@@ -18,7 +30,14 @@ FUNCTIONS = frozenset(
      "previous", "ewma", "peak", "streak")
 )  # fmt: skip
 
-RESERVED = frozenset((*KEYWORDS, *FUNCTIONS, *LEDGER, "s"))
+DESK_VALUES: Mapping[str, bool] = {
+    "gross": True, "net": True, "equity": True, "traded": True, "orders": False, "jump": False,
+}  # fmt: skip
+"""Names behind `desk.`, and whether they are money; other ones are pure numbers."""
+DESK_WITHIN: Mapping[str, bool] = {"traded": True, "orders": False, "repeats": False}
+"""Those that take a period: `desk.orders(1m)`."""
+
+RESERVED = frozenset((*KEYWORDS, *FUNCTIONS, *LEDGER, DESK, "s"))
 """Words that no declaration may take as its name."""
 
 INT_LIMIT = 2**53
@@ -77,6 +96,8 @@ class Symbols:
 
     bases: tuple[str, ...] = ()
     money: Unit | None = None
+    currency: Unit | None = None
+    """What checks count the orders of a desk in; a spec without legs need not be used where money is another one."""
     parameters: dict[str, CellType] = field(default_factory=dict)
     cells: dict[str, CellType] = field(default_factory=dict)
     lets: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
@@ -124,6 +145,8 @@ class Scope:
     """The event that is being observed: memory expressions are allowed; `*` to check a let by itself."""
     history: bool = False
     """Whether `before`, `was`, `changed` and `ordered` are allowed."""
+    desk: bool = False
+    """Whether `desk.…` is allowed."""
     temps: Mapping[str, Typed | None] = field(default_factory=dict)
     """Names bound in the action so far; None where a mistake in the value has been told."""
     later: frozenset[str] = frozenset()

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Literal
 
 __all__ = [
+    "DESK",
     "LEVELS",
     "ArithmeticOperator",
     "Binary",
@@ -33,6 +34,9 @@ __all__ = [
     "to_text",
     "walk",
 ]
+
+DESK = "desk"
+"""What stands before the names by which a check asks for all legs whose orders its gate judges, see `engine.desk`."""
 
 ArithmeticOperator = Literal["+", "-", "*", "/"]
 CompareOperator = Literal["<", "<=", ">", ">=", "==", "!="]

@@ -312,7 +312,7 @@ class _Verification:
                 self._block(f"event {event.name} observe", block, (event.name,))
         for leg in program.legs:
             temps: dict[str, Type] = {"after": "real"}
-            self._block(f"fill {leg.name}", leg.fill, (), temps)
+            self._block(f"fill {leg.name}", leg.fill, (), temps, history=True)
             for name in ("delta", "notional", "fee", "slip"):
                 self._hold(temps.get(name) == "real", f"fill {leg.name}", f"it does not bind `{name}`")
         for state in program.states:
@@ -341,8 +341,12 @@ class _Verification:
         events: Collection[str],
         temps: dict[str, Type] | None = None,
         acts: bool = False,
+        history: bool = False,
     ) -> None:
-        """Check one block; `temps` holds what is bound before it, and afterwards what it binds."""
+        """Check one block; `temps` holds what is bound before it, and afterwards what it binds.
+
+        `history` says that it may read what was there before the macrostep.
+        """
         temps = {} if temps is None else temps
         ordered: set[str] = set()
         for instruction in block:
@@ -350,14 +354,14 @@ class _Verification:
                 self._hold(acts, where, "it orders or raises outside of an action")
             match instruction:
                 case Let():
-                    self._expression(where, instruction.value, instruction.value.type, events, temps)
+                    self._expression(where, instruction.value, instruction.value.type, events, temps, history)
                     temps[instruction.temp] = instruction.value.type
                 case Assign():
                     names = [name for name, _ in instruction.targets]
                     self._hold(len(set(names)) == len(names), where, "one assignment writes a cell twice")
                     for name, value in instruction.targets:
                         self._is_cell(where, name, value.type)
-                        self._expression(where, value, value.type, events, temps)
+                        self._expression(where, value, value.type, events, temps, history)
                         timed = value.op == "due" or value.value == NEVER
                         self._hold(name not in self.due or timed, where, f"`{name}` is set to what is no due time")
                 case Require():

@@ -128,11 +128,12 @@ class Work:
             reference.parameters,
             reference.arithmetic,
             self.cells,
-            {},
+            context.before,
             context.fields,
             self.temps,
             context.clock,
             self.active,
+            context.was,
         )
 
     def value(self, expr: Expr) -> Any:
@@ -264,11 +265,10 @@ class Work:
         """
         if not self.changes:
             return
-        context = self.context
         ordered = frozenset(change.leg for change in self.changes)
-        env = replace(self.environment(), before=context.before, was=context.was, ordered=ordered)
+        env = replace(self.environment(), ordered=ordered)
         stopped: dict[int, tuple[Rule | None, list[Verdict]]] = {}
-        for gate in context.reference.program.gates:
+        for gate in self.context.reference.program.gates:
             judged = [change.rule for change in self.changes if _is_judged(gate, change)]
             if not judged:
                 continue

@@ -106,7 +106,7 @@ class Expressions:
         self.windows = {window.name: f"w{index}_" for index, window in enumerate(program.windows)}
         self.parameters = {p.name: f"p{index}_" for index, p in enumerate(program.parameters)}
         self.monitors = tuple((name, monitor(self.pool, claim)) for name, claim in program.invariants)
-        self.checks = tuple(check.condition for gate in program.gates for check in gate.checks)
+        self.checks = program.conditions
         self.fields: dict[str, str] = {}
         """The locals that hold the fields of the event at hand."""
         self.hoisted: dict[int, str] = {}

@@ -85,8 +85,7 @@ class Layout:
         self.always: dict[str, list[Rule]] = {}
         for rule in program.rules:
             (self.rules if rule.events else self.always).setdefault(rule.source, []).append(rule)
-        checks = (check for gate in program.gates for check in gate.checks)
-        self._asks_orders = any(node.op == "ordered" for check in checks for node in check.condition.walk())
+        self._asks_orders = any(node.op == "ordered" for asked in program.conditions for node in asked.walk())
         self._entries: dict[str, tuple[str, Entry]] = {}
         self._asked: dict[int, frozenset[int]] = {}
 

@@ -165,7 +165,7 @@ class Chart:
     def _pass_gates(self) -> None:
         """Leave orders that a check may stop to the reference, which knows whom it judges and what gives way."""
         write, code = self.write, self.code
-        checks = [check.condition for gate in write.program.gates for check in gate.checks]
+        checks = write.program.conditions
         if not checks:
             return
         judged, passed = code.new_label("gates"), code.new_label("passed")

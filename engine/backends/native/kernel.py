@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State
 from ...statechart import ROOT
-from ..layout import Layout
+from ..layout import Layout, expressions
 from .blocks import LOGGED, WAITING, Blocks
 from .books import SHOWN, Books
 from .bounds import Bounds
@@ -99,10 +99,10 @@ class _Kernel:
         self.hot -= {self.slots.cells[cell] for cell in self.sticky}
         """The variables that a row changes at which nothing fires; any other is left in memory."""
         self.judge = Judge(self.write, self.hot, program.invariants if options.watch else ())
-        checks = (check.condition for gate in program.gates for check in gate.checks)
-        nodes = [node for claim in (*self.judge.claims, *checks) for node in claim.walk()]
+        fills = (expr for leg in program.legs for each in leg.fill for expr in expressions(each))
+        nodes = [n for expr in (*self.judge.claims, *program.conditions, *fills) for n in expr.walk()]
         self.befores = sorted({node.name for node in nodes if node.op == "before"})
-        """The cells of which claims or gates ask for the value before the macrostep."""
+        """The cells of which claims, gates or fills ask for the value before the macrostep."""
         self.asks_was = any(node.op == "was" for node in nodes)
         self.books = Books(self.write)
         self.moved = frozenset(moved) - frozenset(self.sticky)
