@@ -32,7 +32,7 @@ from .step import Order, Verdict, orders_of
 if TYPE_CHECKING:
     from .semantics import Reference
 
-__all__ = ["Context", "Dropped", "Occurrence", "Origin", "Proposal", "Stopped", "Work"]
+__all__ = ["Change", "Context", "Dropped", "Occurrence", "Origin", "Proposal", "Stopped", "Work", "is_judged"]
 
 
 Origin = Literal["eventless", "internal", "timer", "event"]
@@ -269,7 +269,7 @@ class Work:
         env = replace(self.environment(), ordered=ordered)
         stopped: dict[int, tuple[Rule | None, list[Verdict]]] = {}
         for gate in self.context.reference.program.gates:
-            judged = [change.rule for change in self.changes if _is_judged(gate, change)]
+            judged = [change.rule for change in self.changes if is_judged(gate, change)]
             if not judged:
                 continue
             rule = max(judged, key=self._place)
@@ -363,7 +363,7 @@ class Work:
                 raise Dropped(self.written[name], Failure(reason))
 
 
-def _is_judged(gate: Gate, change: Change) -> bool:
+def is_judged(gate: Gate, change: Change) -> bool:
     """Return whether a gate judges an order."""
     if gate.legs and change.leg not in gate.legs:
         return False

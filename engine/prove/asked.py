@@ -10,6 +10,7 @@ from ..ir import Block, Expr, Leg, Program, Propose, Rule
 from ..vocabulary import matches
 from .algebra import Algebra
 from .execution import Machine
+from .gates import Gates
 from .interpreter import FAILS
 from .kinds import Property
 from .outcome import Control, Outcome
@@ -36,6 +37,7 @@ class Asked:
         yield from self._money()
         yield from self._errors()
         yield from self._halts()
+        yield from Gates(self.machine, self.outcomes).all({leg.name for leg in self.traded})
         yield from self._coverage()
         yield from self._overlaps()
 

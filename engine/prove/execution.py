@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -121,6 +121,11 @@ class Machine:
             found += self._within(value, parameter.low, parameter.high)
         return tuple(each for each in found if each is not self.algebra.true)
 
+    def ranges(self) -> tuple[Expr, ...]:
+        """Return that every cell is in its range."""
+        cells = ((self.cells[cell.name], cell) for cell in self.program.cells)
+        return tuple(bound for value, cell in cells for bound in self._within(value, cell.low, cell.high))
+
     def _within(self, value: Expr, low: Fraction | None, high: Fraction | None) -> list[Expr]:
         make, constant = self.algebra.make, self.algebra.constant
         bounds = (("ge", low), ("le", high))
@@ -212,6 +217,8 @@ class Machine:
             tuple(run.errors),
             self.tree.is_finished(state.active),
             tuple(self._overlaps(run.watch or [])),
+            tuple(run.passed),
+            tuple(f"{verdict.gate}.{verdict.check}" for verdict in run.verdicts),
         )
 
     def _overlaps(self, selections: Sequence[Selection]) -> Iterator[Overlap]:
@@ -264,6 +271,22 @@ class Machine:
             was=outcome.was,
         )
         return self.values.both(expr, env)[0]
+
+    def asked(self, condition: Expr, active: Collection[str], was: Collection[str], ordered: Collection[str]) -> Expr:
+        """Return what a condition says in some states, whatever all values are: those now and those before."""
+        symbol = self.algebra.symbol
+        before = {cell.name: symbol("temp", f"before {cell.name}", cell.type) for cell in self.program.cells}
+        env = Environment(
+            self.reference.parameters,
+            self.reference.arithmetic,
+            self.cells,
+            before,
+            now=self.clock,
+            active=active,
+            was=was,
+            ordered=ordered,
+        )
+        return self.values.holding(condition, env)
 
     def held(self, claim: Expr, control: Control) -> Expr:
         """Return what a claim about one moment says of a control state before a macrostep."""

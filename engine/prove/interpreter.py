@@ -16,7 +16,7 @@ from ..registry import Registry
 from ..semantics import Reference, Run
 from ..step import Verdict
 from ..work import Context, Occurrence, Proposal, Work
-from .outcome import Moved
+from .outcome import Moved, Passed
 from .symbols import Explorer, Symbolic
 from .values import Values
 
@@ -113,9 +113,18 @@ class SymbolicRun(Run):
     work_type = _SymbolicWork
     judged: tuple[dict[str, Any], frozenset[str], int]
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.passed: list[Passed] = []
+
     def _macrostep(self, external: Occurrence | None) -> None:
         self.judged = dict(self.state.cells), frozenset(self.state.active), len(self.orders)
         super()._macrostep(external)
+
+    def _commit(self, work: Work) -> None:
+        if work.changes:
+            self.passed.append(Passed(tuple(work.changes), frozenset(work.active), self.context.was))
+        super()._commit(work)
 
 
 class SymbolicReference(Reference):

@@ -28,6 +28,8 @@ Kind = Literal[
     "orders",
     "trips",
     "flat",
+    "gate",
+    "passes",
 ]
 
 
@@ -60,6 +62,8 @@ KINDS: Mapping[Kind, About] = {
         "HR912", "a breaker that does not trip again at once", "after a reset nothing leads straight back into `{}`"
     ),
     "flat": About("HR913", "a way to flat while halted", "from `{}` the machine can close every leg that it trades"),
+    "gate": About("HR914", "a gate that is off in no mode", "`{}` can stop an order in every mode in which it judges one"),
+    "passes": About("HR915", "a gate that is not shut for good", "`{}` can let an order through"),
 }
 
 
@@ -85,6 +89,8 @@ class Property:
     without: str = ""
     opaque: tuple[str, ...] = ()
     """Bound functions whose results the claim reads."""
+    portable: bool = False
+    """Whether `claims` can be asked of an outcome of any machine of the program, as it is no expression of one."""
 
     @classmethod
     def of(cls, kind: Kind, name: str, about: str, **what: Any) -> Property:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..ir import Expr
+from ..work import Change
 
-__all__ = ["Control", "Input", "Moved", "Outcome", "Overlap", "Standing"]
+__all__ = ["Control", "Input", "Moved", "Outcome", "Overlap", "Passed", "Standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,15 @@ class Overlap:
     condition: Expr
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Orders of one microstep that no gate has stopped, and the states that were active then and when the macrostep began."""
+
+    changes: tuple[Change, ...]
+    active: frozenset[str]
+    was: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """One way that an input can go.
@@ -94,6 +104,9 @@ class Outcome:
     errors: tuple[str, ...]
     finished: bool
     overlaps: tuple[Overlap, ...] = ()
+    passed: tuple[Passed, ...] = ()
+    stopped: tuple[str, ...] = ()
+    """The checks, as `GATE.CHECK`, that have said no."""
 
     @property
     def ordered(self) -> frozenset[str]:

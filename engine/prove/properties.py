@@ -10,7 +10,7 @@ from .execution import Machine
 from .kinds import Property
 from .outcome import Outcome
 
-__all__ = ["properties_of"]
+__all__ = ["properties_of", "property_of"]
 
 
 def properties_of(machine: Machine, outcomes: Sequence[Outcome], texts: Mapping[str, str]) -> tuple[Property, ...]:
@@ -22,3 +22,11 @@ def properties_of(machine: Machine, outcomes: Sequence[Outcome], texts: Mapping[
         texts: the claims as they are written, by name.
     """
     return (*Claimed(machine, texts).all(), *Asked(machine, outcomes).all())
+
+
+def property_of(claimed: Property, machine: Machine, outcomes: Sequence[Outcome]) -> Property:
+    """Return what a property of a program claims on the outcomes of another machine of it."""
+    if claimed.portable:
+        return claimed
+    every = properties_of(machine, outcomes, {})
+    return next(each for each in every if (each.kind, each.name) == (claimed.kind, claimed.name))

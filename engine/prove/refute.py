@@ -20,7 +20,7 @@ from ..semantics import Reference
 from .kinds import Property
 from .outcome import Outcome
 from .player import Played, Player
-from .properties import properties_of
+from .properties import property_of
 from .result import Counterexample
 from .search import Trace
 
@@ -92,8 +92,7 @@ class Refuter:
 
     def _breaks(self, player: Player, claimed: Property) -> Callable[[Played], bool]:
         """Return what says whether an event of a replay breaks a claim, or is the witness that is wanted."""
-        every = properties_of(player.machine, self.outcomes, {})
-        mine = next(each for each in every if (each.kind, each.name) == (claimed.kind, claimed.name))
+        mine = property_of(claimed, player.machine, self.outcomes)
 
         def breaks(played: Played) -> bool:
             if mine.witness is not None:
@@ -109,8 +108,10 @@ class Refuter:
                 return {"broken": "[]"}
             case "divides" | "fails":
                 return {"errors": "false"}
-            case "orders":
+            case "orders" | "gate":
                 return {"orders": "[]"}
+            case "passes":
+                return {"stopped": "[]"}
             case "ends":
                 name, _, part = claimed.name.rpartition(".")
                 ranking = next(each for each in self.program.rankings if each.name == name)

@@ -18,7 +18,7 @@ from .algebra import Algebra
 from .execution import Machine
 from .kinds import Property
 from .outcome import Control, Input, Outcome, Standing
-from .properties import properties_of
+from .properties import property_of
 from .smt import script
 from .solvers import Answer, Question, Solvers
 
@@ -89,8 +89,7 @@ class Search:
         They have at most `depth` inputs, or one more than the nearest place needs. After `seconds`, or all the questions
         of its look, none is looked for.
         """
-        every = properties_of(self.machine, self.known, {})
-        mine = next(each for each in every if (each.kind, each.name) == (claimed.kind, claimed.name))
+        mine = property_of(claimed, self.machine, self.known)
         distances = _distances(self.known, {control for control, _ in places})
         nearest = distances.get(Control())
         if nearest is None:

@@ -35,6 +35,8 @@ _MANY = {
     "orders": "halted states in which no order enlarges a leg",
     "trips": "halted states that nothing leads straight back into",
     "flat": "halted states with a way to close every leg",
+    "gate": "checks that can stop an order in every mode",
+    "passes": "checks that can let an order through",
 }
 """What is proved of several properties of a kind that are told in one line."""
 _TONES: Mapping[Verdict, Tone] = {"proved": "good", "refuted": "bad", "not decided": "warn", "noted": "plain"}
