@@ -221,7 +221,8 @@ class Proving:
             return self._told(pending, "refuted", never)
         if not any(map(witness, _without_errors(pending.induction.outcomes))):
             return self._told(pending, "noted", "only what follows an error leads there")
-        if _is_walked(about, self.walks.short) or self._is_seen(about):
+        without = any(map(_needs_nothing, pending.witnesses))
+        if without or _is_walked(about, self.walks.short) or self._is_seen(about):
             return self._told(pending, "proved")
         if len(self.inductions) > 1 and self._is_dead(pending):
             return self._told(pending, "refuted", never)
@@ -357,6 +358,11 @@ def _without_errors(outcomes: Sequence[Outcome]) -> list[Outcome]:
         reached |= new
         grown = bool(new)
     return [each for each in plain if each.origin in reached]
+
+
+def _needs_nothing(outcome: Outcome) -> bool:
+    """Return whether a machine comes there by starting, without an event and whatever its parameters are."""
+    return outcome.input.kind == "advance" and not outcome.conditions and not outcome.errors
 
 
 def _place(outcome: Outcome) -> str:

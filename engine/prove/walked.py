@@ -45,6 +45,8 @@ class Walks:
         from ..dryrun.problem import RunError
         from ..explore.exploration import explore
 
+        if not self.spec.program(self.fill).events:
+            return Walked(None)
         end = time.monotonic() + _SECONDS
 
         def is_late() -> bool:
@@ -58,20 +60,24 @@ class Walks:
 
 
 class Walked:
-    """What some walks have come to."""
+    """What some walks have come to; there are none where no event can be sent."""
 
-    def __init__(self, exploration: Exploration) -> None:
+    def __init__(self, exploration: Exploration | None) -> None:
         self.exploration = exploration
 
     @cached_property
     def fired(self) -> frozenset[str]:
         """The transitions that have fired."""
+        if self.exploration is None:
+            return frozenset()
         coverage = self.exploration.found.coverage
         return frozenset(name for name, count in zip(coverage.chart.rules, coverage.fired, strict=False) if count)
 
     @cached_property
     def reached(self) -> frozenset[str]:
         """The states that have been active, with those around them."""
+        if self.exploration is None:
+            return frozenset()
         coverage = self.exploration.found.coverage
         found = (name for name, seen in zip(coverage.chart.states, coverage.states, strict=True) if seen)
         return coverage.chart.tree.with_ancestors(found)
@@ -80,6 +86,8 @@ class Walked:
         """Return events that have broken an invariant, shortened, and the parameters with which they did."""
         from ..explore.findings import findings_of
 
+        if self.exploration is None:
+            return None
         return next(
             (
                 (finding.events, finding.parameters)
