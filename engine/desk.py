@@ -13,9 +13,9 @@ What must be remembered of orders is noted by the fill of each leg, in cells tha
 after the fills, so what they read includes the orders at hand; an order that is stopped is undone with what was noted of it.
 
 Orders within a period are counted in panes (Li, Maier, Tufte, Papadimos, Tucker 2005, "No pane, no gain", SIGMOD Record
-34(1)): a pane takes the orders of a quarter of the period, from its first one on, and counts as long as its latest order is
-in the period. Of panes that begin a quarter apart five reach back a whole period. So no order of the period is missed, and
-none that is older than five quarters of it is counted.
+34(1)): a pane takes the orders of less than a quarter of the period, from its first one on, and counts as long as its latest
+one is in the period. Of panes that begin a quarter apart, or more, five reach back a whole period. So no order of the period
+is missed, and none is counted that is five quarters of it old.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ class _Resolving:
         sums = [self._cell(f"{key} {index}", unit) for index in range(QUARTERS + 1)]
         ats = [self._cell(f"{key} {index} at", "ns", "int") for index in range(QUARTERS + 1)]
         quarter = make("div", (period, self._number(QUARTERS)))
-        passed = make("gt", (self._seconds_since(start.name), quarter), "bool")
+        passed = make("ge", (self._seconds_since(start.name), quarter), "bool")
         # Before the first order a pane begins at 0, which may be later than now.
         begins = make("or", (make("lt", (self.now, start), "bool"), passed), "bool")
         for leg in legs:

@@ -1,7 +1,7 @@
 """Gates that are off in a mode, and gates that are shut for good.
 
-A *mode* is what a check asks of the states: those that are active while it judges, and that were when the event came. In each
-mode a check is taken by itself, over all values that its cells and the params may have, whatever the machine does with them:
+A *mode* is what a check asks of the states: those that are active while it judges, and that were when the event came. In
+each mode a check is taken by itself, over all values that its cells and the params may have, whatever the machine does:
 
 - it is *off* there if it says yes to all of them: `In(winding_down) or gross <= most` while winding down;
 - it is *shut* there if it says no to all of them: `not In(open)` while that is open.

@@ -62,7 +62,9 @@ KINDS: Mapping[Kind, About] = {
         "HR912", "a breaker that does not trip again at once", "after a reset nothing leads straight back into `{}`"
     ),
     "flat": About("HR913", "a way to flat while halted", "from `{}` the machine can close every leg that it trades"),
-    "gate": About("HR914", "a gate that is off in no mode", "`{}` can stop an order in every mode in which it judges one"),
+    "gate": About(
+        "HR914", "a gate that is off in no mode", "`{}` can stop an order in every mode in which it judges one"
+    ),
     "passes": About("HR915", "a gate that is not shut for good", "`{}` can let an order through"),
 }
 

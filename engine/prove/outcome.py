@@ -71,7 +71,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """Orders of one microstep that no gate has stopped, and the states that were active then and when the macrostep began."""
+    """Orders of one microstep that no gate has stopped, and the states that were active then and before the macrostep."""
 
     changes: tuple[Change, ...]
     active: frozenset[str]
