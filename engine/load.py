@@ -331,8 +331,8 @@ def _check(document: Document, folder: Path | None, permit: Iterable[str], regis
     sources = {document.file: document.text, **files.sources}
     if findings.failed or lowering is None:
         raise SpecError(findings, sources)
-    fills: tuple[FillMode, ...] = ("same", "next")
-    programs = {fill: resolve(lowering.program(fill), lowering.pool) for fill in fills}
+    linked = {"same": lowering.program("same"), "next": lowering.program("next")}
+    programs = {fill: resolve(program, lowering.pool) for fill, program in linked.items()}
     # INVARIANT: all that can be told has been told before the first program is built.
     assert not findings.failed
     for program in programs.values():

@@ -13,15 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins import Twins, swept
 
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import Spec, loads
-from hedgerow.engine.sweep.live import LiveRunner
-from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
-from hedgerow.engine.sweep.path import path_of
-from hedgerow.engine.sweep.results import Results, shape_of
-
-from .twins import Twins
 
 SECOND = 10**9
 PERIOD = 60 * SECOND
@@ -459,24 +454,6 @@ PAIR = (
 @cache
 def traders(rate: int) -> Spec:
     return composed(PAIR, gate=EVERYTHING.replace("RATE", str(rate)), t=TRADER)
-
-
-def swept(spec: Spec, times: Sequence[int], prices: Sequence[float], fill: Any) -> Results:
-    """Return what native code comes to, after holding it to live machines."""
-    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
-    program = spec.program(fill)
-    path = path_of(program.event("tick"), np.array(times), [np.array(prices)], skip_bad=True)
-    shape, capitals = shape_of(program, len(path.stops)), np.zeros(1)
-    runner = native_runner(spec, fill, path.event, 1)
-    assert isinstance(runner, NativeRunner)
-    native, live = Results.empty(shape, 1), Results.empty(shape, 1)
-    parameters = [spec.bind({}, fill=fill).parameters]
-    assert runner.run(parameters, capitals, path, native) == 1
-    assert LiveRunner(spec, fill, path.event).run(parameters, capitals, path, live) == 1
-    for name, values in vars(native).items():
-        if name != "handed":
-            np.testing.assert_array_equal(values, getattr(live, name), err_msg=name)
-    return native
 
 
 @settings(max_examples=25)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from hedgerow.engine import model
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import loads
-from hedgerow.engine.symbols import FUNCTIONS, LEDGER
+from hedgerow.engine.symbols import DESK_VALUES, DESK_WITHIN, FUNCTIONS, LEDGER
 from hedgerow.engine.units import TIME_SUFFIXES
 from hedgerow.engine.vocabulary import BUILTIN_EVENTS
 
@@ -101,6 +101,11 @@ def in_code(text: str) -> set[str]:
 def test_the_language_page_has_every_key_function_and_name_of_the_language() -> None:
     wanted = keys() | FUNCTIONS | set(LEDGER) | set(TIME_SUFFIXES) | set(BUILTIN_EVENTS)
     assert wanted - in_code(LANGUAGE) == set()
+
+
+def test_the_page_of_gates_has_every_name_of_a_desk() -> None:
+    page = in_code((ROOT / "docs" / "gates.md").read_text("utf-8"))
+    assert {f"desk.{name}" for name in (*DESK_VALUES, *DESK_WITHIN)} - page == set()
 
 
 def test_the_language_page_shows_every_key_in_a_spec_that_loads() -> None:

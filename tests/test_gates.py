@@ -11,20 +11,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins import swept
 
 from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
+from hedgerow.engine.ir import FillMode
 from hedgerow.engine.load import Spec, loads
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.step import Step
-from hedgerow.engine.sweep.live import LiveRunner
-from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
-from hedgerow.engine.sweep.path import path_of
-from hedgerow.engine.sweep.results import Results, shape_of
+from hedgerow.engine.sweep.results import Results
 
 SECOND = 10**9
 HEAD = """\
@@ -300,22 +298,8 @@ machine:
 # ------------------------------------------------------------------------------------------------ in every way of running
 
 
-def _same(spec: Spec, prices: Sequence[float], fill: Any) -> Results:
-    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
-    program = spec.program(fill)
-    event = program.event("tick")
-    path = path_of(event, np.arange(len(prices), dtype=np.int64) * SECOND, [np.array(prices)], skip_bad=True)
-    shape, capitals = shape_of(program, len(path.stops)), np.zeros(1)
-    runner = native_runner(spec, fill, path.event, 1)
-    assert isinstance(runner, NativeRunner)
-    native, live = Results.empty(shape, 1), Results.empty(shape, 1)
-    parameters = [spec.bind({}, fill=fill).parameters]
-    assert runner.run(parameters, capitals, path, native) == 1
-    assert LiveRunner(spec, fill, path.event).run(parameters, capitals, path, live) == 1
-    for name, values in vars(native).items():
-        if name != "handed":
-            np.testing.assert_array_equal(values, getattr(live, name), err_msg=name)
-    return native
+def _same(spec: Spec, prices: Sequence[float], fill: FillMode) -> Results:
+    return swept(spec, [index * SECOND for index in range(len(prices))], prices, fill)
 
 
 @cache

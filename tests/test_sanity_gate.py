@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins import Twins
 
 from hedgerow.cli.main import main
 from hedgerow.engine.load import Spec, load, loads
 from hedgerow.engine.step import Step
-
-from .twins import Twins
 
 GATE = Path(__file__).parents[1] / "specs" / "governance" / "sanity_gate.yaml"
 SECOND = 10**9
