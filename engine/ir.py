@@ -71,6 +71,7 @@ NEVER = 2**63 - 1
 """The due time of a timer that is not armed."""
 
 # Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(name) was(name) ordered
+# In checks of gates also desk(name) and desk_before(name), with a period or none, until `engine.desk` has resolved them.
 # Operators take converted arguments only: there is no mixed arithmetic.
 LEAVES = frozenset(("const", "param", "cell", "before", "field", "temp", "now", "active", "was", "ordered"))
 INFIX: Mapping[str, str] = {
@@ -485,6 +486,10 @@ class Gate:
     checks: tuple[Check, ...]
     legs: tuple[str, ...] = ()
 
+    def called(self, check: Check) -> str:
+        """Return what one of its checks is called: `GATE.CHECK`."""
+        return f"{self.name}.{check.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -525,6 +530,11 @@ class Program:
     rankings: tuple[Ranking, ...]
     report: Report = field(default_factory=Report)
     gates: tuple[Gate, ...] = ()
+
+    @property
+    def check_names(self) -> tuple[str, ...]:
+        """What the checks of all gates are called, in order."""
+        return tuple(gate.called(check) for gate in self.gates for check in gate.checks)
 
     @property
     def conditions(self) -> tuple[Expr, ...]:

@@ -293,13 +293,12 @@ class _Vocabulary:
         raised = (*self._fields, *BUILTIN_EVENTS, *(f"done.state.{state}" for state in self._states))
         timers = tuple(timer.name for timer in program.timers)
         invariants = tuple(name for name, _ in program.invariants)
-        checks = tuple(f"{gate.name}.{check.name}" for gate in program.gates for check in gate.checks)
         self._lists: dict[str, tuple[str, str, tuple[str, ...]]] = {
             "fired": ("HR209", "transition", (*rules, FAIL_SAFE)),
             "raised": ("HR206", "event", raised),
             "timers": ("HR201", "timer", timers),
             "broken": ("HR201", "invariant", invariants),
-            "stopped": ("HR201", "check of a gate", checks),
+            "stopped": ("HR201", "check of a gate", program.check_names),
         }
         self._orders: dict[str, tuple[str, tuple[str, ...]]] = {
             "leg": ("HR208", tuple(leg.name for leg in program.legs)),

@@ -45,7 +45,7 @@ class Verdict(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The gate and its check, as reports call them."""
+        """What the check is called: `GATE.CHECK`."""
         return f"{self.gate}.{self.check}"
 
 

@@ -408,7 +408,7 @@ class _Verification:
             self._expression(f"claim {name}", claim, "bool", (), history=True)
         for gate in program.gates:
             for check in gate.checks:
-                where = f"check {gate.name}.{check.name}"
+                where = f"check {gate.called(check)}"
                 self._expression(where, check.condition, "bool", (), history=True)
                 for expr in (check.value, check.least, check.most):
                     if expr is not None:

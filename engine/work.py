@@ -292,7 +292,7 @@ class Work:
 
     def _verdict(self, gate: Gate, check: Check, rule: str, env: Environment) -> Verdict:
         """Return why a check does not let orders through."""
-        name = f"`{gate.name}.{check.name}`"
+        name = f"`{gate.called(check)}`"
         try:
             told = [None if each is None else evaluate(each, env) for each in (check.value, check.least, check.most)]
             evaluate(check.condition, env)

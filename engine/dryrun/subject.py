@@ -116,7 +116,7 @@ def subject_of(compiled: Compiled) -> Subject:
         enters=_enters(program),
         timers=tuple(timer.name for timer in program.timers),
         invariants=tuple(name for name, _ in program.invariants),
-        checks=tuple(f"{gate.name}.{check.name}" for gate in program.gates for check in gate.checks),
+        checks=program.check_names,
         measures={name: name.rpartition(".")[2] == "harvest" for name, _ in program.report.measures},
         modelled=_modelled(program),
         cells=cells,

@@ -218,7 +218,7 @@ class Machine:
             self.tree.is_finished(state.active),
             tuple(self._overlaps(run.watch or [])),
             tuple(run.passed),
-            tuple(f"{verdict.gate}.{verdict.check}" for verdict in run.verdicts),
+            tuple(verdict.name for verdict in run.verdicts),
         )
 
     def _overlaps(self, selections: Sequence[Selection]) -> Iterator[Overlap]:

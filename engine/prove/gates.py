@@ -82,7 +82,7 @@ class _Asked:
     def __init__(self, machine: Machine, outcomes: Sequence[Outcome], gate: Gate, check: Check) -> None:
         self.machine, self.outcomes = machine, outcomes
         self.gate, self.condition = gate, check.condition
-        self.name = f"{gate.name}.{check.name}"
+        self.name = gate.called(check)
         self.states = frozenset(node.name for node in check.condition.walk() if node.op in ("active", "was"))
         self.legs = gate.legs or tuple(leg.name for leg in machine.program.legs)
 
