@@ -17,6 +17,7 @@ from twins import Twins, swept
 
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import Spec, loads
+from hedgerow.engine.printer import program_text
 
 SECOND = 10**9
 PERIOD = 60 * SECOND
@@ -400,6 +401,33 @@ def test_a_program_that_asks_nothing_of_a_desk_has_nothing_more_in_it() -> None:
     assert gross == cells
     assert {cell.name for cell in asking("desk.orders").program("same").cells} - cells == {
         f"{part}.{leg}.orders" for part in "ab" for leg in ("long", "short", "both")
+    }
+
+
+def test_what_a_check_asks_becomes_ordinary_arithmetic_over_ordinary_cells() -> None:
+    shown = {}
+    for figure in ("desk.net / one", "desk.equity / one", "desk.orders", "desk.jump", "before.desk.gross / one"):
+        text = GATE.replace("FIGURE", figure)
+        desk = "hedgerow: 1\nname: d\nuse: {gate: {spec: gate.yaml}, a: {spec: part.yaml}}\n"
+        lines = program_text(composed(desk, part=PART, gate=text).program("same")).splitlines()
+        (check,) = (line for line in lines if line.startswith("  check asked: "))
+        shown[figure] = check.removeprefix("  check asked: (").removesuffix(" <= gate.most) in 1")
+    long, short, both = (
+        "(a.long.quantity * a.x.price)",
+        "(a.short.quantity * a.x.price)",
+        "(a.both.quantity * a.y.price)",
+    )
+    counts = [f"(a.{leg}.orders - before.a.{leg}.orders)" for leg in ("long", "short", "both")]
+    rest = [f"(a.{leg}.orders == before.a.{leg}.orders)" for leg in ("long", "short", "both")]
+    moves = [f"abs(((a.{each}.price / a.{each}.previous) - 1))" for each in "xy"]
+    gross = [f"abs({each})" for each in (long, short, both)]
+    before = [each.replace("a.", "before.a.") for each in gross]
+    assert shown == {
+        "desk.net / one": f"(abs(({long} + (-{short} + {both}))) / 1)",
+        "desk.equity / one": f"((((a.cash + {long}) - {short}) + {both}) / 1)",
+        "desk.orders": f"({counts[0]} + ({counts[1]} + {counts[2]}))",
+        "desk.jump": f"max((0 if ({rest[0]} and {rest[1]}) else {moves[0]}), (0 if {rest[2]} else {moves[1]}))",
+        "before.desk.gross / one": f"(({before[0]} + ({before[1]} + {before[2]})) / 1)",
     }
 
 
