@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins import Twins, swept
 
+from hedgerow.engine.counterexample.sent import Sent
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import Spec, loads
 from hedgerow.engine.printer import program_text
+from hedgerow.engine.prove.player import Player
 
 SECOND = 10**9
 PERIOD = 60 * SECOND
@@ -504,6 +507,24 @@ def test_a_desk_runs_alike_on_every_backend_whatever_its_gate_asks(moves: Any, r
     prices = [price for price, _ in moves]
     orders = sum(len(machine.send("tick", time, x=price).orders) for time, price in zip(times, prices, strict=True))
     assert swept(spec, times, prices, fill).orders[0] == orders
+
+
+@settings(max_examples=10)
+@given(events=sent, most=st.sampled_from([3.0, 20.0, 66.0]))
+def test_a_proof_stops_the_orders_that_a_machine_stops(events: Any, most: float) -> None:
+    figure = "desk.repeats(5s) + desk.orders(period) + desk.gross / one + desk.jump"
+    compiled = asking(figure).compile(**{"gate.most": most})
+    exact = {name: Fraction(value) for name, value in compiled.parameters.items()}
+    machine, player = Twins(compiled), Player(compiled.program, compiled.registry, exact)
+    played, told, time = [Sent("tick", 0, (Fraction(2), Fraction(4)))], [machine.send("tick", 0, x=2.0, y=4.0)], 0
+    for kind, wait, values in events:
+        time += wait
+        told.append(send(machine, kind, time, values))
+        played.append(Sent({"tick": "tick", "a": "go", "b": "go_b"}[kind], time, tuple(map(Fraction, values))))
+    for step, outcome in zip(told, player.play(played), strict=True):
+        (only,) = outcome.outcomes
+        assert only.stopped == tuple(verdict.name for verdict in step.verdicts)
+        assert [order.leg for order in only.orders] == list(dict.fromkeys(order.leg for order in step.orders))
 
 
 def test_orders_that_pass_every_check_of_a_desk_stay_in_native_code() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import Twins
+from twins import Twins, swept
 
 from hedgerow.cli.main import main
 from hedgerow.engine.load import Spec, load, loads
@@ -176,6 +177,82 @@ def test_run_sweep_and_machine_stop_the_same_orders_of_a_shipped_strategy(
     table = read_table(tmp_path / "sweep" / "results.parquet").to_pydict()
     # The collar that nothing meets lets through what the default one stops: two orders a transition.
     assert table["orders"] == [orders, orders + 2 * stopped]
+
+
+# Any of these strategies: what it holds, when it buys and sells, how much, and what it does by itself.
+STRATEGY = """\
+hedgerow: 1
+name: strategy
+units: [USD, IDX]
+capital: {USD: 1000}
+events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}}
+instruments: {index: {unit: IDX, price: tick.price, fee: 0.001}}
+legs: {one: {instrument: index, side: SIDE}, two: {instrument: index, side: both}}
+machine:
+  initial: on
+  fail_safe: off
+  states:
+    on:
+      on:
+        tick:
+          - {name: add, if: tick.price LOW, do: {increase: {one: SIZE IDX, two: 2 IDX}}}
+          - {name: turn, if: tick.price HIGH, do: {target: {two: -two.quantity}}}
+          - {name: shift, do: {target: {one: 1 IDX, two: two.quantity + 1 IDX}}}
+      after: {WAIT: {name: rest, to: resting}}
+    resting:
+      entry: [{close: one}, {target: {two: two.quantity / 2}}]
+      on: {tick: {name: again, if: tick.price > 20 USD / 1 IDX, to: on}}
+    off: {entry: [{close: one}, {close: two}]}
+"""
+strategies = st.builds(
+    lambda side, low, high, size, wait: (
+        (STRATEGY.replace("SIDE", side).replace("LOW", f"< {low} USD / 1 IDX").replace("HIGH", f"> {high} USD / 1 IDX"))
+        .replace("SIZE", str(size))
+        .replace("WAIT", wait)
+    ),
+    st.sampled_from(["long", "short", "both"]),
+    st.sampled_from([12, 30, 45]),
+    st.sampled_from([50, 80]),
+    st.sampled_from([1, 3, 20]),
+    st.sampled_from(["3s", "50s"]),
+)
+
+
+@settings(max_examples=12)
+@given(
+    parts=st.lists(strategies, min_size=1, max_size=3),
+    limits=st.sampled_from(
+        [
+            "gross_max: 300 USD",
+            "leverage_max: 0.5",
+            "rate_max: 3",
+            "collar: 0.3",
+            "net_max: 90 USD",
+            "repeat_period: 1m",
+        ]
+    ),
+    moves=st.lists(
+        st.tuples(st.sampled_from([0, 1, 2, 9, 40]), st.sampled_from([5.0, 10.0, 12.0, 25.0, 40.0, 60.0, 90.0])),
+        min_size=1,
+        max_size=40,
+    ),
+    fill=st.sampled_from(["same", "next"]),
+)
+def test_random_desks_under_the_sanity_gate_run_alike_on_every_backend(
+    parts: list[str], limits: str, moves: list[tuple[int, float]], fill: Any
+) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "gate.yaml").write_text(GATE.read_text("utf-8"))
+        uses = f"  gate: {{spec: gate.yaml, params: {{{limits}}}}}\n"
+        for index, text in enumerate(parts):
+            (Path(folder) / f"s{index}.yaml").write_text(text)
+            uses += f"  s{index}: {{spec: s{index}.yaml}}\n"
+        spec = loads(f"hedgerow: 1\nname: desk\nunits: [USD]\nuse:\n{uses}", "desk.yaml", folder=folder)
+    machine = Twins(spec.compile(fill=fill))
+    times = [time * SECOND for time in accumulate(wait for wait, _ in moves)]
+    prices = [price for _, price in moves]
+    orders = sum(len(machine.send("tick", time, price=price).orders) for time, price in zip(times, prices, strict=True))
+    assert swept(spec, times, prices, fill).orders[0] == orders
 
 
 # ----------------------------------------------------------------------------------------- what is proved of any gate
