@@ -6,7 +6,7 @@
 A governance spec does not know the legs that it will judge. Its checks hold such leaves until the composition is linked;
 here, in the program of it, they become
 
-    check gross: ((abs(a.book.quantity) * a.index.price + …) <= sanity.gross_max)
+    check gross: (((abs(a.book.quantity) * a.index.price) + …) <= sanity.gross_max)
     check rate: ((count if seconds(now - at) <= sanity.rate_period else 0) + … <= real(sanity.rate_max))
 
 What must be remembered of orders is noted by the fill of each leg, in cells that exist only where a check asks. Checks judge
@@ -149,7 +149,7 @@ class _Resolving:
         make = self.pool.make
         match name:
             case "gross":
-                return self._add([make("abs", (self._worth(leg),)) for leg in legs])
+                return self._add([self._size(leg) for leg in legs])
             case "net":
                 return make("abs", (self._add([self._signed(leg) for leg in legs]),))
             case "equity":
@@ -170,7 +170,14 @@ class _Resolving:
     # ---------------------------------------------------------------------------------------------------- what is held
 
     def _worth(self, leg: Leg) -> Expr:
-        return self.pool.make("mul", (self.pool.cell(leg.quantity), self.pool.cell(f"{leg.instrument}.price")))
+        return self.pool.make("mul", (self.pool.cell(leg.quantity), self._price(leg)))
+
+    def _size(self, leg: Leg) -> Expr:
+        size = self.pool.make("abs", (self.pool.cell(leg.quantity),))
+        return self.pool.make("mul", (size, self._price(leg)))
+
+    def _price(self, leg: Leg) -> Expr:
+        return self.pool.cell(f"{leg.instrument}.price")
 
     def _signed(self, leg: Leg) -> Expr:
         worth = self._worth(leg)

@@ -14,7 +14,7 @@ its parts are read; who is judged when, and what a no does, is told in `work`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 
 from .check import Checker, Location
@@ -27,9 +27,9 @@ from .units import ONE, Unit
 __all__ = ["read_gates"]
 
 
-def read_gates(spec: Spec, checker: Checker, parameters: Iterable[Parameter]) -> tuple[Gate, ...]:
+def read_gates(spec: Spec, checker: Checker, parameters: Mapping[str, Parameter]) -> tuple[Gate, ...]:
     """Return the gates of a spec; checks that are wrong have been told and are left out."""
-    reader = _Reader(checker, {each.name: each for each in parameters})
+    reader = _Reader(checker, parameters)
     return tuple(reader.gate(name, shape) for name, shape in spec.gates.items())
 
 

@@ -35,6 +35,7 @@ from .ir import (
     Instruction,
     Instrument,
     Leg,
+    Parameter,
     Part,
     Pool,
     Program,
@@ -149,12 +150,17 @@ class Lowering:
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)
         self.claims = read_claims(spec, self.checker)
-        self.gates = read_gates(spec, self.checker, self.parameters)
+        self.gates = read_gates(spec, self.checker, self._every_parameter())
         self._unused()
         self.delays.check()
         check_together(self.used, self.checker, self._raised(), bool(spec.legs))
         self._start()
         self._fail_safe()
+
+    def _every_parameter(self) -> dict[str, Parameter]:
+        """Return the parameters that can be read, those of used specs by what they are called here."""
+        own = {each.name: each for each in self.parameters}
+        return own | {f"{u.name}.{each.name}": each for u in self.used.values() for each in u.program.parameters}
 
     def _currency(self) -> Unit | None:
         """Return what checks count orders in: the money of the capital, of what is used, or the first unit."""

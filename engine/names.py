@@ -234,8 +234,9 @@ class Names(Laws):
             return None
         if is_money and currency is None:
             help = "declare the currency of the orders that the gate judges: `units: [USD]`"
-            self.error("HR302", f"`{DESK}.{part}` is money, and this spec has no unit for it", node, help)
-            return None
+            if not self.error("HR302", f"`{DESK}.{part}` is money, and this spec has no unit for it", node, help):
+                return None
+            is_money = False
         checker.counts_money |= is_money
         expr = self.pool.make(DESK, within, name=part)
         return Typed(expr, currency if is_money else ONE)

@@ -258,6 +258,18 @@ def test_no_order_of_a_period_is_missed_and_none_older_than_five_quarters_is_cou
             books = after
 
 
+def test_a_period_of_a_used_spec_has_the_range_that_it_has_there() -> None:
+    own = "gates: {g: {checks: {c: desk.orders(a.wait) <= 3}}}\n"
+    desk = "hedgerow: 1\nname: desk\nuse: {a: {spec: part.yaml}}\n" + own
+    for low, fits in ("1s", True), ("0s", False):
+        part = PART.replace("events:", f"params: {{wait: {{default: 5s, unit: s, range: [{low}, 9s]}}}}\nevents:")
+        if fits:
+            assert composed(desk, part=part)
+        else:
+            with pytest.raises(SpecError, match=r"`a.wait` may be 0, and counts nothing then"):
+                composed(desk, part=part)
+
+
 def test_a_period_is_closed_and_exact_where_orders_are_a_quarter_of_it_apart() -> None:
     machine = Twins(asking("desk.orders(period)").compile(**{"gate.most": 4}))
     machine.send("tick", 0, x=2.0, y=4.0)
@@ -423,7 +435,9 @@ def test_what_a_check_asks_becomes_ordinary_arithmetic_over_ordinary_cells() -> 
     counts = [f"(a.{leg}.orders - before.a.{leg}.orders)" for leg in ("long", "short", "both")]
     rest = [f"(a.{leg}.orders == before.a.{leg}.orders)" for leg in ("long", "short", "both")]
     moves = [f"abs(((a.{each}.price / a.{each}.previous) - 1))" for each in "xy"]
-    gross = [f"abs({each})" for each in (long, short, both)]
+    gross = [
+        f"(abs(a.{leg}.quantity) * a.{mark}.price)" for leg, mark in (("long", "x"), ("short", "x"), ("both", "y"))
+    ]
     before = [each.replace("a.", "before.a.") for each in gross]
     assert shown == {
         "desk.net / one": f"(abs(({long} + (-{short} + {both}))) / 1)",

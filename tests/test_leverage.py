@@ -132,6 +132,8 @@ def test_a_ruin_guard_reads_the_books_and_caps_what_it_compares(guard: str, lack
         ("applies: increase, checks: {size: stock.quantity <= most}", "a ruin guard"),
         ("applies: reduce, checks: {size: {of: stock.quantity, most: most}}", BOTH),
         ("checks: {size: {of: stock.quantity, least: 0}}", BOTH),
+        ("checks: {size: {of: desk.gross, most: floor}}", "a ruin guard"),
+        ("checks: {rate: desk.orders(1m) <= 3}", BOTH),
     ],
 )
 def test_a_check_that_stops_orders_is_a_cap(gate: str, lacking: str) -> None:

@@ -303,6 +303,7 @@ gates:
         # Locks: of one mode, of none, of all.
         ("not In(rough)", "proved", "proved"),
         ("In(quiet) or In(rough) or In(stopped)", "refuted", "proved"),
+        ("In(quiet) or In(rough) or In(stopped)\n      all: desk.gross <= most", "refuted", "proved"),
         ("In(quiet) and In(rough)", "proved", "refuted"),
         # Whatever is ordered: by its form, and by the range of a quantity.
         ("desk.gross <= most or desk.gross > most", "refuted", "proved"),

@@ -67,7 +67,7 @@ class Gates:
                     for other in self.asked
                     if other is not asked and all(is_judged(other.gate, change) for change in judged)
                 )
-                if not any(asked.figures <= other.figures and not other.is_off(passed) for other in beside):
+                if not any(asked.is_within(other) and not other.is_off(passed) for other in beside):
                     yield self.machine.algebra.false
 
     def _open(self, asked: _Asked, outcome: Outcome) -> Iterator[Expr]:
@@ -111,6 +111,10 @@ class _Asked:
         if not possible((*known, machine.algebra.negation(holds))):
             return "off"
         return "either" if possible((*known, holds)) else "shut"
+
+    def is_within(self, other: _Asked) -> bool:
+        """Return whether another check compares all figures that this one does, of which there are some."""
+        return bool(self.figures) and self.figures <= other.figures
 
     def is_off(self, passed: Passed) -> bool:
         """Return whether the check cannot say no where orders have passed it, and could elsewhere or should somewhere."""
