@@ -1,18 +1,29 @@
-"""Bound functions at run time: found once, called at most once an event, their results kept for who evaluates again."""
+"""Bound functions at run time: found once, their results kept for who evaluates again.
+
+A call has one result a macrostep, a check of a gate one for all that it is asked with the same arguments. What came back,
+what failed and what came too late is kept in `Results`; whoever runs the event again with those asks no function and no
+clock again.
+"""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import isolation
 from .evaluate import Failure
-from .ir import Call, Program, Value
-from .registry import Registry, Result, checked_results
+from .ir import BoundCheck, Call, Program, Value
+from .registry import Binding, Registry, Result, checked_results, checked_words
 
 __all__ = ["Functions", "Results"]
 
-Results = dict[int, tuple[Mapping[str, object], Mapping[str, Value] | Failure]]
-"""Within one event, by the identity of the call: the plain arguments it was given, and what came back."""
+Results = dict[tuple[object, ...], tuple[Mapping[str, object], Mapping[str, Any] | Failure]]
+"""Within one event: the plain arguments that a function was given, and what came back.
+
+A key is the identity of a call and the number of the macrostep, see `Context.macrostep`, and for a check the arguments.
+"""
 
 
 class Functions:
@@ -23,28 +34,96 @@ class Functions:
         self._functions: dict[str, tuple[Callable[..., Any], tuple[Result, ...]]] = {
             name: (registry[name].function(), registry[name].signature().results) for name in names
         }
+        self._registry = registry
 
-    def call(self, instruction: Call, arguments: Mapping[str, object], results: Results) -> Mapping[str, Value]:
-        """Return the results of a call by field, from `results` where it was made in this event already.
+    def call(
+        self, instruction: Call, arguments: Mapping[str, object], results: Results, macrostep: int = 0
+    ) -> Mapping[str, Value]:
+        """Return the results of a call by field, from `results` where it was made in this macrostep already.
 
         Raises:
             Failure: the function raised, returned what a spec cannot hold, or is wanted twice in one event with other
                 arguments: a result is one named value (DESIGN rule 17).
         """
-        # A window does not change within an event, and comparing arrays would cost more than the call.
-        plain = {name: value for name, value in arguments.items() if isinstance(value, (bool, int, float, str))}
-        name = instruction.function
-        if id(instruction) not in results:
+        name, plain, key = instruction.function, _plain(arguments), (id(instruction), macrostep)
+        if key not in results:
             function, fields = self._functions[name]
             outcome: Mapping[str, Value] | Failure
             try:
                 outcome = checked_results(name, fields, function(**arguments))
             except Exception as error:  # noqa: BLE001  # a model is other people's code: whatever it raises is the finding
                 outcome = Failure(f"`{name}`: {error}")
-            results[id(instruction)] = plain, outcome
-        given, outcome = results[id(instruction)]
+            results[key] = plain, outcome
+        given, outcome = results[key]
         if given != plain:
             raise Failure(f"`{name}` is called twice in one event, with other arguments")
         if isinstance(outcome, Failure):
             raise outcome
         return outcome
+
+    def answer(
+        self, question: BoundCheck, arguments: Mapping[str, object], results: Results, macrostep: int = 0
+    ) -> Mapping[str, Any]:
+        """Return what the function of a check says, by field, from `results` where it was asked this already.
+
+        Other orders are another question: the transitions that are left when one gives way are judged by themselves.
+
+        Raises:
+            Failure: it says nothing that counts: it cannot be found, raised, was late, or returned what is no verdict.
+        """
+        plain = _plain(arguments)
+        key = (id(question.call), macrostep, *plain.items())
+        if key not in results:
+            outcome: Mapping[str, Any] | Failure
+            try:
+                outcome = self._asked(question, arguments)
+            except (Exception, SystemExit) as error:  # other people's code, and its import: the finding is what it raises
+                outcome = Failure(f"`{question.call.function}`: {error}")
+            results[key] = plain, outcome
+        _, outcome = results[key]
+        if isinstance(outcome, Failure):
+            raise outcome
+        return outcome
+
+    def _asked(self, question: BoundCheck, arguments: Mapping[str, object]) -> Mapping[str, Any]:
+        """Ask the function of a check.
+
+        Raises:
+            Exception: it says nothing that counts.
+        """
+        name = question.call.function
+        for argument, value in arguments.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise Failure(f"its argument `{argument}` would be {value}")
+        if name not in self._registry:
+            raise Failure("there is no such function")
+        binding = self._registry[name]
+        signature = binding.signature()
+        returned = _returned(question, binding, (*signature.fields,), arguments)
+        return {**checked_results(name, signature.results, returned), **checked_words(name, signature.words, returned)}
+
+
+def _returned(question: BoundCheck, binding: Binding, fields: tuple[str, ...], arguments: Mapping[str, object]) -> object:
+    """Return what a function returns in time.
+
+    Raises:
+        Exception: it returns nothing, or too late.
+    """
+    if question.isolate:
+        assert question.deadline_ns is not None
+        return isolation.ask(binding.target, fields, arguments, question.deadline_ns)
+    function = binding.function()
+    began = time.monotonic_ns()
+    returned = function(**arguments)
+    took = time.monotonic_ns() - began
+    if question.deadline_ns is not None and took > question.deadline_ns:
+        raise Failure(f"it answered after {took / 1e6:g} ms, its deadline is {question.deadline_ns / 1e6:g} ms")
+    return returned
+
+
+def _plain(arguments: Mapping[str, object]) -> dict[str, object]:
+    """Return the arguments that a result depends on within one macrostep.
+
+    A window does not change within it, and comparing arrays would cost more than the call.
+    """
+    return {name: value for name, value in arguments.items() if isinstance(value, (bool, int, float, str))}

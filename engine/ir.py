@@ -26,6 +26,7 @@ __all__ = [
     "ZERO",
     "Assign",
     "Block",
+    "BoundCheck",
     "Call",
     "Cell",
     "Check",
@@ -34,6 +35,7 @@ __all__ = [
     "Expr",
     "Field",
     "FillMode",
+    "Freshness",
     "Gate",
     "Instruction",
     "Instrument",
@@ -460,10 +462,33 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """What a gate asks: `condition` is true where it lets orders through.
+class Freshness:
+    """That an event came at most `within` seconds before now: `holds` is true then."""
 
-    Where that is `least <= value <= most`, these are given with their unit, to be told; a limit may be missing.
+    event: str
+    within: Expr
+    holds: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCheck:
+    """A bound function that is asked for a verdict: it lets orders through where its `ok` is true.
+
+    The call has no cells to keep results in. Later than `deadline_ns` (of the wall clock) no answer is a yes; in a process of
+    its own, `isolate`, the function is ended there.
+    """
+
+    call: Call
+    deadline_ns: int | None
+    isolate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a gate asks: it lets orders through where `condition` is true and what is bound says yes.
+
+    Where the condition is `least <= value <= most`, these are given with their unit, to be told; a limit may be missing. It
+    includes what `fresh` lists.
     """
 
     name: str
@@ -472,6 +497,8 @@ class Check:
     least: Expr | None = None
     most: Expr | None = None
     unit: str = ""
+    fresh: tuple[Freshness, ...] = ()
+    bound: BoundCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,11 +570,23 @@ class Program:
 
     @property
     def calls(self) -> tuple[Call, ...]:
-        """Every call of a bound function."""
+        """Every call of a bound function whose results are kept."""
         blocks = [block for event in self.events for block in event.observe]
         blocks += [block for state in self.states for block in (state.initially, state.entry, state.exit)]
         blocks += [rule.action for rule in self.rules]
         return tuple(each for block in blocks for each in block if isinstance(each, Call))
+
+    @property
+    def questions(self) -> tuple[BoundCheck, ...]:
+        """Every check that asks a bound function."""
+        checks = (check.bound for gate in self.gates for check in gate.checks)
+        return tuple(bound for bound in checks if bound is not None)
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The bound functions that it calls or asks, each once."""
+        calls = (*self.calls, *(question.call for question in self.questions))
+        return tuple(dict.fromkeys(call.function for call in calls))
 
     @property
     def unsettled(self) -> tuple[str, ...]:

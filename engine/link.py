@@ -297,7 +297,18 @@ class Renaming:
         value, least, most = (
             None if each is None else self.expression(each) for each in (check.value, check.least, check.most)
         )
-        return replace(check, condition=self.expression(check.condition), value=value, least=least, most=most)
+        fresh = tuple(
+            replace(
+                each,
+                event=self.event(each.event),
+                within=self.expression(each.within),
+                holds=self.expression(each.holds),
+            )
+            for each in check.fresh
+        )
+        bound = None if check.bound is None else replace(check.bound, call=self._call(check.bound.call))
+        condition = self.expression(check.condition)
+        return replace(check, condition=condition, value=value, least=least, most=most, fresh=fresh, bound=bound)
 
     def rankings(self) -> tuple[Ranking, ...]:
         return tuple(

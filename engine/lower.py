@@ -150,7 +150,7 @@ class Lowering:
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)
         self.claims = read_claims(spec, self.checker)
-        self.gates = read_gates(spec, self.checker, self._every_parameter())
+        self.gates = read_gates(spec, self.checker, self.registry, self._every_parameter())
         self._unused()
         self.delays.check()
         check_together(self.used, self.checker, self._raised(), bool(spec.legs))

@@ -22,6 +22,8 @@ class Memory:
         self.elapsed: set[str] = set()
         self.since: set[str] = set()
         self.seen: set[str] = set()
+        self.stamped: set[str] = set()
+        """Events of which the time of the last one is kept, whoever asks for it."""
         self.pending: list[Instruction] = []
         self._advanced: set[str] = set()
 

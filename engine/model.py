@@ -457,12 +457,66 @@ class UnchangedShape(_Shape):
     )
 
 
-class CheckShape(_Shape):
+class _CheckShape(_Shape):
+    max_age: dict[Event, Delay] | None = Field(
+        None,
+        min_length=1,
+        description="events that must have come within a time before now; without one of them it is a no",
+        examples=[{"risk": "1d"}],
+    )
+
+
+class ConditionCheck(_CheckShape):
+    """A condition that must hold as orders would leave the machine."""
+
+    holds: Expression = Field(description="the condition", examples=["not In(open)"])
+
+
+class CheckShape(_CheckShape):
     """A value that orders must leave within limits."""
 
     of: Expression = Field(description="the value, as the orders would leave it", examples=["gross * index.price"])
     most: Expression | None = Field(None, description="the most that it may be", examples=["gross_max"])
     least: Expression | None = Field(None, description="the least that it may be", examples=["-net_max"])
+
+
+class CalledCheck(_CheckShape):
+    """A bound function that must say yes to orders; an error, no answer in time and no number are a no."""
+
+    call: Annotated[str, Field(pattern=FUNCTION, max_length=200)] = Field(
+        description="a name that `hedgerow bindings` lists, of a function whose result has `ok: bool`",
+        examples=["risk.value_at_risk_within"],
+    )
+    with_: dict[Name, Expression] = Field(
+        {},
+        alias="with",
+        description="its arguments, as the orders would leave the machine; a window by name",
+        examples=[{"returns": "returns", "equity": "equity", "limit": "var_max"}],
+    )
+    deadline: Delay | None = Field(
+        None, description="the time of the wall clock after which no answer is a yes", examples=["50ms"]
+    )
+    isolate: bool = Field(
+        False,
+        description="whether it runs in a process of its own, which is ended at the deadline; for what may hang",
+        examples=[True],
+    )
+
+
+def _check_tag(value: Any) -> str:
+    if not isinstance(value, (dict, BaseModel)):
+        return "one"
+    keys = value if isinstance(value, dict) else type(value).model_fields
+    return "called" if "call" in keys else "condition" if "holds" in keys else "mapping"
+
+
+AnyCheck = Annotated[
+    Annotated[Expression, Tag("one")]
+    | Annotated[CheckShape, Tag("mapping")]
+    | Annotated[ConditionCheck, Tag("condition")]
+    | Annotated[CalledCheck, Tag("called")],
+    Discriminator(_check_tag),
+]
 
 
 class GateShape(_Shape):
@@ -473,9 +527,10 @@ class GateShape(_Shape):
         description="to orders that enlarge a leg or turn it round, to those that do neither, or to all",
         examples=["increase"],
     )
-    checks: dict[Name, Expression | CheckShape] = Field(
+    checks: dict[Name, AnyCheck] = Field(
         min_length=1,
-        description="conditions, or values with limits; an order that one of them does not let through is dropped",
+        description="conditions, values with limits, or bound functions; an order that one of them does not let through is "
+        "dropped",
         examples=[{"gross": {"of": "gross * index.price", "most": "gross_max"}, "open": "not In(halted)"}],
     )
 

@@ -208,12 +208,13 @@ class Observations:
         memory = self.checker.memory
         found = [Cell(name, type, "1", None, None, ZERO[type], "memory") for name, type in memory.cells.items()]
         found += [Cell(f"since({name})", "int", "ns", None, None, 0, "memory") for name in sorted(memory.since)]
-        for event in sorted(memory.elapsed):
-            found.append(Cell(f"elapsed({event})", "real", "s", None, None, Fraction(0), "memory"))
+        for event in sorted(memory.elapsed | memory.stamped):
+            if event in memory.elapsed:
+                found.append(Cell(f"elapsed({event})", "real", "s", None, None, Fraction(0), "memory"))
             found.append(Cell(f"last({event})", "int", "ns", None, None, 0, "memory"))
         found += [
             Cell(f"observed({event})", "bool", "1", None, None, False, "memory")
-            for event in sorted(memory.seen | memory.elapsed)
+            for event in sorted(memory.seen | memory.elapsed | memory.stamped)
         ]
         return found
 
@@ -221,8 +222,9 @@ class Observations:
         """Return the observations of an event: its clocks, its lines, the marks that read them, and that it happened."""
         memory, pool = self.checker.memory, self.pool
         block: list[Instruction] = []
+        now = pool.make("now", (), "int")
         if event in memory.elapsed:
-            now, last = pool.make("now", (), "int"), pool.cell(f"last({event})", "int")
+            last = pool.cell(f"last({event})", "int")
             gap = pool.make(
                 "select",
                 (
@@ -232,8 +234,10 @@ class Observations:
                 ),
             )
             block.append(Assign(((f"elapsed({event})", gap), (f"last({event})", now))))
+        elif event in memory.stamped:
+            block.append(Assign(((f"last({event})", now),)))
         block += self._lines[event]
         block += late_marks
-        if event in memory.seen | memory.elapsed:
+        if event in memory.seen | memory.elapsed | memory.stamped:
             block.append(Assign(((f"observed({event})", pool.constant(True, "bool")),)))
         return tuple(block)

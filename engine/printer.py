@@ -18,6 +18,7 @@ from .ir import (
     Assign,
     Block,
     Call,
+    Check,
     Expr,
     Let,
     Program,
@@ -119,9 +120,7 @@ def program_text(program: Program) -> str:
         lines += _rule(rule)
     for gate in program.gates:
         lines.append(f"gate {gate.name}: {gate.applies}{_after(' of ', ' '.join(gate.legs))}")
-        lines += [
-            f"  check {check.name}: {_text(check.condition)}{_after(' in ', check.unit)}" for check in gate.checks
-        ]
+        lines += map(_check, gate.checks)
     lines += [f"invariant {name}: {_text(expr)}" for name, expr in program.invariants]
     lines += [f"helper {name}: {_text(expr)}" for name, expr in program.helpers]
     lines += [
@@ -166,6 +165,15 @@ def _rule(rule: Rule) -> list[str]:
     ]
 
 
+def _check(check: Check) -> str:
+    line = f"  check {check.name}: {_text(check.condition)}{_after(' in ', check.unit)}"
+    if check.bound is None:
+        return line
+    deadline = "" if check.bound.deadline_ns is None else f" by {check.bound.deadline_ns} ns"
+    isolated = " isolated" if check.bound.isolate else ""
+    return f"{line} and {_called(check.bound.call)}{isolated}{deadline}"
+
+
 def _after(word: str, name: str | None) -> str:
     """Return a name behind its word; nothing where there is no name."""
     return f"{word}{name}" if name else ""
@@ -198,13 +206,17 @@ def _instruction(instruction: object) -> str:
         case Push():
             return f"push {instruction.window} {_text(instruction.value)}"
         case Call():
-            arguments = ", ".join(
-                f"{name}={value.kind}:{value.text}" if isinstance(value, Source) else f"{name}={_text(value)}"
-                for name, value in instruction.arguments
-            )
             results = ", ".join(f"{cell}={result or 'result'}" for result, cell in instruction.into)
-            return f"call {instruction.function}({arguments}) into {results}"
+            return f"{_called(instruction)} into {results}"
     raise AssertionError(instruction)
+
+
+def _called(call: Call) -> str:
+    arguments = ", ".join(
+        f"{name}={value.kind}:{value.text}" if isinstance(value, Source) else f"{name}={_text(value)}"
+        for name, value in call.arguments
+    )
+    return f"call {call.function}({arguments})"
 
 
 def digest(program: Program) -> str:
@@ -229,9 +241,10 @@ def _canonical(value: Any, memo: dict[int, str]) -> Any:
 
 def _decides(value: object, name: str, part: object) -> bool:
     """Return whether a field of the IR decides how the program runs."""
-    # A check that waits for nothing counts as it did before checks could wait, so that snapshots stay valid.
-    waits_for_nothing = isinstance(value, Require) and name == "waits" and not part
-    return name != "about" and not isinstance(part, Span) and not waits_for_nothing
+    # What waits for nothing, needs nothing fresh or asks no function counts as it did before it could, so that snapshots
+    # stay valid.
+    added = (isinstance(value, Require) and name == "waits") or (isinstance(value, Check) and name in ("fresh", "bound"))
+    return name != "about" and not isinstance(part, Span) and not (added and not part)
 
 
 def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:

@@ -9,7 +9,8 @@ uses it, so that listing names imports nothing:
     Annotated[NDArray[float64], "1"]    a window: a read-only array, oldest value first
     str, Literal["a", "b"]              a word written in the spec
 
-A result is one of the first three, or a NamedTuple of them. Other packages add functions through the entry-point groups
+A result is one of the first three, or a NamedTuple of them; texts among its fields (`str`) are for people, and only a check
+of a gate tells them. Other packages add functions through the entry-point groups
 `hedgerow.guards` and `hedgerow.actions`, whose entries are spelled the same way.
 """
 
@@ -28,7 +29,20 @@ from typing import Any, Literal
 from ..models.windows import Window
 from .ir import Type
 
-__all__ = ["Argument", "Binding", "BindingError", "Registry", "Result", "Signature", "builtin_registry"]
+__all__ = [
+    "Argument",
+    "Binding",
+    "BindingError",
+    "Registry",
+    "Result",
+    "Signature",
+    "builtin_registry",
+    "checked_results",
+    "checked_words",
+]
+
+_LONGEST = 300
+"""Letters of a text that is told."""
 
 
 class BindingError(Exception):
@@ -58,10 +72,23 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The arguments and results of a bound function, in their order."""
+    """The arguments and results of a bound function, in their order; `words` are the results that are texts."""
 
     arguments: tuple[Argument, ...]
     results: tuple[Result, ...]
+    words: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of what it returns; one empty name is the plain result itself."""
+        return (*(result.name for result in self.results), *self.words)
+
+    def verdict(self) -> dict[str, Result]:
+        """Return the results that a check of a gate reads, by `ok`, `value` and `limit`; none where it gives no verdict."""
+        found = {result.name: result for result in self.results if result.name in ("value", "limit")}
+        found = {name: result for name, result in found.items() if result.type != "bool"}
+        yes = [result for result in self.results if result.name in ("", "ok") and result.type == "bool"]
+        return {"ok": yes[0], **found} if yes else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +197,7 @@ def _signature(name: str, function: Callable[..., Any]) -> Signature:
         kind, unit, words = _kind(hints[parameter.name], f"`{parameter.name}` of `{name}`")
         required = parameter.default is parameter.empty
         arguments.append(Argument(parameter.name, kind, unit, words, required, None if required else parameter.default))
-    return Signature(tuple(arguments), _results(name, hints.get("return")))
+    return Signature(tuple(arguments), *_results(name, hints.get("return")))
 
 
 def _kind(hint: Any, what: str) -> tuple[Literal["real", "int", "bool", "window", "word"], str, tuple[str, ...]]:
@@ -193,11 +220,13 @@ def _kind(hint: Any, what: str) -> tuple[Literal["real", "int", "bool", "window"
     raise BindingError(f"{what} is annotated `{hint}`, which a spec cannot give")
 
 
-def _results(name: str, hint: Any) -> tuple[Result, ...]:
+def _results(name: str, hint: Any) -> tuple[tuple[Result, ...], tuple[str, ...]]:
+    """Return the results that are numbers or true or false, and the names of those that are texts."""
     if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
         fields = typing.get_type_hints(hint, include_extras=True)
-        return tuple(_result(field, fields[field], name) for field in hint._fields)
-    return (_result("", hint, name),)
+        words = tuple(field for field in hint._fields if fields[field] is str)
+        return tuple(_result(field, fields[field], name) for field in hint._fields if field not in words), words
+    return (_result("", hint, name),), ()
 
 
 def _result(field: str, hint: Any, name: str) -> Result:
@@ -236,4 +265,19 @@ def checked_results(binding_name: str, results: tuple[Result, ...], returned: ob
             kinds = {"real": "a finite number", "int": "a whole number", "bool": "true or false"}
             shown = "nothing" if isinstance(value, types.NoneType) else repr(value)[:60]
             raise ValueError(f"{label} returned {shown}, not {kinds[result.type]}")
+    return found
+
+
+def checked_words(binding_name: str, words: tuple[str, ...], returned: object) -> dict[str, str]:
+    """Return a call's texts by field, each on one line and no longer than is told.
+
+    Raises:
+        ValueError: one is missing, or is no text.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        value = getattr(returned, word, None)
+        if not isinstance(value, str):
+            raise ValueError(f"`{binding_name}` ({word}) returned {repr(value)[:60]}, not a text")
+        found[word] = " ".join(value[:_LONGEST].split())
     return found

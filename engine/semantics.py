@@ -122,22 +122,34 @@ class Reference:
     ) -> tuple[Snapshot, Step]:
         """Return what an event makes of a snapshot, and what it did.
 
-        `results` holds what bound functions have returned within this event already, and collects what they return now;
-        `watch` collects how transitions were selected.
+        `results` holds what bound functions have returned within this event already, and collects what they return now: run
+        again with what was collected, the event asks no function again. `watch` collects how transitions were selected.
         """
         if snapshot.ended:
             return _has_ended(snapshot)
         return Run(self, snapshot, {} if results is None else results, watch).event(event, time_ns, values)
 
     def advance(
-        self, snapshot: Snapshot, time_ns: object, watch: list[Selection] | None = None
+        self,
+        snapshot: Snapshot,
+        time_ns: object,
+        watch: list[Selection] | None = None,
+        results: Results | None = None,
     ) -> tuple[Snapshot, Step]:
         """Return what the passing of time alone makes of a snapshot; a machine that needs no event to start starts."""
-        return _has_ended(snapshot) if snapshot.ended else Run(self, snapshot, {}, watch).advance(time_ns)
+        kept: Results = {} if results is None else results
+        return _has_ended(snapshot) if snapshot.ended else Run(self, snapshot, kept, watch).advance(time_ns)
 
-    def refuse(self, snapshot: Snapshot, reason: str, watch: list[Selection] | None = None) -> tuple[Snapshot, Step]:
+    def refuse(
+        self,
+        snapshot: Snapshot,
+        reason: str,
+        watch: list[Selection] | None = None,
+        results: Results | None = None,
+    ) -> tuple[Snapshot, Step]:
         """Return what a refused input makes of a snapshot: the machine sees `input.rejected`, clock and marks stand."""
-        return _has_ended(snapshot) if snapshot.ended else Run(self, snapshot, {}, watch).refuse(reason)
+        kept: Results = {} if results is None else results
+        return _has_ended(snapshot) if snapshot.ended else Run(self, snapshot, kept, watch).refuse(reason)
 
     def fail_safes(self, source: str | None, active: Collection[str]) -> list[tuple[str, str]]:
         """Return where an unhandled error of a state leads: pairs of the state that says so (or ROOT) and the target.
@@ -306,7 +318,7 @@ class Run:
         """Refuse an input from where it came: no clock has moved, so timers that have fired by now fire again later."""
         if self.watch is not None:
             self.watch.clear()
-        return self.reference.refuse(self.snapshot, reason, self.watch)
+        return self.reference.refuse(self.snapshot, reason, self.watch, self.context.results)
 
     def refuse(self, reason: str) -> tuple[Snapshot, Step]:
         """Leave clock and marks alone, and let the machine see `input.rejected` (rule 7)."""
@@ -438,9 +450,9 @@ class Run:
         else:
             self._commit(work)
         # A result is one value a macrostep, and this is another one than the event's.
-        kept, self.context.results = self.context.results, {}
+        self.context.macrostep = len(self.timers)
         self._macrostep(occurrence)
-        self.context.results = kept
+        self.context.macrostep = 0
 
     def _due_again(self, timer: Timer, due: int) -> int:
         assert timer.period is not None

@@ -20,6 +20,7 @@ from .ir import (
     Block,
     Call,
     Cell,
+    Check,
     Expr,
     Let,
     Program,
@@ -385,13 +386,15 @@ class _Verification:
                 case Call():
                     self._call(where, instruction, events, temps)
 
-    def _call(self, where: str, call: Call, events: Collection[str], temps: Mapping[str, Type]) -> None:
+    def _call(
+        self, where: str, call: Call, events: Collection[str], temps: Mapping[str, Type], history: bool = False
+    ) -> None:
         for _, value in call.arguments:
             if isinstance(value, Source):
                 known = value.kind != "window" or value.text in self.windows
                 self._hold(known, where, f"no window `{value.text}`")
             else:
-                self._expression(where, value, value.type, events, temps)
+                self._expression(where, value, value.type, events, temps, history)
         self._waits(where, call.waits)
         for _, cell in call.into:
             self._hold(cell in self.cells, where, f"no cell `{cell}`")
@@ -408,11 +411,7 @@ class _Verification:
             self._expression(f"claim {name}", claim, "bool", (), history=True)
         for gate in program.gates:
             for check in gate.checks:
-                where = f"check {gate.called(check)}"
-                self._expression(where, check.condition, "bool", (), history=True)
-                for expr in (check.value, check.least, check.most):
-                    if expr is not None:
-                        self._expression(where, expr, "real", (), history=True)
+                self._check(f"check {gate.called(check)}", check)
             for leg in gate.legs:
                 self._hold(any(leg == each.name for each in program.legs), f"gate {gate.name}", f"no leg `{leg}`")
         for ranking in program.rankings:
@@ -427,6 +426,22 @@ class _Verification:
             self._hold(all(rule in self.rules for rule in rules), "report", f"`{measure}` names no rule")
         for limit, expr in program.report.limits:
             self._over_parameters(f"limit {limit}", expr)
+
+    def _check(self, where: str, check: Check) -> None:
+        self._expression(where, check.condition, "bool", (), history=True)
+        for expr in (check.value, check.least, check.most):
+            if expr is not None:
+                self._expression(where, expr, "real", (), history=True)
+        for fresh in check.fresh:
+            self._hold(fresh.event in self.events, where, f"no event `{fresh.event}`")
+            self._over_parameters(where, fresh.within)
+            self._expression(where, fresh.holds, "bool", ())
+        bound = check.bound
+        if bound is not None:
+            self._call(where, bound.call, (), {}, history=True)
+            self._hold(not bound.call.into, where, "a check keeps no results")
+            self._hold(not bound.isolate or bound.deadline_ns is not None, where, "it is isolated without a deadline")
+            self._hold(bound.deadline_ns is None or bound.deadline_ns > 0, where, "its deadline is not above 0")
 
     def _over_parameters(self, where: str, expr: Expr, type: Type = "real") -> None:
         self._expression(where, expr, type, ())

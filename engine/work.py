@@ -12,6 +12,7 @@ from .intake import Refusal, accept_fields
 from .ir import (
     Assign,
     Block,
+    BoundCheck,
     Call,
     Check,
     Expr,
@@ -98,6 +99,8 @@ class Context:
     before: Mapping[str, Any] = field(default_factory=dict)
     was: frozenset[str] = frozenset()
     """Cells and active states at the start of the macrostep."""
+    macrostep: int = 0
+    """Its number: 0 is that of the event, those of the timers before it count from 1."""
 
 
 @dataclass(slots=True)
@@ -205,8 +208,9 @@ class Work:
         reference = self.context.reference
         if not self._are_full(instruction.waits):
             return
-        arguments = {name: self._argument(value) for name, value in instruction.arguments}
-        found = reference.functions.call(instruction, arguments, self.context.results)
+        env = self.environment()
+        arguments = {name: self._argument(value, env) for name, value in instruction.arguments}
+        found = reference.functions.call(instruction, arguments, self.context.results, self.context.macrostep)
         for result, cell in instruction.into:
             self.cells[cell] = reference.typed(reference.cells[cell], found[result])
             self.written[cell] = rule
@@ -216,9 +220,9 @@ class Work:
         lengths = self.context.reference.lengths
         return all(len(self.windows[name]) >= lengths[name] for name in windows)
 
-    def _argument(self, value: Expr | Source) -> object:
+    def _argument(self, value: Expr | Source, env: Environment) -> object:
         if isinstance(value, Expr):
-            found = self.value(value)
+            found = self.value_in(value, env)
             return float(found) if value.type == "real" else found
         if value.kind == "literal":
             return value.text
@@ -286,25 +290,60 @@ class Work:
 
     def _passes(self, check: Check, env: Environment) -> bool:
         try:
-            return bool(self.value_in(check.condition, env))
+            if not self.value_in(check.condition, env):
+                return False
         except Failure:
             return False
+        return check.bound is None or self._says_yes(check.bound, env)
+
+    def _says_yes(self, question: BoundCheck, env: Environment) -> bool:
+        try:
+            return self._answer(question, env)["ok"] is True
+        except Failure:
+            return False
+
+    def _answer(self, question: BoundCheck, env: Environment) -> Mapping[str, Any]:
+        """Return what a bound function says of the machine as the orders would leave it.
+
+        Raises:
+            Failure: nothing that counts.
+        """
+        call, context = question.call, self.context
+        if not self._are_full(call.waits):
+            raise Failure(f"`{call.function}` waits until {' and '.join(f'`{name}`' for name in call.waits)} is full")
+        arguments = {name: self._argument(value, env) for name, value in call.arguments}
+        return context.reference.functions.answer(question, arguments, context.results, context.macrostep)
 
     def _verdict(self, gate: Gate, check: Check, rule: str, env: Environment) -> Verdict:
         """Return why a check does not let orders through."""
         name = f"`{gate.called(check)}`"
         try:
-            told = [None if each is None else evaluate(each, env) for each in (check.value, check.least, check.most)]
-            evaluate(check.condition, env)
+            value, least, most, unit, words = self._told(check, env)
         except Failure as failure:
-            return Verdict(gate.name, check.name, rule, None, None, None, check.unit, f"{name} has no value: {failure}")
-        value, least, most = told
-        if value is None:
-            return Verdict(gate.name, check.name, rule, None, None, None, check.unit, f"{name} does not hold")
-        over = most is not None and not value <= most
-        limit = f"above {float(most):g}" if over and most is not None else f"below {float(least or 0):g}"
-        reason = f"{name} would be {float(value):g}{'' if check.unit == '1' else f' {check.unit}'}, {limit}"
-        return Verdict(gate.name, check.name, rule, value, least, most, check.unit, reason)
+            nothing = "has no value" if check.bound is None else "has no answer"
+            return Verdict(gate.name, check.name, rule, None, None, None, check.unit, f"{name} {nothing}: {failure}")
+        return Verdict(gate.name, check.name, rule, value, least, most, unit, f"{name} {words}")
+
+    def _told(self, check: Check, env: Environment) -> tuple[Any, Any, Any, str, str]:
+        """Return value, least, most, unit and words of a check that says no.
+
+        Raises:
+            Failure: it has no value, or what it asks no answer.
+        """
+        stale = next((each for each in check.fresh if not evaluate(each.holds, env)), None)
+        if stale is not None:
+            words = f"is stale: `{stale.event}` has not come within {float(evaluate(stale.within, env)):g} s"
+            return None, None, None, check.unit, words
+        if check.bound is None:
+            value, least, most = (None if each is None else evaluate(each, env) for each in (check.value, check.least, check.most))
+            evaluate(check.condition, env)
+            return value, least, most, check.unit, _beyond(value, least, most, check.unit)
+        said = self._answer(check.bound, env)
+        value, limit, unit = said.get("value"), said.get("limit"), said.get("unit") or check.unit
+        # It says a limit and not on which side.
+        is_least = value is not None and limit is not None and value < limit
+        least, most = (limit, None) if is_least else (None, limit)
+        return value, least, most, unit, f"says: {said['reason']}" if said.get("reason") else _beyond(value, least, most, unit)
 
     def _book(self, leg: Leg, proposal: Proposal, held: Any, price: Value) -> None:
         """Note the order that a fill has just carried out."""
@@ -361,6 +400,18 @@ class Work:
                 reason = f"`{name}` becomes {value}, above {float(cell.high):g}"
             if reason is not None:
                 raise Dropped(self.written[name], Failure(reason))
+
+
+def _beyond(value: Any, least: Any, most: Any, unit: str) -> str:
+    """Return in words how a value does not get through, and by which limit."""
+    shown = "" if value is None else f"{float(value):g}{'' if unit in ('', '1') else f' {unit}'}"
+    if value is not None and most is not None and not value <= most:
+        limit = f"above {float(most):g}"
+    elif value is not None and least is not None and not value >= least:
+        limit = f"below {float(least):g}"
+    else:
+        return f"does not hold at {shown}" if shown else "does not hold"
+    return f"would be {shown}, {limit}"
 
 
 def is_judged(gate: Gate, change: Change) -> bool:

@@ -114,8 +114,10 @@ class _Recorded(Run):
         """Return what calls came to, numbered as a proof numbers what it knows nothing of."""
         drawn: dict[str, Any] = {}
         counts: Counter[str] = Counter()
-        for key, (_, outcome) in self.context.results.items():
-            instruction = reference.calls[key]
+        for (call, macrostep), (_, outcome) in self.context.results.items():
+            if macrostep:
+                continue
+            instruction = reference.calls[call]
             values: dict[str, Any] = {f"{instruction.function} fails": isinstance(outcome, Failure)}
             if not isinstance(outcome, Failure):
                 for result, cell in instruction.into:

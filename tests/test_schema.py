@@ -112,7 +112,22 @@ WHOLE = {
             {"call": "a.b", "into": {"y": "n"}, "ensures": [True]},
         ],
     },
-    "gates": {"sanity": {"applies": "increase", "checks": {"cash": {"of": "cash", "least": "0", "most": "1e9 USD"}}}},
+    "gates": {
+        "sanity": {
+            "applies": "increase",
+            "checks": {
+                "cash": {"of": "cash", "least": "0", "most": "1e9 USD", "max_age": {"tick": "1d"}},
+                "open": {"holds": "not In(off)", "max_age": {"tick": "1d"}},
+                "drain": {
+                    "call": "liquidity.drain_within",
+                    "with": {"outflow": "1 USD", "inflow": "0 USD", "forecast": "cash"},
+                    "deadline": "50ms",
+                    "isolate": True,
+                    "max_age": {"tick": "1d"},
+                },
+            },
+        }
+    },
     "invariants": {"one": "n >= 0"},
     "conserved": {"four": "n"},
     "unchanged": {"five": {"of": "n"}, "six": {"while": "on", "of": ["n", 1]}},

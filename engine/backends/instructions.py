@@ -14,8 +14,9 @@ from ..ir import NEVER, Assign, Block, Call, Cell, Event, Expr, Let, Program, Pr
 from ..ir import Source as CallSource
 from .expressions import Expressions, Lines, Place, Values
 from .layout import Act, Layout
+from .panels import Panel, panels
 
-__all__ = ["ALARM", "BEFORE_START", "Instructions", "Proposal"]
+__all__ = ["ALARM", "BEFORE_START", "Instructions", "Placed", "Proposal"]
 
 BEFORE_START = 2**63
 """The clock of a machine that has not started: later than any time, so that every event takes the slow way."""
@@ -33,6 +34,18 @@ class Proposal(NamedTuple):
     """Whether it was made in any case; else `after` may be None."""
 
 
+class Placed(NamedTuple):
+    """An order that may have been placed: the local that holds the records of it, and the quantities around it.
+
+    `after` is a number where there are records.
+    """
+
+    leg: str
+    records: str
+    held: str
+    after: str
+
+
 class Instructions(Expressions):
     """Writes blocks into the methods of one program's class."""
 
@@ -40,6 +53,7 @@ class Instructions(Expressions):
         super().__init__(program, layout)
         self.types = {cell.name: cell for cell in program.cells}
         self.legs = {leg.name: index for index, leg in enumerate(program.legs)}
+        self.panels = panels(program)
         self.timers = frozenset(timer.due for timer in program.timers)
         self.alarm = self._alarm(joint)
         """The slot of a time before which no timer is due to a machine that has not stopped; empty if it needs none."""
@@ -270,9 +284,9 @@ class Instructions(Expressions):
             code.add(f"{targets}, = invoke_({index}, {given}, {self.results})")
         self._write(values, locals_.items())
 
-    def fills(self, code: Lines, values: Values, proposals: Iterable[Proposal]) -> list[str]:
-        """Book the proposals of a microstep in the order of the legs; return the locals that hold the orders."""
-        made: list[str] = []
+    def fills(self, code: Lines, values: Values, proposals: Iterable[Proposal]) -> list[Placed]:
+        """Book the proposals of a microstep in the order of the legs; return what they may have placed."""
+        made: list[Placed] = []
         for name, after, rule, always in sorted(proposals, key=lambda each: self.legs[each.leg]):
             leg = self.program.legs[self.legs[name]]
             held = self.cell(code, values, leg.quantity)
@@ -304,20 +318,25 @@ class Instructions(Expressions):
                     code.add(f"{joined[cell]} = {values.cells[cell]}")
                 code.add(f"{orders} = ()")
             self._write(values, joined.items())
-            made.append(orders)
+            made.append(Placed(name, orders, held, after))
         return made
 
-    def pass_gates(self, code: Lines, values: Values) -> None:
-        """Leave orders that a check may stop to the reference, which knows whom it judges and what gives way."""
-        if not self.checks or values.ordered == "False":
-            return
-        with code.block(f"if {values.ordered}:"):
-            inner = values.copy()
-            for check in self.checks:
-                condition = self.expression(code, inner, check)
-                if condition != "True":
-                    with code.block(f"if not {condition}:"):
-                        code.add(self.defer)
+    def pass_gates(self, code: Lines, values: Values, placed: Iterable[Placed]) -> None:
+        """Leave orders that a check may stop to the reference, which tells why and knows what gives way."""
+        for panel in self.panels:
+            judged = [_judged(panel, each) for each in placed if each.leg in panel.legs]
+            if not judged:
+                continue
+            with code.block(f"if {' or '.join(judged)}:"):
+                if panel.bound:
+                    code.add(self.defer)
+                    continue
+                inner = values.copy()
+                for check in panel.conditions:
+                    condition = self.expression(code, inner, check)
+                    if condition != "True":
+                        with code.block(f"if not {condition}:"):
+                            code.add(self.defer)
 
     # ----------------------------------------------------------------------------------------------------------- checks
 
@@ -393,6 +412,15 @@ class Instructions(Expressions):
                 code.add(self.defer)
         for field in event.fields:
             self.take(code, field.type, names[field.name], field.low, field.high)
+
+
+def _judged(panel: Panel, placed: Placed) -> str:
+    """Return the condition that a panel judges an order of one of its legs, see `work.Change`."""
+    _, records, held, after = placed
+    if panel.applies == "all":
+        return records
+    grows = f"(abs_({after}) > abs_({held}) or {after} < 0.0 < {held} or {held} < 0.0 < {after})"
+    return f"({records} and {'' if panel.applies == 'increase' else 'not '}{grows})"
 
 
 def within(low: str, local: str, high: str) -> str:

@@ -71,7 +71,8 @@ class Microstep:
         values.cells.update(self.common)
         values.written = {}
         proposals = [Proposal(leg, f"a{i}_", f"o{i}_", False) for leg, i in write.legs.items() if leg in self.legs]
-        orders = write.fills(code, values, proposals)
+        placed = write.fills(code, values, proposals)
+        orders = [each.records for each in placed]
         write.check(code, values, values.written)
         values.written = {**written, **values.written}
         values.ordered = " or ".join(orders) if orders else "False"
@@ -79,7 +80,7 @@ class Microstep:
             f"n{region}_" if region in self.moving else register for region, register in enumerate(write.registers)
         )
         write.move(values, Place(values.now.ranges, registers))
-        write.pass_gates(code, values)
+        write.pass_gates(code, values, placed)
         self._finish(code, values, orders)
 
     # ------------------------------------------------------------------------------------------------ what is in common

@@ -82,11 +82,12 @@ class Single:
         proposals = [proposal for acts in firing.acts for proposal in write.acts(code, values, acts, rule.name)]
         after = self.layout.homes[leaf].low if firing.after is None else firing.after
         write.move(values, values.was.narrowed(0, after, after + 1))
-        orders = write.fills(code, values, proposals)
+        placed = write.fills(code, values, proposals)
+        orders = [each.records for each in placed]
         write.check(code, values, values.written)
         values.written = {**observed, **values.written}
         values.ordered = " or ".join(orders) if orders else "False"
-        write.pass_gates(code, values)
+        write.pass_gates(code, values, placed)
         if self.leaves[after] not in self.layout.finals:
             write.eventless(code, values, self.layout.chains[self.leaves[after]])
         self._finish(code, values, rule, orders)

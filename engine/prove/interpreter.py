@@ -11,7 +11,7 @@ from typing import Any
 
 from ..bind import is_contract
 from ..evaluate import Environment, Failure
-from ..ir import Call, Check, Exact, Expr, Gate, Instruction, Leg, Parameter, Program, Raise, Require, Rule, Value
+from ..ir import BoundCheck, Call, Check, Exact, Expr, Gate, Instruction, Leg, Parameter, Program, Raise, Require, Rule, Value
 from ..registry import Registry
 from ..semantics import Reference, Run
 from ..step import Verdict
@@ -35,6 +35,11 @@ class _SymbolicWork(Work):
         reference = self.context.reference
         assert isinstance(reference, SymbolicReference)
         return reference.explorer.symbol(reference.values.of(expr, env))
+
+    def _says_yes(self, question: BoundCheck, _: Environment) -> bool:
+        """Let a check that asks a bound function say anything, each time that it is asked: nothing is proved by it."""
+        explorer = _explorer(self.context)
+        return explorer.decide(explorer.fresh(f"{question.call.function} says yes", "bool"))
 
     def _verdict(self, gate: Gate, check: Check, rule: str, _: Environment) -> Verdict:
         return Verdict(gate.name, check.name, rule, None, None, None, check.unit, "")
@@ -76,15 +81,16 @@ class _SymbolicWork(Work):
         if not self._are_full(instruction.waits):
             return
         arguments = {name: self.value(value).expr for name, value in instruction.arguments if isinstance(value, Expr)}
-        kept: dict[int, Any] = self.context.results
-        if id(instruction) not in kept:
+        kept: dict[tuple[object, ...], Any] = self.context.results
+        key = id(instruction), self.context.macrostep
+        if key not in kept:
             failed = explorer.decide(explorer.fresh(f"{instruction.function} fails", "bool"))
             found = {
                 result: explorer.symbol(explorer.fresh(cell, reference.cells[cell].type))
                 for result, cell in instruction.into
             }
-            kept[id(instruction)] = arguments, Failure(f"`{instruction.function}`{FAILS}") if failed else found
-        given, outcome = kept[id(instruction)]
+            kept[key] = arguments, Failure(f"`{instruction.function}`{FAILS}") if failed else found
+        given, outcome = kept[key]
         same = (explorer.algebra.make("eq", (given[name], value), "bool") for name, value in arguments.items())
         if not explorer.decide(explorer.algebra.all_of(*same)):
             raise Failure(f"`{instruction.function}` is called twice in one event, with other arguments")

@@ -84,7 +84,7 @@ class Proving:
         self.seen: list[Played] = []
         """What events have shown that were looked for."""
         self.walks, self.sieve = walks, sieve
-        self.opaque = tuple(dict.fromkeys(call.function for call in program.calls))
+        self.opaque = program.functions
 
     def _tell(self, message: str) -> None:
         if self.progress is not None:

@@ -29,6 +29,8 @@ def assumed(program: Program, fixed: Mapping[str, Exact]) -> tuple[str, ...]:
         found.append(f"accepted orders are filled whole, {how}")
     for name in dict.fromkeys(call.function for call in program.calls):
         found.append(f"`{name}` returns anything that the spec's `ensures` allow, or fails")
+    for name in dict.fromkeys(question.call.function for question in program.questions):
+        found.append(f"`{name}` may say yes or no to orders, whatever they are")
     return tuple(found)
 
 

@@ -102,8 +102,8 @@ def job_of(spec: Spec, fill: FillMode, event: str, *, native: bool) -> Job:
         RunError: a spec in memory that uses files, of which nobody knows any more where they stand.
     """
     base = spec.bind({}, fill=fill)
-    called = dict.fromkeys(call.function for call in base.program.calls)
-    return Job(_texts(spec), tuple(base.registry), tuple(called), fill, event, native, base.digest)
+    called = base.program.functions
+    return Job(_texts(spec), tuple(base.registry), called, fill, event, native, base.digest)
 
 
 def _texts(spec: Spec) -> tuple[tuple[str, str], ...]:

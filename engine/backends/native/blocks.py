@@ -8,6 +8,7 @@ from fractions import Fraction
 from ...evaluate import LARGEST
 from ...ir import Assign, Block, Cell, Let, Program, Propose, Raise, Require
 from ..layout import Layout
+from ..panels import panels
 from .expressions import Expressions
 from .slots import Slots, kind_of
 from .text import Kind, real
@@ -42,6 +43,9 @@ class Blocks(Expressions):
             self.code.declare(f"target{index}", "double")
             self.code.declare(f"wanted{index}", "i1")
             self.code.declare(f"ordered{index}", "i1")
+        self.panels = panels(program)
+        for number in range(len(self.panels)):
+            self.code.declare(f"judged{number}", "i1")
         self.code.declare("logged", "i64")
         self.code.declare("first", "i64")
         self.code.declare("waiting", "i64")
@@ -138,7 +142,9 @@ class Blocks(Expressions):
     # ------------------------------------------------------------------------------------------------------------ orders
 
     def fills(self) -> None:
-        """Book the orders of a microstep, in the order of the legs."""
+        """Book the orders of a microstep, in the order of the legs, and note which panels judge one of them."""
+        for number in range(len(self.panels)):
+            self.code.set(f"judged{number}", "false")
         for index, leg in enumerate(self.program.legs):
             code = self.code
             changing, done = code.new_label("fill"), code.new_label("filled")
@@ -151,17 +157,30 @@ class Blocks(Expressions):
             self.temps, self.spans = {"after": target}, {}
             self.block(leg.fill)
             self.check(cell for each in leg.fill if isinstance(each, Assign) for cell, _ in each.targets)
+            self._note_judges(leg.name, held, target)
             self._count(index, held, self.temps["delta"], self.temps["notional"])
             code.jump(done)
             self.begin(done)
             code.set(f"wanted{index}", "false")
 
+    def _note_judges(self, leg: str, held: str, after: str) -> None:
+        """Note which panels judge an order, see `work.Change`."""
+        judging = {number: panel for number, panel in enumerate(self.panels) if leg in panel.legs}
+        if not judging:
+            return
+        code = self.code
+        sizes = [code.op(f"call double @llvm.fabs.f64(double {each})") for each in (after, held)]
+        below, above = ([code.op(f"fcmp {op} double {each}, 0.0") for each in (after, held)] for op in ("olt", "ogt"))
+        turns = code.either(code.both(below[0], above[1]), code.both(above[0], below[1]))
+        grows = code.either(code.op(f"fcmp ogt double {sizes[0]}, {sizes[1]}"), turns)
+        says = {"all": "true", "increase": grows, "reduce": code.negate(grows)}
+        for number, panel in judging.items():
+            code.set(f"judged{number}", code.either(code.get(f"judged{number}"), says[panel.applies]))
+
     def _count(self, leg: int, held: str, delta: str, notional: str) -> None:
         """Count an order, or the two of a change that crosses zero, see `step.orders_of`."""
         code = self.code
         code.set(f"ordered{leg}", "true")
-        if self.program.gates:
-            code.set("placed", "true")
         size, closing = (code.op(f"call double @llvm.fabs.f64(double {each})") for each in (delta, held))
         negative = [code.op(f"fcmp olt double {each}, 0.0") for each in (held, delta)]
         crosses = self.all(

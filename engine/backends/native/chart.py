@@ -34,8 +34,6 @@ class Chart:
         self._numbers: dict[str, tuple[int, int] | None] = {}
         for region in range(len(layout.regions)):
             self.code.declare(f"s{region}", "i64")
-        if write.program.gates:
-            self.code.declare("placed", "i1")
 
     # ------------------------------------------------------------------------------------------------------- selections
 
@@ -153,8 +151,6 @@ class Chart:
         for region, parts in parts_of(firings, moved=firings):
             self._switch(region, parts)
         if any(self.numbered):
-            if write.program.gates:
-                code.set("placed", "false")
             write.fills()
             self._pass_gates()
         if self.layout.finals and after != stopped:
@@ -163,20 +159,19 @@ class Chart:
             code.jump(after)
 
     def _pass_gates(self) -> None:
-        """Leave orders that a check may stop to the reference, which knows whom it judges and what gives way."""
+        """Leave orders that a check may stop to the reference, which tells why and knows what gives way."""
         write, code = self.write, self.code
-        checks = write.program.conditions
-        if not checks:
-            return
-        judged, passed = code.new_label("gates"), code.new_label("passed")
-        code.branch(code.get("placed"), judged, passed)
-        write.begin(judged)
-        write.judging = "changed"
-        for check in checks:
-            write.require(write.checked(check))
-        write.judging = ""
-        code.jump(passed)
-        write.begin(passed)
+        for number, panel in enumerate(write.panels):
+            judged, passed = code.new_label("gates"), code.new_label("passed")
+            code.branch(code.get(f"judged{number}"), "handover" if panel.bound else judged, passed)
+            if not panel.bound:
+                write.begin(judged)
+                write.judging = "changed"
+                for check in panel.conditions:
+                    write.require(write.checked(check))
+                write.judging = ""
+                code.jump(passed)
+            write.begin(passed)
 
     def _switch(self, region: int, parts: Sequence[int]) -> None:
         code = self.code
