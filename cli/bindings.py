@@ -78,6 +78,7 @@ class _Inspected:
                 for one in arguments
             ],
             "results": [{"name": one.name, "type": one.type, "unit": one.unit} for one in results],
+            "words": list(self.signature.words) if self.signature else [],
         }
 
 
@@ -107,7 +108,7 @@ def _show_all(found: list[_Inspected]) -> None:
             table.add_row(name, "", "", Text(f"cannot be used: {one.error}", style="red"))
             continue
         takes = Text("\n".join(map(_argument, one.signature.arguments)))
-        gives = Text("\n".join(map(_result, one.signature.results)))
+        gives = Text("\n".join(_results(one.signature)))
         table.add_row(name, takes, gives, Text(one.doc.partition("\n")[0]))
     Console(highlight=False).print(table)
     click.echo("`hedgerow bindings NAME` shows one with its whole doc")
@@ -120,7 +121,7 @@ def _show_one(one: _Inspected) -> None:
         return
     for title, lines in (
         ("takes", [_argument(each) for each in one.signature.arguments]),
-        ("gives", [_result(each) for each in one.signature.results]),
+        ("gives", _results(one.signature)),
     ):
         click.echo(f"\n{title}")
         for line in lines:
@@ -132,6 +133,10 @@ def _argument(one: Argument) -> str:
     kind = " or ".join(f"`{word}`" for word in one.words) or {"window": "a window"}.get(one.kind, one.kind)
     default = "" if one.required else f" = {_value(one.default)}"
     return f"{one.name}: {kind}{_unit(one.unit)}{default}"
+
+
+def _results(signature: Signature) -> list[str]:
+    return [*map(_result, signature.results), *(f"{name}: text" for name in signature.words)]
 
 
 def _result(one: Result) -> str:

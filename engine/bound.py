@@ -99,8 +99,10 @@ class Functions:
             raise Failure("there is no such function")
         binding = self._registry[name]
         signature = binding.signature()
-        returned = _returned(question, binding, (*signature.fields,), arguments)
-        return {**checked_results(name, signature.results, returned), **checked_words(name, signature.words, returned)}
+        returned = _returned(question, binding, signature.fields, arguments)
+        figures = checked_results(name, signature.results, returned)
+        # A plain result is the verdict itself.
+        return {each or "ok": value for each, value in figures.items()} | checked_words(name, signature.words, returned)
 
 
 def _returned(question: BoundCheck, binding: Binding, fields: tuple[str, ...], arguments: Mapping[str, object]) -> object:
