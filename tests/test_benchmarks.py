@@ -43,7 +43,7 @@ def test_a_tiny_run_writes_every_section_and_all_that_ran_fired_equally_often(tm
     page = path.read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", page, re.M) == [
         "An event", "Three levels", "Two regions", "Many machines", "A large spec", "Commands", "A dry run",
-        "A native loop", "Compiling to native code", "A thousand sets", "A trace to Parquet", "Exploring", "Proving",
+        "Gates", "A native loop", "Compiling to native code", "A thousand sets", "A trace to Parquet", "Exploring", "Proving",
     ]  # fmt: skip
     for title in ("An event", "Three levels", "Two regions"):
         fired: dict[str, set[str]] = {}
@@ -272,6 +272,31 @@ def test_what_a_larger_sweep_takes_is_told_without_its_results(
     }
     monkeypatch.setattr(sweep_memory, "_peak", lambda sets, _rows: next(peaks[sets]))
     assert sweep_memory.growth(10, 100, 5, 3, lambda _what: None) == (102.0, 112.0, 1.0, 9.0, 2.0)
+
+
+def test_the_desk_has_three_gates_and_four_breakers_and_is_still_at_still_prices(events: ModuleType) -> None:
+    from benchmarks import gates
+
+    spec = gates.desk()
+    program = spec.program("same")
+    assert len(program.gates) == 3
+    assert [part.name for part in program.parts if part.name] == [
+        "strategy", "drawdown.(made)", "drawdown", "value_at_risk", "liquidity", "correlation", "(own)",
+    ]  # fmt: skip
+    machine = spec.compile().machine()
+    for second, price in enumerate(gates.still(500)):
+        assert machine.send("tick", second * gates.SECOND, price=price).fired == ()
+    assert machine.send("tick", 500 * gates.SECOND, price=5100.0).orders  # and is not deaf
+
+
+def test_gates_that_stop_orders_are_not_compared(events: ModuleType) -> None:
+    from benchmarks import gates
+
+    few = gates.alternating(20)
+    same = [gates.gated(each) for each in (None, gates.COMPILED, gates.ASKED, gates.ISOLATED)]
+    assert gates.agree(same, few) == 19
+    with pytest.raises(events.DifferentCountsError, match=r"how many orders are released: \[19, 0\]"):
+        gates.agree([gates.gated(None), gates.gated("position.quantity > 5 IDX")], few)
 
 
 def test_a_target_is_met_on_its_own_side_only(events: ModuleType) -> None:

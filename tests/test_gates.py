@@ -329,6 +329,50 @@ def test_no_order_leaves_without_a_yes_whatever_runs_the_spec(prices: list[float
     assert _same(spec, prices, fill).orders[0] == released
 
 
+CLOSING = """
+legs: {book: {instrument: index, side: SIDE, quantity: 5}}
+machine:
+  initial: on
+  fail_safe: off
+  states:
+    off: {}
+    on:
+      on:
+        tick:
+          - {name: less, if: tick.price > 60 USD / 1 IDX, do: [{target: {book: book.quantity / 2}}]}
+          - {name: turn, if: tick.price > 55 USD / 1 IDX, do: [{target: {book: -book.quantity}}]}
+          - {name: more, if: tick.price < 50 USD / 1 IDX, do: [{target: {book: 2 * book.quantity}}]}
+gates: {shut: {applies: APPLIES, checks: {never: cash < 0 USD and cash > 0 USD}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("side", "applies", "prices", "handed"),
+    [
+        ("both", "increase", [52, 61, 62, 63], 0),
+        ("both", "increase", [52, 61, 56, 63], 1),
+        ("both", "reduce", [52, 45, 56, 46], 0),
+        ("both", "reduce", [52, 45, 61, 46], 1),
+        ("long", "increase", [52, 61, 62, 45], 1),
+        ("short", "reduce", [52, 45, 44, 61], 1),
+        ("both", "all", [52, 61, 45, 56], 3),
+    ],
+)
+def test_an_order_is_not_held_up_by_a_gate_that_does_not_judge_it(
+    side: str, applies: str, prices: list[float], handed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = CLOSING.replace("SIDE", side).replace("APPLIES", applies)
+    spec = spec_of(HEAD.replace("capital: {USD: 1000}", "capital: {USD: 100000}"), body)
+    machine = spec.compile().machine()
+    asked = []
+    defer = type(machine)._defer
+    monkeypatch.setattr(type(machine), "_defer", lambda *given: (asked.append(given[1]), defer(*given))[1])
+    found = [machine.send("tick", index * SECOND, price=price) for index, price in enumerate(prices)]
+    assert len(asked) - 1 == sum(bool(step.verdicts) for step in found) == handed  # the first one starts the machine
+    assert sum(len(step.orders) for step in found) > 0 or applies == "all"
+    assert _same(spec, prices, "same").handed[0] == handed
+
+
 # --------------------------------------------------------------------------------------------------------- what is told
 
 
