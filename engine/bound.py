@@ -77,7 +77,7 @@ class Functions:
             outcome: Mapping[str, Any] | Failure
             try:
                 outcome = self._asked(question, arguments)
-            except (Exception, SystemExit) as error:  # other people's code, and its import: the finding is what it raises
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code: what it raises is the finding
                 outcome = Failure(f"`{question.call.function}`: {error}")
             results[key] = plain, outcome
         _, outcome = results[key]
@@ -105,7 +105,9 @@ class Functions:
         return {each or "ok": value for each, value in figures.items()} | checked_words(name, signature.words, returned)
 
 
-def _returned(question: BoundCheck, binding: Binding, fields: tuple[str, ...], arguments: Mapping[str, object]) -> object:
+def _returned(
+    question: BoundCheck, binding: Binding, fields: tuple[str, ...], arguments: Mapping[str, object]
+) -> object:
     """Return what a function returns in time.
 
     Raises:

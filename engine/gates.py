@@ -87,7 +87,9 @@ class _Reader:
             return None
         exprs = {key: limit.expr for key, limit in limits.items() if limit is not None}
         orders = {"least": "ge", "most": "le"}
-        condition = self._all([self.pool.make(orders[key], (value.expr, limit), "bool") for key, limit in exprs.items()])
+        condition = self._all(
+            [self.pool.make(orders[key], (value.expr, limit), "bool") for key, limit in exprs.items()]
+        )
         if not self._has_periods(condition, loc):
             return None
         return Check(name, condition, value.expr, exprs.get("least"), exprs.get("most"), str(value.unit or ONE))

@@ -474,8 +474,8 @@ class Freshness:
 class BoundCheck:
     """A bound function that is asked for a verdict: it lets orders through where its `ok` is true.
 
-    The call has no cells to keep results in. Later than `deadline_ns` (of the wall clock) no answer is a yes; in a process of
-    its own, `isolate`, the function is ended there.
+    The call has no cells to keep results in. Later than `deadline_ns` (of the wall clock) no answer is a yes; with `isolate`
+    the function runs in a process of its own, which is ended then.
     """
 
     call: Call

@@ -42,7 +42,7 @@ def _import(target: str) -> None:
     module, _, name = target.partition(":")
     try:
         _functions[target] = getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:  # other people's code: what it raises is the answer
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code: what it raises is the answer
         _functions[target] = ImportError(f"it cannot be imported from `{target}`: {error}")
 
 
@@ -63,7 +63,7 @@ def _answered(question: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[st
             raise function
         returned = function(**question["arguments"], **arrays)
         return {"returned": {field: _plain(returned, field) for field in question["fields"]}}
-    except (Exception, SystemExit) as error:  # other people's code: what it raises is the answer
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code: what it raises is the answer
         return {"raised": str(error)[:_LONGEST]}
     finally:
         _set_alarm(0)

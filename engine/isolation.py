@@ -1,11 +1,11 @@
-"""Bound functions in processes of their own, which are ended at a deadline: for what may hang, or take its process with it.
+r"""Bound functions in processes of their own, which are ended at a deadline: for what may hang, or take its process with it.
 
 A worker is started when one is first wanted, serves one question at a time and is used again. One that does not answer in
 time, dies, or writes what is no answer is killed, and its place is taken by a new one, which makes itself ready while
-others go on. It is a fresh interpreter, not a fork: it inherits no socket, no lock and no thread. It ends with this process,
-however this one ends: its input ends then, and the alarm that it sets ends it where even that goes unheard.
+others go on. It is a fresh interpreter, not a fork: it inherits no socket, no lock and no thread. It ends with this
+process, however this one ends: its input ends then, and the alarm that it sets ends it where even that goes unheard.
 
-    {"id": 7, "target": "my_desk:slow", "fields": ["ok"], "arguments": {"limit": 2.0}, "arrays": {"past": 3}, …}\\n + 24 bytes
+    {"id": 7, "target": "my_desk:slow", "fields": ["ok"], "arguments": {"limit": 2.0}, "arrays": {"past": 3}, …}\n + 24 bytes
     {"id": 7, "returned": {"ok": true}}
 """
 

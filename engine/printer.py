@@ -243,7 +243,9 @@ def _decides(value: object, name: str, part: object) -> bool:
     """Return whether a field of the IR decides how the program runs."""
     # What waits for nothing, needs nothing fresh or asks no function counts as it did before it could, so that snapshots
     # stay valid.
-    added = (isinstance(value, Require) and name == "waits") or (isinstance(value, Check) and name in ("fresh", "bound"))
+    added = (isinstance(value, Require) and name == "waits") or (
+        isinstance(value, Check) and name in ("fresh", "bound")
+    )
     return name != "about" and not isinstance(part, Span) and not (added and not part)
 
 

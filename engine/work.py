@@ -335,7 +335,9 @@ class Work:
             words = f"is stale: `{stale.event}` has not come within {float(evaluate(stale.within, env)):g} s"
             return None, None, None, check.unit, words
         if check.bound is None:
-            value, least, most = (None if each is None else evaluate(each, env) for each in (check.value, check.least, check.most))
+            value, least, most = (
+                None if each is None else evaluate(each, env) for each in (check.value, check.least, check.most)
+            )
             evaluate(check.condition, env)
             return value, least, most, check.unit, _beyond(value, least, most, check.unit)
         said = self._answer(check.bound, env)
@@ -343,7 +345,13 @@ class Work:
         # It says a limit and not on which side.
         is_least = value is not None and limit is not None and value < limit
         least, most = (limit, None) if is_least else (None, limit)
-        return value, least, most, unit, f"says: {said['reason']}" if said.get("reason") else _beyond(value, least, most, unit)
+        return (
+            value,
+            least,
+            most,
+            unit,
+            f"says: {said['reason']}" if said.get("reason") else _beyond(value, least, most, unit),
+        )
 
     def _book(self, leg: Leg, proposal: Proposal, held: Any, price: Value) -> None:
         """Note the order that a fill has just carried out."""

@@ -382,7 +382,7 @@ sys.stdin.read()
 def test_no_worker_outlives_its_process(how: str, killed: bool) -> None:
     path = os.pathsep.join(each for each in sys.path if each)
     command = [sys.executable, "-W", "error", "-c", SCRIPT, how]
-    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, text=True, env={**os.environ, "PYTHONPATH": path}, **pipes) as process:
         worker = os.pidfd_open(int(process.stdout.readline()))
         if killed:
@@ -437,7 +437,9 @@ def test_an_age_and_elapsed_share_their_stamp() -> None:
 
 def _counted(runner: Any, spec: Spec, fill: Any, prices: Sequence[float]) -> Results:
     program = spec.program(fill)
-    path = path_of(program.event("tick"), np.arange(len(prices), dtype=np.int64) * SECOND, [np.array(prices)], skip_bad=True)
+    path = path_of(
+        program.event("tick"), np.arange(len(prices), dtype=np.int64) * SECOND, [np.array(prices)], skip_bad=True
+    )
     shape = shape_of(program, len(path.stops))
     results = Results.empty(shape, 1)
     made = runner(spec, fill, "tick")

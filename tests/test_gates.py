@@ -329,6 +329,19 @@ def test_no_order_leaves_without_a_yes_whatever_runs_the_spec(prices: list[float
     assert _same(spec, prices, fill).orders[0] == released
 
 
+def test_the_adapter_to_transitions_stops_what_the_reference_stops() -> None:
+    from hedgerow.engine.backends.transitions import Adapter
+
+    compiled = gated_book().compile()
+    machine, adapter = compiled.machine(), Adapter(compiled)
+    stopped = 0
+    for index, price in enumerate([40.0, 41, 42, 70, 40, 45, 950, 30, 30]):
+        step = machine.send("tick", index * SECOND, price=price)
+        assert adapter.send("tick", index * SECOND, price=price) == step
+        stopped += len(step.verdicts)
+    assert stopped > 1
+
+
 CLOSING = """
 legs: {book: {instrument: index, side: SIDE, quantity: 5}}
 machine:

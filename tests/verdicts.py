@@ -162,5 +162,56 @@ def _deep() -> int:
     return 1 + _deep()
 
 
-NAMES = ("at_most", "at_least", "worded", "plain", "judged", "averaged", "troubled", "talkative", "no_verdict")
+class Clock:
+    """A clock that stands still until a test, or a slow function, moves it."""
+
+    now = 0
+
+    def monotonic_ns(self) -> int:
+        return self.now
+
+
+CLOCK = Clock()
+
+
+def mood(number: int) -> str:
+    """Return how `moody` behaves when it is asked at a number; most of the time it says what its limit says."""
+    moods = ("raises", "is not a number", "is no verdict", "is late", "exits", "is infinite", "hangs")
+    drawn = number * 2654435761 % 2**32 >> 20
+    return moods[drawn % 7] if drawn % 5 == 0 else "yes"
+
+
+def moody(*, number: int, value: Annotated[float, "M"], limit: Annotated[float, "M"]) -> Told:
+    """Say whether a value is within a limit, in one of the moods that functions have."""
+    answer = Told(value <= limit, value, limit)
+    match mood(number):
+        case "raises":
+            raise ValueError("no convergence")
+        case "is not a number":
+            return answer._replace(value=float("nan"))
+        case "is no verdict":
+            return answer._replace(ok="yes")  # type: ignore[arg-type]  # on purpose
+        case "is late":
+            CLOCK.now += 10**10
+        case "exits":
+            raise SystemExit
+        case "is infinite":
+            return answer._replace(limit=float("inf"))
+        case "hangs":
+            CLOCK.now += 10**12
+    return answer
+
+
+def really_moody(*, number: int, value: Annotated[float, "M"], limit: Annotated[float, "M"]) -> Told:
+    """Be as moody in a process of its own, where the clock cannot be moved, and it hangs or dies."""
+    match mood(number):
+        case "is late" | "hangs":
+            threading.Event().wait()
+        case "exits":
+            os._exit(1)
+    return moody(number=number, value=value, limit=limit)
+
+
+NAMES = ("at_most", "at_least", "worded", "plain", "judged", "averaged", "troubled", "talkative", "no_verdict", "moody")
 REGISTRY = Registry({f"my.{name}": Binding(f"my.{name}", "guard", f"verdicts:{name}") for name in NAMES})
+ISOLATED = Registry({"my.moody": Binding("my.moody", "guard", "verdicts:really_moody")})

@@ -27,6 +27,7 @@ from typing import Any
 
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
+from ..bound import Results
 from ..evaluate import Failure
 from ..intake import Refusal, in_order
 from ..ir import Event, Program, Rule, State, Value
@@ -36,7 +37,7 @@ from ..snapshot import Snapshot
 from ..statechart import Entry, Tree
 from ..step import Step
 from ..vocabulary import BUILTIN_EVENTS, matches
-from ..work import Dropped, Occurrence, Work
+from ..work import Dropped, Occurrence, Stopped, Work
 
 __all__ = ["Adapter", "UnsupportedChart", "to_transitions"]
 
@@ -257,7 +258,13 @@ class _Reference(Reference):
         super().__init__(compiled.program, compiled.parameters, compiled.registry)
         self.adapter = adapter
 
-    def refuse(self, snapshot: Snapshot, reason: str, watch: list[Selection] | None = None) -> tuple[Snapshot, Step]:
+    def refuse(
+        self,
+        snapshot: Snapshot,
+        reason: str,
+        watch: list[Selection] | None = None,
+        results: Results | None = None,
+    ) -> tuple[Snapshot, Step]:
         if snapshot.ended:
             return super().refuse(snapshot, reason)
         return self.adapter.process(snapshot, lambda run: run.refuse(reason))
@@ -299,6 +306,7 @@ class _TransitionsRun(Run):
         self._act()
         self._carry_out(Work.settle_orders)
         self._carry_out(Work.check)
+        self._carry_out(Work.pass_gates)
 
     def _act(self) -> None:
         if not self.acted:
@@ -338,6 +346,8 @@ class _TransitionsRun(Run):
         if self.dropped is not None:
             self.adapter.stand(self._leaf())
             # The reference knows the rule to drop as its own.
+            if isinstance(self.dropped, Stopped):
+                raise Stopped(rule, self.dropped.verdicts)
             raise Dropped(rule, Failure(str(self.dropped)))
         for part in Work.__slots__:
             setattr(work, part, getattr(self.work, part))

@@ -11,7 +11,22 @@ from typing import Any
 
 from ..bind import is_contract
 from ..evaluate import Environment, Failure
-from ..ir import BoundCheck, Call, Check, Exact, Expr, Gate, Instruction, Leg, Parameter, Program, Raise, Require, Rule, Value
+from ..ir import (
+    BoundCheck,
+    Call,
+    Check,
+    Exact,
+    Expr,
+    Gate,
+    Instruction,
+    Leg,
+    Parameter,
+    Program,
+    Raise,
+    Require,
+    Rule,
+    Value,
+)
 from ..registry import Registry
 from ..semantics import Reference, Run
 from ..step import Verdict
