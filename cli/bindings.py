@@ -60,6 +60,7 @@ class _Inspected:
     def to_json(self) -> dict[str, object]:
         arguments = self.signature.arguments if self.signature else ()
         results = self.signature.results if self.signature else ()
+        words = self.signature.words if self.signature else ()
         return {
             "name": self.binding.name,
             "kind": self.binding.kind,
@@ -77,8 +78,10 @@ class _Inspected:
                 }
                 for one in arguments
             ],
-            "results": [{"name": one.name, "type": one.type, "unit": one.unit} for one in results],
-            "words": list(self.signature.words) if self.signature else [],
+            "results": [
+                *({"name": one.name, "type": one.type, "unit": one.unit} for one in results),
+                *({"name": word, "type": "text", "unit": "1"} for word in words),
+            ],
         }
 
 

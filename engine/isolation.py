@@ -30,7 +30,7 @@ from .processes import no_interrupts
 
 __all__ = ["ask"]
 
-READY_NS = 60 * 10**9
+READY_NS = 30 * 10**9
 """A worker that is not ready to be asked a function by then, in nanoseconds, is none."""
 LONGEST = 1 << 16
 """Bytes that an answer may have."""

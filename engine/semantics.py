@@ -468,7 +468,9 @@ class Run:
         too_many = self.divergences < DIVERGENCES
         what = f"more than {TIMERS:,} timers fell due before one event" if too_many else "timers do not settle"
         self.errors.append(what)
+        self.context.macrostep = -1  # it comes before the event is observed
         self.meet("error.divergence")
+        self.context.macrostep = 0
 
     # ------------------------------------------------------------------------------------------------------ a macrostep
 

@@ -100,7 +100,7 @@ class Context:
     was: frozenset[str] = frozenset()
     """Cells and active states at the start of the macrostep."""
     macrostep: int = 0
-    """Its number: 0 is that of the event, those of the timers before it count from 1."""
+    """Its number: 0 is that of the event, those of the timers before it count from 1; −1 where there were too many."""
 
 
 @dataclass(slots=True)

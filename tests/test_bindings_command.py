@@ -22,6 +22,7 @@ from typing import Annotated, Literal, NamedTuple
 class Sized(NamedTuple):
     ok: bool
     size: Annotated[float, "Q"]
+    reason: str
 
 
 def capped(*, wish: Annotated[float, "Q"], most: Annotated[float, "Q"] = math.inf, way: Literal["a", "b"] = "a") -> Sized:
@@ -29,7 +30,7 @@ def capped(*, wish: Annotated[float, "Q"], most: Annotated[float, "Q"] = math.in
 
     The rest of the doc.
     """
-    return Sized(wish <= most, min(wish, most))
+    return Sized(wish <= most, min(wish, most), "too much")
 
 
 def untyped(x):
@@ -102,6 +103,13 @@ def test_one_function_is_shown_with_its_whole_doc(capsys: pytest.CaptureFixture[
     assert "Source: McNeil, Frey, Embrechts" in out
 
 
+def test_what_a_function_says_in_words_is_shown_with_its_results(
+    installed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bindings", "other.capped"]) == 0
+    assert "\ngives\n  ok: bool\n  size: real in Q\n  reason: text\n" in capsys.readouterr().out
+
+
 def test_an_unknown_name_is_bad_input_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bindings", "sizing.hedge_kurve"]) == 2
     assert capsys.readouterr().err == (
@@ -124,7 +132,11 @@ def test_functions_of_installed_packages_are_listed_with_their_signature(
             {**argument, "name": "most", "kind": "real", "unit": "Q", "default": "inf"},
             {**argument, "name": "way", "kind": "word", "words": ["a", "b"], "default": "a"},
         ],
-        "results": [{"name": "ok", "type": "bool", "unit": "1"}, {"name": "size", "type": "real", "unit": "Q"}],
+        "results": [
+            {"name": "ok", "type": "bool", "unit": "1"},
+            {"name": "size", "type": "real", "unit": "Q"},
+            {"name": "reason", "type": "text", "unit": "1"},
+        ],
     }
 
 

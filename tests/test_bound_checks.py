@@ -23,7 +23,7 @@ from hedgerow.engine import bound, isolation
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.evaluate import Failure
 from hedgerow.engine.ir import Program
-from hedgerow.engine.load import Spec, loads
+from hedgerow.engine.load import Spec, load, loads
 from hedgerow.engine.printer import digest, program_text
 from hedgerow.engine.registry import Registry
 from hedgerow.engine.semantics import Reference
@@ -32,6 +32,8 @@ from hedgerow.engine.sweep.live import LiveRunner
 from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
 from hedgerow.engine.sweep.path import path_of
 from hedgerow.engine.sweep.results import Results, shape_of
+from hedgerow.engine.sweep.runner import sweep
+from hedgerow.engine.sweep.sets import parameter_sets
 from hedgerow.engine.verify import ProgramError, verify
 
 SECOND = 10**9
@@ -495,6 +497,20 @@ def test_generated_code_takes_what_no_function_has_to_be_asked_for(monkeypatch: 
         machine.send("tick", 3 * SECOND, price=40.0)
 
 
+def test_a_sweep_on_several_threads_asks_as_one_thread_does(tmp_path: Path, workers: set[Any]) -> None:
+    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
+    (tmp_path / "small.yaml").write_text(spec_of(AT_MOST[:-1] + ", deadline: 1m, isolate: true}").text)
+    spec = load(tmp_path / "small.yaml", registry=REGISTRY)
+    times = np.arange(len(PRICES), dtype=np.int64) * SECOND
+    path = path_of(spec.program("same").event("tick"), times, [np.array(PRICES)], skip_bad=True)
+    sets = parameter_sets(spec, grid={"most": "50,100,150,200"})
+    one, three = (sweep(spec, path, sets, backend="native", workers=each) for each in (1, 3))
+    orders = one.column("orders").tolist()
+    assert orders == three.column("orders").tolist()
+    assert orders == sorted(orders) and orders[0] < orders[-1]
+    assert len(workers) <= 4
+
+
 GOVERNOR = """\
 hedgerow: 1
 name: governor
@@ -530,6 +546,20 @@ def test_a_used_spec_asks_with_its_own_values_about_the_orders_of_all(tmp_path: 
         "`rule.g.c` would be 2, above 1",
         "`rule.g.c` would be 3, above 1",
     ]
+
+
+def test_an_age_of_an_event_that_is_made_is_that_of_the_event_it_is_made_from(tmp_path: Path) -> None:
+    (tmp_path / "governor.yaml").write_text(GOVERNOR.replace("value: real_n, limit: most", "value: real_n, limit: 1e9"))
+    (tmp_path / "book.yaml").write_text(BOOK)
+    uses = (
+        "use: {rule: {spec: governor.yaml, events: {risk: {stamp: {}}}}, a: {spec: book.yaml}}\nevents: {stamp: {}}\n"
+    )
+    spec = loads(f"hedgerow: 1\nname: desk\n{uses}", "desk.yaml", folder=tmp_path, registry=REGISTRY)
+    machine = spec.compile().machine()
+    (verdict,) = machine.send("tick", 0, price=40.0).verdicts
+    assert verdict.reason == "`rule.g.c` is stale: `stamp` has not come within 10 s"
+    machine.send("stamp", SECOND)
+    assert machine.send("tick", 2 * SECOND, price=40.0).orders
 
 
 # ------------------------------------------------------------------------------------------------------------- proofs

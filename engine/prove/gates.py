@@ -45,7 +45,13 @@ class Gates:
 
     def __init__(self, machine: Machine, outcomes: Sequence[Outcome]) -> None:
         self.machine, self.outcomes = machine, outcomes
-        self.asked = [_Asked(machine, outcomes, gate, check) for gate in machine.program.gates for check in gate.checks]
+        # What a bound function answers is not known: it is neither off nor shut.
+        self.asked = [
+            _Asked(machine, outcomes, gate, check)
+            for gate in machine.program.gates
+            for check in gate.checks
+            if check.bound is None
+        ]
 
     def all(self, traded: Set[str]) -> Iterator[Property]:
         """Yield the properties of the checks that judge a leg which something orders."""
@@ -108,9 +114,8 @@ class _Asked:
         machine = self.machine
         possible, known = machine.explorer.possible, (*machine.parameters(), *machine.ranges())
         holds = machine.asked(self.condition, mode.active, mode.was, self.legs)
-        if not possible((*known, machine.algebra.negation(holds))):
-            return "off"
-        return "either" if possible((*known, holds)) else "shut"
+        no, yes = possible(((*known, machine.algebra.negation(holds)), (*known, holds)))
+        return "off" if not no else "either" if yes else "shut"
 
     def is_within(self, other: _Asked) -> bool:
         """Return whether another check compares all figures that this one does, of which there are some."""
