@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import verdicts
+from runners import same_in_native_code
 from verdicts import FAILURES, REGISTRY
 
 from hedgerow.engine import bound, isolation
@@ -28,10 +30,7 @@ from hedgerow.engine.printer import digest, program_text
 from hedgerow.engine.registry import Registry
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.step import Step
-from hedgerow.engine.sweep.live import LiveRunner
-from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
 from hedgerow.engine.sweep.path import path_of
-from hedgerow.engine.sweep.results import Results, shape_of
 from hedgerow.engine.sweep.runner import sweep
 from hedgerow.engine.sweep.sets import parameter_sets
 from hedgerow.engine.verify import ProgramError, verify
@@ -314,6 +313,15 @@ def test_a_process_is_started_when_it_is_wanted_and_used_again(workers: set[Any]
     assert processes != {os.getpid()}
 
 
+def test_a_process_inherits_no_socket(workers: set[Any]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for each in (ours, theirs):
+            each.set_inheritable(True)
+        assert verdicts.sockets() >= 2
+        assert answered("sockets") == 0
+
+
 def test_what_a_function_prints_is_no_answer(workers: set[Any]) -> None:
     assert answered("talkative") is True
 
@@ -437,18 +445,6 @@ def test_an_age_and_elapsed_share_their_stamp() -> None:
 # ------------------------------------------------------------------------------------------------ in every way of running
 
 
-def _counted(runner: Any, spec: Spec, fill: Any, prices: Sequence[float]) -> Results:
-    program = spec.program(fill)
-    path = path_of(
-        program.event("tick"), np.arange(len(prices), dtype=np.int64) * SECOND, [np.array(prices)], skip_bad=True
-    )
-    shape = shape_of(program, len(path.stops))
-    results = Results.empty(shape, 1)
-    made = runner(spec, fill, "tick")
-    assert made.run([spec.bind({}, fill=fill).parameters], np.zeros(1), path, results) == 1
-    return results
-
-
 PRICES = [40.0, 55, 45, 49, 70, 55, 40, 40, 49, 49, 65, 30, 30, 30, 30, 30]
 
 
@@ -463,7 +459,6 @@ PRICES = [40.0, 55, 45, 49, 70, 55, 40, 40, 49, 49, 65, 30, 30, 30, 30, 30]
     ],
 )
 def test_reference_live_and_native_do_the_same(check: str, fill: Any) -> None:
-    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
     spec = spec_of(check)
     compiled = spec.compile(fill=fill)
     machine, reference = compiled.machine(), Reference(compiled.program, compiled.parameters, REGISTRY)
@@ -474,13 +469,7 @@ def test_reference_live_and_native_do_the_same(check: str, fill: Any) -> None:
         released, stopped = released + len(step.orders), stopped + len(step.verdicts)
     assert machine.snapshot() == snapshot
     assert released > 4 and stopped > 2
-    native = _counted(lambda *given: native_runner(*given, 1), spec, fill, PRICES)
-    live = _counted(LiveRunner, spec, fill, PRICES)
-    assert isinstance(native_runner(spec, fill, "tick", 1), NativeRunner)
-    assert native.orders[0] == released
-    for name, values in vars(native).items():
-        if name != "handed":
-            np.testing.assert_array_equal(values, getattr(live, name), err_msg=name)
+    assert same_in_native_code(spec, PRICES, fill).orders[0] == released
 
 
 def test_generated_code_takes_what_no_function_has_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

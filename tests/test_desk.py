@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import Twins, swept
+from runners import same_in_native_code
+from twins import Twins
 
 from hedgerow.engine.counterexample.sent import Sent
 from hedgerow.engine.diagnostics import SpecError
@@ -520,7 +521,7 @@ def test_a_desk_runs_alike_on_every_backend_whatever_its_gate_asks(moves: Any, r
     times = np.cumsum([wait for _, wait in moves]).tolist()
     prices = [price for price, _ in moves]
     orders = sum(len(machine.send("tick", time, x=price).orders) for time, price in zip(times, prices, strict=True))
-    assert swept(spec, times, prices, fill).orders[0] == orders
+    assert same_in_native_code(spec, prices, fill, times).orders[0] == orders
 
 
 @settings(max_examples=10)
@@ -544,7 +545,7 @@ def test_a_proof_stops_the_orders_that_a_machine_stops(events: Any, most: float)
 def test_orders_that_pass_every_check_of_a_desk_stay_in_native_code() -> None:
     prices = [35.0] * 5 + [25.0] + [35.0] * 5000 + [45.0] + [35.0] * 7 + [28.0]
     times = [index * 3 * SECOND for index in range(len(prices))]
-    found = swept(traders(100), times, prices, "same")
+    found = same_in_native_code(traders(100), prices, "same", times)
     # Rows that are left out leave the mark before the last one as it would be; the timers are native, too.
     assert found.orders[0] >= 7
     assert found.handed[0] <= 2

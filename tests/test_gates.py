@@ -14,15 +14,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import swept
+from runners import same_in_native_code
 
 from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
-from hedgerow.engine.ir import FillMode
 from hedgerow.engine.load import Spec, loads
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.step import Step
-from hedgerow.engine.sweep.results import Results
 
 SECOND = 10**9
 HEAD = """\
@@ -298,10 +296,6 @@ machine:
 # ------------------------------------------------------------------------------------------------ in every way of running
 
 
-def _same(spec: Spec, prices: Sequence[float], fill: FillMode) -> Results:
-    return swept(spec, [index * SECOND for index in range(len(prices))], prices, fill)
-
-
 @cache
 def gated_book() -> Spec:
     return spec_of(HEAD, BOOK, SANITY)
@@ -326,7 +320,7 @@ def test_no_order_leaves_without_a_yes_whatever_runs_the_spec(prices: list[float
         if abs(after) > abs(before) or after * before < 0:
             assert abs(after) * price <= 500 and snapshot.cells["cash"] > 0
         assert bool(step.verdicts) == ("gate.rejected" in step.raised)
-    assert _same(spec, prices, fill).orders[0] == released
+    assert same_in_native_code(spec, prices, fill).orders[0] == released
 
 
 def test_the_adapter_to_transitions_stops_what_the_reference_stops() -> None:
@@ -383,7 +377,7 @@ def test_an_order_is_not_held_up_by_a_gate_that_does_not_judge_it(
     found = [machine.send("tick", index * SECOND, price=price) for index, price in enumerate(prices)]
     assert len(asked) - 1 == sum(bool(step.verdicts) for step in found) == handed  # the first one starts the machine
     assert sum(len(step.orders) for step in found) > 0 or applies == "all"
-    assert _same(spec, prices, "same").handed[0] == handed
+    assert same_in_native_code(spec, prices).handed[0] == handed
 
 
 # --------------------------------------------------------------------------------------------------------- what is told
@@ -491,10 +485,10 @@ def test_a_gated_desk_runs_alike_on_every_backend(ordered: str, prices: list[flo
         if step.orders:
             held = abs(snapshot.cells["a.book.quantity"]) + abs(snapshot.cells["b.book.quantity"])
             assert held * price <= 700
-    _same(spec, prices, "same")
+    same_in_native_code(spec, prices)
 
 
 def test_orders_that_every_check_lets_through_stay_in_native_code() -> None:
     spec = spec_of(HEAD.replace("default: 500", "default: 10000"), BOOK, SANITY)
-    native = _same(spec, [40.0, 41.0, 70.0, 42.0, 45.0], "same")
+    native = same_in_native_code(spec, [40.0, 41.0, 70.0, 42.0, 45.0])
     assert native.orders[0] == 5 and native.handed[0] == 0

@@ -8,21 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import random_desks
 import verdicts
-from random_desks import SECOND, Books, Made, desk, events
+from random_desks import Books, Made, desk, events
+from runners import same_in_native_code
 
 from hedgerow.engine import bound, isolation
 from hedgerow.engine.load import Compiled
 from hedgerow.engine.registry import Registry
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.step import Step
-from hedgerow.engine.sweep.live import LiveRunner
-from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
-from hedgerow.engine.sweep.path import path_of
-from hedgerow.engine.sweep.results import Results, shape_of
 
 DESKS = 40
 FEW, MANY = 1_500, 25_000
@@ -159,19 +155,5 @@ def test_a_function_that_has_gone_lets_nothing_grow_and_everything_close(seed: i
 
 @pytest.mark.parametrize("seed", range(8))
 def test_native_code_stops_what_the_live_machine_stops(seed: int, tmp_path: Path) -> None:
-    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
-    spec = desk(seed).load(tmp_path)
-    program = spec.program("same")
-    prices = np.array([sent.price for sent in events(seed, 2000) if sent.name == "tick" and sent.price > 0])
-    path = path_of(program.event("tick"), np.arange(len(prices), dtype=np.int64) * SECOND, [prices], skip_bad=True)
-    runner = native_runner(spec, "same", "tick", 1)
-    assert isinstance(runner, NativeRunner)
-    found = []
-    for each in (runner, LiveRunner(spec, "same", "tick")):
-        results = Results.empty(shape_of(program, len(path.stops)), 1)
-        assert each.run([spec.bind({}).parameters], np.zeros(1), path, results) == 1
-        found.append(results)
-    native, live = found
-    for name, values in vars(native).items():
-        if name != "handed":
-            np.testing.assert_array_equal(values, getattr(live, name), err_msg=name)
+    prices = [sent.price for sent in events(seed, 2000) if sent.name == "tick" and sent.price > 0]
+    same_in_native_code(desk(seed).load(tmp_path), prices)

@@ -10,16 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from runners import same_in_native_code
 
 from hedgerow.cli.main import main
 from hedgerow.engine.load import Spec, load
 from hedgerow.engine.semantics import Reference
-from hedgerow.engine.sweep.live import LiveRunner
-from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
-from hedgerow.engine.sweep.path import path_of
-from hedgerow.engine.sweep.results import Results, shape_of
 
 SECOND = 10**9
 SWITCH = """\
@@ -127,7 +123,6 @@ def test_no_order_grows_once_a_kill_switch_has_fired_whoever_asks_for_it(tmp_pat
 def test_protections_are_on_in_dry_runs_and_sweeps_as_they_are_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
     monkeypatch.chdir(tmp_path)
     prices = [100.0, 101.0, 70.0, 100.0, 90.0, 120.0, 60.0, 100.0]
     orders, stopped = [], []
@@ -137,15 +132,7 @@ def test_protections_are_on_in_dry_runs_and_sweeps_as_they_are_live(
         steps = [machine.send("tick", second * SECOND, price=price) for second, price in enumerate(prices)]
         orders.append(sum(len(step.orders) for step in steps))
         stopped.append(sum(len(step.verdicts) for step in steps))
-        program = spec.program("same")
-        times = np.arange(len(prices), dtype=np.int64) * SECOND
-        path = path_of(program.event("tick"), times, [np.array(prices)], skip_bad=True)
-        runner = native_runner(spec, "same", "tick", 1)
-        assert isinstance(runner, NativeRunner)
-        for each in (runner, LiveRunner(spec, "same", "tick")):
-            results = Results.empty(shape_of(program, len(path.stops)), 1)
-            assert each.run([spec.bind({}).parameters], np.zeros(1), path, results) == 1
-            assert results.orders[0] == orders[-1]
+        assert same_in_native_code(spec, prices).orders[0] == orders[-1]
         rows = (f"{1_700_000_000 + second},{price}\n" for second, price in enumerate(prices))
         Path("d.csv").write_text("time,price\n" + "".join(rows))
         out = f"out{len(orders)}"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-
-import numpy as np
-import pytest
 
 from hedgerow import Spec, Step
 from hedgerow.engine.intake import Refusal, in_order
@@ -15,12 +11,8 @@ from hedgerow.engine.load import Compiled, loads
 from hedgerow.engine.registry import Registry
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.snapshot import Snapshot
-from hedgerow.engine.sweep.live import LiveRunner
-from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
-from hedgerow.engine.sweep.path import path_of
-from hedgerow.engine.sweep.results import Results, shape_of
 
-__all__ = ["Twins", "swept", "twins"]
+__all__ = ["Twins", "twins"]
 
 
 class Twins:
@@ -72,21 +64,3 @@ def twins(
 def spec(text: str, registry: Registry | None = None) -> Spec:
     """Return the spec of a text, checked once however many examples run it."""
     return loads(text, registry=registry)
-
-
-def swept(spec: Spec, times: Sequence[int], prices: Sequence[float], fill: FillMode = "same") -> Results:
-    """Return what native code makes of ticks with one field, after holding it to live machines."""
-    pytest.importorskip("llvmlite", reason="the native backend is in the extra `sweep`")
-    program = spec.program(fill)
-    path = path_of(program.event("tick"), np.array(times, dtype=np.int64), [np.array(prices)], skip_bad=True)
-    shape, capitals = shape_of(program, len(path.stops)), np.zeros(1)
-    runner = native_runner(spec, fill, path.event, 1)
-    assert isinstance(runner, NativeRunner)
-    native, live = Results.empty(shape, 1), Results.empty(shape, 1)
-    parameters = [spec.bind({}, fill=fill).parameters]
-    assert runner.run(parameters, capitals, path, native) == 1
-    assert LiveRunner(spec, fill, path.event).run(parameters, capitals, path, live) == 1
-    for name, values in vars(native).items():
-        if name != "handed":
-            np.testing.assert_array_equal(values, getattr(live, name), err_msg=name)
-    return native

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import threading
 from typing import Annotated, NamedTuple
@@ -142,6 +143,17 @@ def talkative() -> bool:
 def number() -> int:
     """Say in which process it runs."""
     return os.getpid()
+
+
+def sockets() -> int:
+    """Count the sockets among the files of this process, the standard ones left out."""
+    found = 0
+    for file in range(3, 1024):
+        try:
+            found += stat.S_ISSOCK(os.fstat(file).st_mode)
+        except OSError:
+            continue
+    return found
 
 
 def no_verdict() -> NoVerdict:
