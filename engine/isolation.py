@@ -26,7 +26,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .evaluate import Failure
-from .processes import no_interrupts
+from .processes import uninterrupted
 
 __all__ = ["ask"]
 
@@ -70,7 +70,7 @@ class _Worker:
         self._preparing: str | None = None
         """The one that it has been told to import, and has not said so yet."""
         self._numbers = count(1)
-        with no_interrupts():
+        with uninterrupted():
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", f"{__package__}.isolated"],
                 stdin=subprocess.PIPE,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["processors", "started", "submitted"]
+__all__ = ["processors", "started", "submitted", "uninterrupted"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def started(workers: int, begin: Callable[..., None], *arguments: Any) -> Proces
 
 def submitted(pool: ProcessPoolExecutor, run: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Future[T]:
     """Hand a task to a pool."""
-    with _no_interrupts():  # the first task starts the workers, and they keep the mask
+    with uninterrupted():  # the first task starts the workers, and they keep the mask
         return pool.submit(run, *arguments, **named)
 
 
@@ -41,7 +41,7 @@ def _begin(begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def _no_interrupts() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Let processes that start meanwhile never see Ctrl-C: this one decides what it means."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
