@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twins import Twins, swept
+from runners import same_in_native_code
+from twins import Twins
 
 from hedgerow.cli.main import main
 from hedgerow.engine.load import Spec, load, loads
@@ -252,7 +253,7 @@ def test_random_desks_under_the_sanity_gate_run_alike_on_every_backend(
     times = [time * SECOND for time in accumulate(wait for wait, _ in moves)]
     prices = [price for _, price in moves]
     orders = sum(len(machine.send("tick", time, price=price).orders) for time, price in zip(times, prices, strict=True))
-    assert swept(spec, times, prices, fill).orders[0] == orders
+    assert same_in_native_code(spec, prices, fill, times).orders[0] == orders
 
 
 # ----------------------------------------------------------------------------------------- what is proved of any gate
