@@ -228,15 +228,15 @@ def digest(program: Program) -> str:
 def _canonical(value: Any, memo: dict[int, str]) -> Any:
     if isinstance(value, Expr):
         return _expression_digest(value, memo)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value))
-        return (
-            type(value).__name__,
-            *((name, _canonical(part, memo)) for name, part in fields if _decides(value, name, part)),
-        )
     if isinstance(value, tuple):
-        return tuple(_canonical(item, memo) for item in value)
-    return str(value) if isinstance(value, Fraction) else value
+        return tuple([_canonical(item, memo) for item in value])
+    if isinstance(value, Fraction):
+        return str(value)
+    if not dataclasses.is_dataclass(value):
+        return value
+    fields = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value))
+    kept = [(name, _canonical(part, memo)) for name, part in fields if _decides(value, name, part)]
+    return (type(value).__name__, *kept)
 
 
 def _decides(value: object, name: str, part: object) -> bool:
@@ -250,14 +250,7 @@ def _decides(value: object, name: str, part: object) -> bool:
 
 
 def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:
-    for node in expr.walk():
-        if id(node) not in memo:
-            parts = (
-                node.op,
-                node.type,
-                node.name,
-                _constant(node.value),
-                *(memo[id(a)] for a in node.args),
-            )
-            memo[id(node)] = hashlib.sha256(repr(parts).encode()).hexdigest()
+    for node in expr.walk(memo):
+        parts = (node.op, node.type, node.name, _constant(node.value), *[memo[id(each)] for each in node.args])
+        memo[id(node)] = hashlib.sha256(repr(parts).encode()).hexdigest()
     return memo[id(expr)]
