@@ -230,7 +230,7 @@ def test_optional_instructions_of_the_processor_change_no_bit(name: str) -> None
     prices = np.array([price for _, _, (price,) in happened])
     found = []
     for plain in (False, True):
-        code = machine_code(text, plain=plain)  # it owns the memory of the function
+        code = machine_code(lambda: text, plain=plain)  # it owns the memory of the function
         kernel.use(code)
         memory = kernel.memory(1e6)
         where = [prices.ctypes.data]
@@ -245,26 +245,27 @@ def test_optional_instructions_of_the_processor_change_no_bit(name: str) -> None
 def test_object_code_is_kept_by_what_it_is_made_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEDGEROW_CACHE", str(tmp_path))
     text = kernel_text(load("drawdown_breaker.yaml").program("same"), "mark", Options(watch=False))
-    assert not machine_code(text).cached
-    assert machine_code(text).cached
-    assert not machine_code(text + "; another\n").cached
+    assert not machine_code(lambda: text).cached
+    assert machine_code(lambda: text).cached
+    assert not machine_code(lambda: text + "; another\n").cached
 
 
 def test_damaged_object_code_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEDGEROW_CACHE", str(tmp_path))
     text = kernel_text(load("drawdown_breaker.yaml").program("same"), "mark", Options())
-    machine_code(text)
+    machine_code(lambda: text)
     (kept,) = (cache_folder() / "native").iterdir()
     for damaged in (kept.read_bytes()[:-1], b"", b"x" * 100):
         kept.write_bytes(damaged)
-        assert not machine_code(text).cached
-        assert machine_code(text).cached
+        assert not machine_code(lambda: text).cached
+        assert machine_code(lambda: text).cached
 
 
 def test_without_a_place_to_keep_it_code_runs_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HEDGEROW_CACHE", str(tmp_path / "file"))
-    assert not machine_code(kernel_text(load("drawdown_breaker.yaml").program("same"), "mark", Options())).cached
+    program = load("drawdown_breaker.yaml").program("same")
+    assert not machine_code(lambda: kernel_text(program, "mark", Options())).cached
 
 
 def test_what_binds_python_has_no_kernel() -> None:

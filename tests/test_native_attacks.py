@@ -572,28 +572,28 @@ def test_object_code_made_by_many_at_once_is_kept_whole(tmp_path: Path, monkeypa
     text = kernel_text(load(SPECS / "drawdown_breaker.yaml").program("same"), "mark", Options())
     (tmp_path / "text").write_text(text)
     code = "import pathlib, sys\nfrom hedgerow.engine.backends.native.object_code import machine_code\n"
-    code += f"machine_code(pathlib.Path({str(tmp_path / 'text')!r}).read_text())"
+    code += f"machine_code(pathlib.Path({str(tmp_path / 'text')!r}).read_text)"
     others = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     made: list[bool] = []
-    threads = [Thread(target=lambda: made.append(machine_code(text).address("run") > 0)) for _ in range(4)]
+    threads = [Thread(target=lambda: made.append(machine_code(lambda: text).address("run") > 0)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert [other.wait(60) for other in others] == [0, 0]
     assert made == [True] * 4
-    assert machine_code(text).cached
+    assert machine_code(lambda: text).cached
     assert len(list((cache_folder() / "native").iterdir())) == 1
 
 
 def test_what_stands_in_the_way_of_kept_code_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEDGEROW_CACHE", str(tmp_path))
     text = kernel_text(load(SPECS / "drawdown_breaker.yaml").program("same"), "mark", Options())
-    machine_code(text)
+    machine_code(lambda: text)
     (kept,) = (cache_folder() / "native").iterdir()
     kept.unlink()
     kept.mkdir()
-    assert not machine_code(text).cached
+    assert not machine_code(lambda: text).cached
     assert list(kept.parent.iterdir()) == [kept]
     assert not list(kept.iterdir())
 

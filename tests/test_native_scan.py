@@ -18,7 +18,6 @@ from hedgerow.engine.backends.native.kernel import Options, kernel_text
 from hedgerow.engine.backends.native.machine import Kernel, Rows
 from hedgerow.engine.backends.native.object_code import assembly
 from hedgerow.engine.backends.native.ranges import ROWS, ranges_of
-from hedgerow.engine.backends.native.scan import leaves_rows_out
 from hedgerow.engine.load import Spec, loads
 from hedgerow.engine.sweep.live import LiveRunner
 from hedgerow.engine.sweep.native_runner import NativeRunner, native_runner
@@ -497,6 +496,13 @@ def test_ranges_are_those_of_the_rows_of_each_block(count: int) -> None:
         assert bad[rows].any() <= (made[:, 0] == 2**63 - 1)[: block + 1].any()
         ends = made.view(np.float64)[block, 1:].tolist()
         assert ends == [x[rows].min(), x[rows].max(), y[rows].min(), y[rows].max()]
+
+
+def leaves_rows_out(text: str) -> bool:
+    """Return whether a kernel has a scan; it must say the same of itself."""
+    has, says = "\nscan:\n" in text, re.findall(r"^define i1 @scans\(\) { ret i1 (\w+) }$", text, re.MULTILINE)
+    assert says == ["true" if has else "false"]
+    return has
 
 
 KINDS = """

@@ -16,7 +16,9 @@
     scan          leaves out rows at which nothing happens
     kernel        the loop: refuse, timers, observe, settle, judge, tally
     relay         machine after machine over the rows, for walks
+    origin        what a kernel is made from, which is known before it is written
     object_code   machine code from that text, kept from one process to the next
+    machine       a kernel as Python sees it
 
 As in the live backend, whatever is out of the ordinary is given to the reference: the loop returns at the row, with the
 machine as it was before it. Failures, refusals, history and leaving a parallel state are such; timers, raised events and

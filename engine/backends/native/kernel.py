@@ -1,6 +1,7 @@
-"""The loop over the rows: one function a program and event.
+"""The loop over the rows: one function a program and event; and another, which tells whether the loop has a scan.
 
     i64 run(state, params, times, fields, from, stops, count, days, day_fees, shown, trace, ranges)
+    i1 scans()
 
     rows:       until the next stop; at a stop (the end of a UTC day) keep equity and fees
     scan:       leave out rows at which nothing happens, see `scan`
@@ -188,8 +189,9 @@ class _Kernel:
             *(f"  store i64 0, ptr %var.{name}" for name in (SCANNED if self.scans else ())),
             "  br label %rows",
         ]
+        scans = f"define i1 @scans() {{ ret i1 {'true' if self.scans else 'false'} }}"
         relay = [relay_text(slots, self.program.unsettled)] if self.options.pairs else []
-        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}", "", *relay, _RARELY]
+        return [*head, *self.write.prologue.lines, *lines, *code.lines, "}", "", scans, "", *relay, _RARELY]
 
     # -------------------------------------------------------------------------------------------------------- the rows
 

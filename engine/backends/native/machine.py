@@ -14,8 +14,8 @@ from ..columns import columns_of
 from ..layout import Layout
 from .kernel import Options, kernel_text, sticky_cells
 from .object_code import ObjectCode, machine_code
+from .origin import origin_of
 from .ranges import ranges_of
-from .scan import leaves_rows_out
 from .slots import BEFORE, FAR, REACH, RUNNING, STOPPED, Slots
 
 __all__ = ["Kernel", "Memory", "Rows"]
@@ -36,6 +36,7 @@ _RELAY = ctypes.CFUNCTYPE(
     *(ctypes.c_void_p, ctypes.c_void_p),  # books, shown
     *(ctypes.c_void_p, ctypes.c_void_p),  # a new machine, which machines have begun
 )
+_SCANS = ctypes.CFUNCTYPE(ctypes.c_bool)
 
 
 class Kernel:
@@ -47,10 +48,7 @@ class Kernel:
         self.size = self.slots.size_with_pairs if options.pairs else self.slots.size
         """The slots of a memory."""
         self.layout, self.pairs = Layout(program), options.pairs
-        text = kernel_text(program, event, options)
-        self.scans = leaves_rows_out(text)
-        """Whether it leaves out rows at which nothing happens, if it is given their ranges."""
-        self.use(machine_code(text))
+        self.use(machine_code(lambda: kernel_text(program, event, options), origin_of(program, event, options)))
         self.columns = columns_of(program)
         self.sticky = sticky_cells(program, program.event(event))
         self.reals = tuple(parameter.type == "real" for parameter in program.parameters)
@@ -63,6 +61,8 @@ class Kernel:
         self.function: Callable[..., int] = _SIGNATURE(code.address("run"))
         self.relay: Callable[..., int] | None = _RELAY(code.address("relay")) if self.pairs else None
         """The functions themselves, for who calls them often: they take addresses, and trust them."""
+        self.scans: bool = _SCANS(code.address("scans"))()
+        """Whether it leaves out rows at which nothing happens, if it is given their ranges."""
 
     def parameters(self, values: Mapping[str, Value]) -> Words:
         """Return the parameters of one run, one slot each."""

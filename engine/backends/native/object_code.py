@@ -2,7 +2,7 @@
 
 The code may use the processor's optional instructions, which are faster and round alike: nothing is fused or
 reordered that was not written so, and results are the same to the last bit without them. A kept file is named by the hash of
-the text it was made from and of what it was made for, and carries its own: a damaged one is made again.
+what it was made from and of what it was made for, and carries its own: a damaged one is made again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,22 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hedgerow"
 
 
-def machine_code(text: str, *, plain: bool = False) -> ObjectCode:
-    """Return the machine code of a text in LLVM's assembly language; `plain` code uses no optional instructions."""
-    import llvmlite
+def machine_code(write: Callable[[], str], origin: str | None = None, *, plain: bool = False) -> ObjectCode:
+    """Return the machine code of a text in LLVM's assembly language.
 
-    made_for = (llvmlite.__version__, _target().triple, *_processor(plain), *_PASSES, _CLEARANCE)
-    name = hashlib.sha256("\0".join((text, *made_for)).encode()).hexdigest()
+    Args:
+        write: returns the text; it is not called where `origin` is known and code of it is kept.
+        origin: what decides the text, see `origin_of`; None where only the text itself does.
+        plain: whether to use no optional instructions.
+    """
+    write = cache(write)
+    made_from = write() if origin is None else origin
+    name = hashlib.sha256("\0".join((made_from, *_made_for(plain))).encode()).hexdigest()
     file = cache_folder() / "native" / f"{name}.o"
     code = _read(file)
     cached = code is not None
     if code is None:
-        code = _target_machine(plain).emit_object(_optimised(text, plain))
+        code = _target_machine(plain).emit_object(_optimised(write(), plain))
         _keep(file, code)
     return ObjectCode(_loaded(code), cached)
 
@@ -65,6 +71,15 @@ def assembly(text: str) -> str:
     """Return the optimised code as assembly language, to read."""
     found: str = _target_machine(False).emit_assembly(_optimised(text, False))
     return found
+
+
+def _made_for(plain: bool) -> tuple[str, ...]:
+    """Return what decides the code of a text: who compiles it, for which machine, and how."""
+    import llvmlite
+    from llvmlite import binding as llvm
+
+    compiler = (llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)))
+    return (*compiler, _target().triple, *_processor(plain), *_PASSES, _CLEARANCE)
 
 
 @cache
@@ -82,6 +97,7 @@ def _target() -> Any:
     return target
 
 
+@cache
 def _processor(plain: bool) -> tuple[str, str]:
     """Return the name of the processor, and the features that it has beyond its architecture."""
     from llvmlite import binding as llvm

@@ -23,7 +23,7 @@ from .ranges import ROWS
 from .slots import REACH, RUNNING
 from .text import Kind
 
-__all__ = ["SCANNED", "Scan", "leaves_rows_out"]
+__all__ = ["SCANNED", "Scan"]
 
 _FAIR = 4
 """Quiet rows that a scan must find to be worth its while."""
@@ -33,11 +33,6 @@ _NEVER = 2**63 - 1
 SCANNED = ("ahead", "until", "resume", "pause")
 """The variables of a scan: the row that it looks at, the end of the rows before the next block, the row from which on there
 is a scan, and for how many rows there is none where it does not pay. All begin at 0."""
-
-
-def leaves_rows_out(text: str) -> bool:
-    """Return whether a kernel has a scan, and so asks for the ranges of its rows."""
-    return "\nscan:\n" in text
 
 
 class Scan:
