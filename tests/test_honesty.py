@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from re import _parser  # type: ignore[attr-defined]  # how a pattern is read
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from pages import ROOT, fences
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.honesty.denial import claimed
 from hedgerow.engine.honesty.folded import fold
-from hedgerow.engine.honesty.phrases import PARTS, PHRASES, Phrase
+from hedgerow.engine.honesty.phrases import PARTS, PHRASES, Phrase, terms_of
 from hedgerow.engine.load import load, loads
 
 SPECS = sorted(path for path in (ROOT / "specs").iterdir() if path.suffix in (".yaml", ".json"))
@@ -392,6 +394,66 @@ def test_no_pattern_of_the_list_is_a_guess(phrase: Phrase) -> None:
         assert any(alone.pattern.search(fold(text).text) for _, text in DISHONEST_CASES), pattern
 
 
+# What is read so far of a text: the last whole word, and what there is of the next. `?` stands for any letters.
+Reading = tuple[str, str]
+
+
+def unknown(phrase: Phrase) -> set[Reading]:
+    """Return how texts end that a phrase matches and that have none of its words; none, if its words are all that it needs.
+
+    What a pattern asks of the text around is left out, so that no match is missed.
+    """
+
+    def put(readings: set[Reading], letter: str) -> set[Reading]:
+        if letter.isalnum() or letter == "?":
+            return {(last, word if word[-1:] == letter == "?" else word + letter) for last, word in readings}
+        whole = {reading for reading in readings if phrase.words.isdisjoint({reading[1], " ".join(reading)})}
+        return {(word or last, "") for last, word in whole}
+
+    def follow(readings: set[Reading], tree: Any) -> set[Reading]:
+        for kind, told in tree:
+            match str(kind):
+                case "LITERAL":
+                    readings = put(readings, chr(told))
+                case "IN":
+                    letters = {chr(each) if str(what) == "LITERAL" else "?" for what, each in told}
+                    readings = {reading for letter in letters for reading in put(readings, letter)}
+                case "BRANCH":
+                    readings = {reading for way in told[1] for reading in follow(readings, way)}
+                case "SUBPATTERN":
+                    readings = follow(readings, told[-1])
+                case "MAX_REPEAT" | "MIN_REPEAT":
+                    least, most, again = told
+                    for _ in range(least):
+                        readings = follow(readings, again)
+                    for _ in range(least, most):
+                        more = readings | follow(readings, again)
+                        if more == readings:
+                            break
+                        readings = more
+                case around:
+                    assert around in ("AT", "ASSERT", "ASSERT_NOT")
+        return readings
+
+    return put(follow({("", "")}, _parser.parse(phrase.pattern.pattern)), " ")
+
+
+@pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.name)
+def test_whatever_a_pattern_matches_has_a_word_of_its_entry(phrase: Phrase) -> None:
+    assert unknown(phrase) == set()
+    # And each of them is needed.
+    for word in phrase.words:
+        assert unknown(replace(phrase, words=phrase.words - {word})), word
+
+
+@pytest.mark.parametrize(("kind", "text"), DISHONEST_CASES)
+def test_what_no_word_points_to_is_found_by_no_pattern(kind: str, text: str) -> None:
+    folded = fold(text).text
+    assert {each.name for each in PHRASES if each.pattern.search(folded)} <= {
+        each.name for each in PHRASES if each.may_match(terms_of(folded))
+    }
+
+
 def test_the_page_shows_the_list_as_it_is() -> None:
     page = (ROOT / "docs" / "honesty.md").read_text("utf-8")
     rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \|$", page, re.MULTILINE)
@@ -454,6 +516,12 @@ def test_an_honest_sentence_before_or_after_hides_nothing(honest: str, case: tup
     kind, text = case
     assert kind in kinds(f"{honest.rstrip('.')}. {text}")
     assert kind in kinds(f"{text.rstrip('.!')}. {honest}")
+
+
+@given(st.text("az09 _.A", max_size=12))
+def test_a_plain_text_is_folded_as_any_other(text: str) -> None:
+    # An apostrophe is dropped, and makes a text one that is not plain.
+    assert fold(text) == fold(f"{text}'")
 
 
 @given(st.text(max_size=200))

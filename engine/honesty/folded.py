@@ -8,6 +8,7 @@ word however it is spelled. Each character knows where it stood.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -37,12 +38,16 @@ _LOOK_ALIKES = str.maketrans(
 )
 _BREAKS = frozenset(".;:!?()[]{}…。！？；：¡¿")
 _COMMAS = frozenset(",、،")
+_PLAIN = re.compile("[a-z0-9]+(?:[ _][a-z0-9]+)*")
+"""What most names are, and some texts: each character stands for itself."""
 _DROPPED = frozenset("'’‘ʼ`´*\"“”„«»‹›")
 """Apostrophes (`can't` is `cant`), quotes and marks of emphasis: they part no clause."""
 
 
 def fold(text: str) -> Folded:
     """Return a text folded."""
+    if _PLAIN.fullmatch(text):
+        return Folded(text.replace("_", " "), tuple(range(len(text))))
     characters: list[str] = []
     places: list[int] = []
 

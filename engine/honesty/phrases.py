@@ -5,16 +5,19 @@ underscores as blanks, no apostrophes (`can't` is `cant`), `,` for a comma and `
 stand for the alternatives in `PARTS`. What a spec denies is not told (`denial.py`); a pattern that holds a denial itself
 (`cannot lose`) is denied by one before it.
 
-docs/honesty.md shows the list to readers; a test keeps the two together.
+docs/honesty.md shows the list to readers; a test keeps the two together. Compiling the patterns takes longer than checking
+many a spec, so each entry names the words without which they match nothing; a test proves that from the patterns.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
-__all__ = ["PHRASES", "Phrase"]
+__all__ = ["PHRASES", "Phrase", "terms_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +25,27 @@ class Phrase:
     """A kind of claim. `reason` says in one sentence why it cannot hold, `instead` what an honest text says."""
 
     name: str
+    words: frozenset[str]
+    """Words and pairs of words one of which is in whatever it matches: most texts have none, and need no pattern."""
     patterns: tuple[str, ...]
     reason: str
     source: str
     instead: str
 
+    def may_match(self, terms: Set[str]) -> bool:
+        """Return whether it may match a text of these terms, see `terms_of`."""
+        return not self.words.isdisjoint(terms)
+
     @property
     def pattern(self) -> re.Pattern[str]:
         """All its patterns as one, over whole words."""
         return _compiled(self.patterns)
+
+
+def terms_of(text: str) -> Set[str]:
+    """Return the words of a folded text, and each two that follow one another."""
+    words = _WORD.findall(text)
+    return {*words, *map(" ".join, pairwise(words))}
 
 
 @cache
@@ -39,7 +54,29 @@ def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
 
 
+_WORD = re.compile(r"\w+")
 _PART = re.compile(r"\{([a-z_]+)\}")
+
+
+def _terms(written: str) -> frozenset[str]:
+    return frozenset(written.split("|"))
+
+
+_RISK = _terms("risk|risks|riskless|riskfree")
+_EVERY = _terms("every single|every day|every week|every month|every quarter|every year|every time")
+_ALWAYS = _EVERY | _terms(
+    "always|consistently|certainly|surely|reliably|invariably|constantly|unfailingly|inevitably|without fail"
+)
+_WHATEVER = _ALWAYS | _terms(
+    "every trade|every trades|each day|each week|each month|each year|each trade|each trades|all trade|all trades|in any|"
+    "in every|in all|whatever|no matter|regardless|forever|for ever|100|whether the|whether market|whether markets|"
+    "whether price|whether prices|whether index|with certainty|guaranteed|both ways"
+)
+_CANNOT = _terms(
+    "cannot|can not|cant|never ever|never possibly|never really|never actually|never lose|never loses|never losing|"
+    "never lost|never go|never miss|never fail|could not|couldnt|will not|wont|does not|doesnt|do not|dont|did not|"
+    "unable|incapable|impossible|no way|not able"
+)
 
 _HARRISON_PLISKA = (
     "first fundamental theorem of asset pricing: Harrison & Pliska (1981), Stoch. Process. Appl. 11(3); "
@@ -79,6 +116,7 @@ PARTS = {
 PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "riskless profit",
+        _RISK,
         (
             r"{riskless}{between} (?:{gain}|arbitrage|carry|trades?|trading|strategy|strategies|bets?)",
             (
@@ -100,6 +138,7 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "no risk",
+        _RISK | _terms("downside|downsides"),
         (
             (
                 r"(?:has|have|having|with|bears?|carries|carry|takes?|taking|runs?|involves?|at|poses?|there is|theres)"
@@ -118,6 +157,10 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "guaranteed profit",
+        _terms(
+            "guarantee|guarantees|guaranteed|guaranteeing|assured|ensure|ensures|ensured|promise|promises|promised|"
+            "certain|sure|bound|destined|inevitable|a certainty|a given"
+        ),
         (
             (
                 r"(?:guarantee[sd]?|guaranteeing|assured|ensured?|ensures|promise[sd]?)"
@@ -141,6 +184,12 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "always profitable",
+        _WHATEVER
+        | _terms(
+            "losing day|losing days|losing week|losing weeks|losing month|losing months|losing year|losing years|"
+            "losing trade|losing trades|losing streak|losing streaks|can only|100percent|100per|unprofitable|a losing|"
+            "the red|a loss"
+        ),
         (
             (
                 r"{always} (?:profitable|profits|wins?|winning|makes? (?:a )?(?:money|profits?|gains?)|earns?|in profit|"
@@ -170,6 +219,11 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "cannot lose",
+        _CANNOT
+        | _terms(
+            "no lose|unlosable|un losable|unloseable|un loseable|unbeatable|un beatable|foolproof|fool proof|infallible|"
+            "lossproof|loss proof"
+        ),
         (
             (
                 r"{cannot} (?:ever |possibly |really |actually )*(?:lose|loses|losing|lost)"
@@ -189,6 +243,10 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "no loss",
+        _terms(
+            "loss|losses|lossless|no drawdown|no drawdowns|zero drawdown|zero drawdowns|drawdown free|never has|"
+            "never had|never a|never any|never drawdown|never drawdowns"
+        ),
         (
             (
                 r"(?:no|zero|without|without any|without ever a|not a single|free of|free of all)"
@@ -207,6 +265,11 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "infinite money",
+        _terms(
+            "infinite|endless|limitless|never ending|inexhaustible|boundless|perpetual|eternal|unlimited|unbounded|"
+            "money machine|money printer|money glitch|money making|money printing|print money|prints money|"
+            "printing money|get rich"
+        ),
         (
             (
                 r"(?:infinite|endless|limitless|never ending|inexhaustible|boundless|perpetual|eternal){between} "
@@ -223,6 +286,7 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "a free lunch",
+        _terms("free money|free lunch|free lunches|free profit|free profits|free gain|free gains|nothing|arbitrage"),
         (
             r"free (?:money|lunch(?:es)?|profits?|gains?)",
             r"something for nothing",
@@ -235,6 +299,10 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "always beats the market",
+        _terms(
+            "beat|beats|beating|beaten|outperform|outperforms|outperforming|out perform|out performs|"
+            "underperform|underperforms|under perform|under performs"
+        ),
         (
             r"{always}(?: \w+ly)? (?:beats?|beating|outperforms?|outperforming|out performs?) {market}",
             r"(?:beats?|beating|outperforms?|outperforming|out performs?) {market} (?:{whatever})",
@@ -247,6 +315,7 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "a sure win",
+        _terms("sure|certain|guaranteed|assured|surefire|dead cert|no brainer|heads"),
         (
             r"(?:sure|certain|guaranteed|assured) (?:wins?|winners?|things?|bets?|victory)",
             r"sure ?fire|dead cert|no brainer (?:profits?|trades?|money)",
@@ -258,6 +327,12 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "always recovers",
+        _ALWAYS
+        | _terms(
+            "recover|recovers|recoup|recoups|win back|wins back|make good|makes good|earn back|earns back|recovered|"
+            "recouped|won back|made good|made up|earned back|double|doubles|doubling|martingale|must|has to|"
+            "have to|bound|cannot but"
+        ),
         (
             (
                 r"{always} (?:recovers?|recoups?|wins? (?:it |everything )?back|comes? back|gets? (?:it |everything )?back|"
@@ -287,6 +362,10 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "no ruin",
+        _terms(
+            "broke|bankrupt|bust|ruined|insolvent|risk of|risks of|chance of|chances of|possibility of|possibilitys of|"
+            "probability of|probabilitys of|danger of|dangers of|ruin|bankruptcy|insolvency"
+        ),
         (
             (
                 r"{cannot} (?:ever |possibly )*(?:go|goes|be|become|becomes|end up|going) (?:broke|bankrupt|bust|ruined|"
@@ -305,6 +384,10 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "certain prediction",
+        _terms(
+            "certainty|perfectly|without error|flawlessly|the future|every move|each move|every turn|100|100percent|"
+            "100per|never wrong|never mistaken"
+        ),
         (
             (
                 r"(?:predicts?|predicting|knows?|foresees?|forecasts?)(?: \w+){1,5} (?:with certainty|perfectly|"
@@ -320,6 +403,7 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "removes all risk",
+        _terms("risk|risks|perfectly|completely|totally"),
         (
             (
                 r"(?:remov|eliminat|cancel|abolish|neutrali[sz]|hedg)(?:e|es|s|ed|ing)(?: away| out| against| off)?(?: of)? "

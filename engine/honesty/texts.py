@@ -22,13 +22,13 @@ LONGEST = 4_000
 
 def check_texts(document: Document, findings: Findings) -> None:
     """Tell every claim that no market allows; a name that is written again is told where it stands first."""
-    told: set[str] = set()
+    read: set[str] = set()
     for scalar, is_text in _texts(document.root):
         text = scalar.value if isinstance(scalar.value, str) else scalar.text
-        if not is_text and text in told:
+        if not is_text and text in read:
             continue
+        read.add(text)
         for claim in claimed(text[:LONGEST]):
-            told.add(text)
             _tell(document, findings, scalar, text, claim)
 
 
