@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -84,6 +83,8 @@ class Spec:
     @cached_property
     def source_sha256(self) -> str:
         """The SHA-256 of the file's text, in hex; with those that it uses, of all texts in the order of their use."""
+        import hashlib
+
         return hashlib.sha256("\0".join(self.sources.values()).encode()).hexdigest()
 
     @property

@@ -7,7 +7,6 @@ reader of the file sees (comments, `about`, places).
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from fractions import Fraction
 from typing import Any
 
@@ -221,6 +220,8 @@ def _called(call: Call) -> str:
 
 def digest(program: Program) -> str:
     """Return the SHA-256, in hex, of all that decides how the program runs."""
+    import hashlib  # loading OpenSSL takes longer than many a spec
+
     memo: dict[int, str] = {}
     return hashlib.sha256(repr(_canonical(program, memo)).encode()).hexdigest()
 
@@ -250,6 +251,8 @@ def _decides(value: object, name: str, part: object) -> bool:
 
 
 def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:
+    import hashlib
+
     for node in expr.walk(memo):
         parts = (node.op, node.type, node.name, _constant(node.value), *[memo[id(each)] for each in node.args])
         memo[id(node)] = hashlib.sha256(repr(parts).encode()).hexdigest()
