@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..engine.load import Compiled
     from ..engine.script import Item, Script
     from ..engine.script_run import Played
-    from ..engine.step import Order
+    from ..engine.step import Order, Ruling
 
 __all__ = ["play_events"]
 
@@ -138,13 +138,14 @@ def _block(played: Played) -> Iterator[str]:
         "raised": step.raised,
         "orders": [_order(order) for order in step.orders],
         "stopped": [verdict.reason for verdict in step.verdicts],
+        "approvals": [_ruling(ruling) for ruling in step.approvals],
         "errors": step.errors,
         "rejected": () if step.rejected is None else (step.rejected,),
         "broken": step.broken,
     }
     for name, told in lists.items():
         if told:
-            yield f"      {name}: {printable('; '.join(told) if name in ('errors', 'stopped') else ', '.join(told))}"
+            yield f"      {name}: {printable('; '.join(told) if name in ('errors', 'stopped', 'approvals') else ', '.join(told))}"
 
 
 def _what(item: Item) -> str:
@@ -153,7 +154,7 @@ def _what(item: Item) -> str:
     return item.kind
 
 
-def _value(value: float | int | bool) -> str:
+def _value(value: float | int | bool | str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     special = {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}
@@ -162,6 +163,13 @@ def _value(value: float | int | bool) -> str:
 
 def _order(order: Order) -> str:
     return f"{order.side} {order.quantity} {order.leg} at {order.price} ({order.rule})"
+
+
+def _ruling(ruling: Ruling) -> str:
+    by = "" if ruling.by is None else f" by {ruling.by}"
+    orders = ", ".join(f"{leg} {change:+g}" for leg, change in ruling.orders)
+    told = f"{ruling.number} {ruling.rule} {ruling.outcome}{by}".replace("  ", " ")
+    return told + (f" ({orders})" if orders else "") + (f": {ruling.reason}" if ruling.reason else "")
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON
@@ -216,6 +224,7 @@ def _document(played: Played) -> dict[str, object]:
         "timers": [{"name": name, "due_ns": due} for name, due in step.timers] if did else [],
         "rejected": step.rejected if did else None,
         "stopped": [verdict._asdict() for verdict in step.verdicts] if did else [],
+        "approvals": [ruling._asdict() for ruling in step.approvals] if did else [],
         "errors": list(step.errors) if did else [],
         "broken": list(step.broken) if did else [],
         "failures": [

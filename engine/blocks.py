@@ -275,6 +275,11 @@ class Blocks:
                     f"write `raise: {{{event}: {{{missing[0]}: …}}}}`",
                 )
                 continue
+            if (person := next((name for name, field in known[event].items() if field.person), None)) is not None:
+                message = f"`{event}` brings the person `{person}`, for whom no action speaks"
+                help = f"raise an event without a person; `{event}` comes from outside"
+                checker.findings.error("HR433", message, span, help)
+                continue
             values = []
             for name, field in known[event].items():
                 typed = checker.value((*at, name), scope, field.type, field.unit, f"`{event}.{name}`")

@@ -134,7 +134,7 @@ class UsedSpec:
 
     def linked(self, fill: FillMode) -> Used:
         """Return all that is known, for one way of settling fills."""
-        program = self.lowering.program(fill)
+        program = self.lowering.linked(fill)
         return Used(self.name, program, self.used.span, self.parameters, self.renamed(), self.made)
 
 
@@ -170,7 +170,7 @@ class Files:
                 failed.add(name)
             else:
                 span = document.key(("use", name)).span
-                used = Used(name, lowering.program("same"), span)
+                used = Used(name, lowering.linked("same"), span)
                 found[name] = UsedSpec(name, lowering, shape, used)
         return found, frozenset(failed)
 
@@ -289,11 +289,15 @@ def _is_free(event: str, spec: UsedSpec, checker: Checker) -> None:
 
 
 def _kinds(fields: Mapping[str, CellType]) -> dict[str, tuple[str, object]]:
-    return {name: (each.type, each.unit) for name, each in fields.items()}
+    return {name: (_kind(each), each.unit) for name, each in fields.items()}
+
+
+def _kind(field: CellType) -> str:
+    return "person" if field.person else field.type
 
 
 def _told(fields: Mapping[str, CellType]) -> str:
-    return ", ".join(f"`{name}` {each.type} in `{each.unit}`" for name, each in fields.items()) or "none"
+    return ", ".join(f"`{name}` {_kind(each)} in `{each.unit}`" for name, each in fields.items()) or "none"
 
 
 def _known_events(spec: UsedSpec, checker: Checker) -> None:
@@ -454,6 +458,14 @@ def _give_event(
             f"`{missing[0]}` of `{event}` is missing",
             document.key((*loc, ours)).span,
             f"write `{event}: {{{ours}: {{{missing[0]}: …}}}}`",
+        )
+        return
+    if (person := next((name for name, declared in fields.items() if declared.person), None)) is not None:
+        findings.error(
+            "HR433",
+            f"`{event}` of `{spec.name}` brings the person `{person}`, for whom no expression speaks",
+            document.key((*loc, ours)).span,
+            f"give it a name of this spec instead, so that it comes from outside: `events: {{{event}: {ours}}}`",
         )
         return
     values: dict[str, Expr] = {}

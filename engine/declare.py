@@ -56,6 +56,10 @@ def declare(spec: Spec, checker: Checker, registry: Registry) -> None:
         symbols.events[event] = {}
         for name, field in fields.items():
             unit = _unit(checker, field.unit, ("events", event, name, "unit"))
+            if field.type == "person":
+                _is_a_person(checker, field, ("events", event, name))
+                symbols.events[event][name] = CellType("int", ONE, person=True)
+                continue
             low, high = _int_bounds(checker, field, ("events", event, name))
             symbols.events[event][name] = CellType(field.type, unit, low, high)
     for name, instrument in spec.instruments.items():
@@ -205,7 +209,7 @@ def constant(checker: Checker, loc: Location, type: Type, unit: Unit, what: str)
 
 def bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, loc: Location, unit: Unit) -> Bounds:
     """Return the declared range as exact numbers; None is unbounded."""
-    if shape.range is None or shape.type == "bool":
+    if shape.range is None or shape.type == "bool" or shape.type == "person":
         return None, None
     low = constant(checker, (*loc, "range", 0), shape.type, unit, "a bound")
     high = constant(checker, (*loc, "range", 1), shape.type, unit, "a bound")
@@ -218,6 +222,14 @@ def bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, lo
         )
         return None, None
     return None if low is None else Fraction(low), None if high is None else Fraction(high)
+
+
+def _is_a_person(checker: Checker, field: FieldShape, loc: Location) -> None:
+    """Tell a field that is a person and has what only numbers have."""
+    for key in ("unit", "range"):
+        if getattr(field, key) is not None:
+            span = checker.document.key((*loc, key)).span
+            checker.findings.error("HR433", f"a person has no {key}", span, "remove it")
 
 
 def _int_bounds(checker: Checker, shape: FieldShape | ParameterShape | StateShape, loc: Location) -> tuple[int, int]:
@@ -268,5 +280,7 @@ def parameter_of(checker: Checker, name: str, shape: ParameterShape) -> Paramete
 def field_of(checker: Checker, event: str, name: str, shape: FieldShape) -> Field:
     """Return a field of an event."""
     unit = checker.symbols.events[event][name].unit
+    if shape.type == "person":
+        return Field(name, "int", str(unit), None, None, ())
     low, high = bounds(checker, shape, ("events", event, name), unit)
     return Field(name, shape.type, str(unit), low, high)

@@ -79,6 +79,10 @@ def accept_fields(event: Event, values: Sequence[object], arithmetic: Arithmetic
 
 def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Any:
     shown = f"`{field.name}` = {_told(value)}"
+    if isinstance(value, str) and field.people is not None:
+        if value not in field.people:
+            raise Refusal(f"{shown} is nobody known: {suggestion(value[:64], field.people, _everybody(field.people))}")
+        return field.people.index(value)
     if field.type == "bool":
         if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
             return bool(value)
@@ -106,6 +110,10 @@ def _accept(field: Field, value: object, arithmetic: Arithmetic) -> Any:
 
 def _bound(bound: Fraction, field: Field, arithmetic: Arithmetic) -> Any:
     return int(bound) if field.type == "int" else arithmetic.real(bound)
+
+
+def _everybody(people: Sequence[str]) -> str:
+    return "the people are " + ", ".join(f"`{each}`" for each in people)
 
 
 def _shown(bound: Fraction) -> str:

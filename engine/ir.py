@@ -23,7 +23,10 @@ from .diagnostics import Span
 __all__ = [
     "INFIX",
     "NEVER",
+    "NOBODY",
+    "PROPOSALS",
     "ZERO",
+    "Approval",
     "Assign",
     "Block",
     "BoundCheck",
@@ -41,8 +44,11 @@ __all__ = [
     "Instrument",
     "Leg",
     "Let",
+    "Oversight",
     "Parameter",
     "Part",
+    "Person",
+    "Policy",
     "Pool",
     "Program",
     "Propose",
@@ -59,9 +65,12 @@ __all__ = [
     "Type",
     "Value",
     "Window",
+    "expressions",
 ]
 
 Type = Literal["real", "int", "bool"]
+Oversight = Literal["autonomous", "collaborative", "supervised"]
+"""What waits for a person: nothing, what says so, or besides it what enlarges a leg."""
 FillMode = Literal["same", "next"]
 """Whether an order is priced at the mark it was decided at, or at the next one."""
 Value = float | int | bool | Fraction
@@ -71,6 +80,10 @@ ZERO: Mapping[Type, Exact] = {"real": Fraction(0), "int": 0, "bool": False}
 
 NEVER = 2**63 - 1
 """The due time of a timer that is not armed."""
+NOBODY = -1
+"""Stands where the index of a person would, and none is known."""
+PROPOSALS = "approval()"
+"""The cell that counts what is proposed to people: it holds the number of the last proposal."""
 
 # Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(name) was(name) ordered
 # In checks of gates also desk(name) and desk_before(name), with a period or none, until `engine.desk` has resolved them.
@@ -262,6 +275,23 @@ Instruction = Let | Assign | Require | Propose | Raise | Push | Call
 Block = tuple[Instruction, ...]
 
 
+def expressions(instruction: Instruction) -> Iterator[Expr]:
+    """Yield the expressions of an instruction."""
+    match instruction:
+        case Let() | Push():
+            yield instruction.value
+        case Assign():
+            yield from (expr for _, expr in instruction.targets)
+        case Require():
+            yield instruction.condition
+        case Propose():
+            yield instruction.after
+        case Raise():
+            yield from (expr for _, expr in instruction.fields)
+        case Call():
+            yield from (value for _, value in instruction.arguments if isinstance(value, Expr))
+
+
 # ---------------------------------------------------------------------------------------------------- declarations
 
 
@@ -283,13 +313,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an event; `low` and `high` are inclusive; None is unbounded."""
+    """A field of an event; `low` and `high` are inclusive; None is unbounded.
+
+    One that is a person holds the index of one of `people`; these are empty until `engine.approvals` has set them.
+    """
 
     name: str
     type: Type
     unit: str
     low: Fraction | None
     high: Fraction | None
+    people: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +349,7 @@ class Cell:
     low: Fraction | None
     high: Fraction | None
     initial: Exact
-    kind: Literal["state", "observed", "memory", "ledger", "measure", "timer"]
+    kind: Literal["state", "observed", "memory", "ledger", "measure", "timer", "approval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +430,8 @@ class Rule:
     """A transition. `events` are event descriptors as written (`tick`, `error.*`); an eventless one has none.
 
     Without targets it exits and enters nothing. An internal one, from a compound state into it, does not leave its source.
+    `approval` names the policy under which it waits for people; `oversight` is what a used spec says of its own.
+    `engine.approvals` makes an `Approval` of them, which alone decides.
     """
 
     name: str
@@ -408,6 +444,8 @@ class Rule:
     """What the report books for a firing, from the values before it: it comes before the exits."""
     action: Block
     span: Span
+    approval: str | None = None
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,6 +557,61 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may approve, and the roles that he or she holds. In events and cells a person is an index."""
+
+    name: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Under what a transition waits: whose approval it needs, of how many persons, and how long it waits for it."""
+
+    name: str
+    role: str
+    persons: Literal[1, 2]
+    within: Expr
+    """Seconds, over the parameters."""
+    again: Expr
+    """Seconds after a no in which it is not asked again, over the parameters."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A transition that waits for people, and the cells of its proposal.
+
+    A proposal waits while the cell `number` is not 0. `who` are the people who may approve it, by index.
+    """
+
+    rule: str
+    source: str
+    guard: Expr | None
+    """The guard as it is written; that of the rule asks besides whether it may be proposed now."""
+    always: bool
+    """Whether it waits in any case, or only where it enlarges a leg."""
+    role: str
+    persons: Literal[1, 2]
+    who: tuple[int, ...]
+    within: Expr
+    again: Expr
+    timer: str
+    number: str
+    due: str
+    proposer: str
+    """Holds an index, or −1 where no person brought the event."""
+    approver: str
+    """Holds the first of two who approve, or −1."""
+    free: str
+    """Holds from when on it may be proposed again, in nanoseconds."""
+    shown: tuple[tuple[str, str], ...]
+    """By leg the cell of the signed change that was shown."""
+    evidence: tuple[tuple[str, str], ...]
+    """By cell that the guard reads the cell that keeps what it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What the report of a run declares: measure cells by rule, and limits over the parameters."""
 
@@ -557,6 +650,11 @@ class Program:
     rankings: tuple[Ranking, ...]
     report: Report = field(default_factory=Report)
     gates: tuple[Gate, ...] = ()
+    people: tuple[Person, ...] = ()
+    oversight: Oversight | None = None
+    policies: tuple[Policy, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """Made of the four before and of the rules, once the program is of one piece."""
 
     @property
     def check_names(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
+from .approvals import stricter
 from .diagnostics import Span
 from .ir import (
     ZERO,
@@ -36,6 +37,7 @@ from .ir import (
     Let,
     Parameter,
     Part,
+    Policy,
     Pool,
     Program,
     Propose,
@@ -51,7 +53,7 @@ from .ir import (
     Timer,
 )
 from .statechart import MACHINE, Tree
-from .vocabulary import BUILTIN_EVENTS, DONE, ENGINE_ROOTS, REJECTED, TIMED, matches
+from .vocabulary import APPROVAL_EVENTS, BUILTIN_EVENTS, DONE, ENGINE_ROOTS, REJECTED, TIMED, matches
 
 __all__ = ["Made", "Renaming", "Used", "link"]
 
@@ -115,7 +117,8 @@ class Renaming:
         for descriptor in descriptors:
             root = descriptor.removesuffix(".*")
             if descriptor == "*":
-                found |= dict.fromkeys((*map(self.event, declared), *BUILTIN_EVENTS, *done))
+                heard = (*BUILTIN_EVENTS, *(APPROVAL_EVENTS if self.used.program.policies else ()))
+                found |= dict.fromkeys((*map(self.event, declared), *heard, *done))
             elif root in ("done", "done.state"):
                 found |= dict.fromkeys(done)
             elif root.partition(".")[0] in ENGINE_ROOTS:
@@ -247,8 +250,21 @@ class Renaming:
                 targets=tuple(map(self.name, rule.targets)),
                 measure=self.block(rule.measure),
                 action=self.block(rule.action),
+                approval=None if rule.approval is None else self.name(rule.approval),
+                oversight=stricter(rule.oversight, self.used.program.oversight),
             )
             for rule in self.used.program.rules
+        )
+
+    def policies(self) -> tuple[Policy, ...]:
+        return tuple(
+            replace(
+                each,
+                name=self.name(each.name),
+                within=self.expression(each.within),
+                again=self.expression(each.again),
+            )
+            for each in self.used.program.policies
         )
 
     def timers(self) -> tuple[Timer, ...]:
@@ -430,6 +446,7 @@ def link(own: Program, uses: Sequence[Used], pool: Pool) -> Program:
         helpers=claims("helpers"),
         rankings=joined(own.rankings, Renaming.rankings),
         gates=joined(own.gates, Renaming.gates),
+        policies=joined(own.policies, Renaming.policies),
         report=_report(own, renamings),
     )
 

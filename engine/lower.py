@@ -11,6 +11,8 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from . import ledger
+from .approvals import check_together as check_approvals
+from .approvals import with_approvals
 from .blocks import Blocks
 from .chart import read_chart
 from .check import Checker, Location
@@ -51,12 +53,14 @@ from .memory import Memory
 from .model import MachineShape, Spec
 from .modes import Modes
 from .observe import Observations
+from .people import check_waiting, read_people, read_policies
 from .registry import Registry
 from .resets import mutual_resets
 from .source import Document
 from .statechart import MACHINE
 from .symbols import Scope, Symbols
 from .units import ONE, SECOND, Unit
+from .vocabulary import APPROVAL_EVENTS
 
 __all__ = ["Lowering", "lower"]
 
@@ -112,6 +116,8 @@ class Lowering:
         declare_used(self.used, self.checker)
         self.symbols.currency = self._currency()
         done = {f"done.state.{name}" for used in self.used.values() for name in used.states(done=True)}
+        if spec.approvals or any(used.program.policies for used in self.used.values()):
+            done |= set(APPROVAL_EVENTS)
         events = frozenset(self.symbols.events)
         self.chart = read_chart(self.machine, self.document, events, findings, self.symbols.left_out, done)
         self._regions()
@@ -121,6 +127,7 @@ class Lowering:
         self.symbols.states = frozenset(node.name for node in self.chart.nodes.values() if node.kind != "history")
         self.symbols.states |= {name for used in self.used.values() for name in used.states()}
         self.symbols.rules = frozenset(edge.name for edge in self.chart.edges)
+        self.people = read_people(spec, self.checker)
         self.parameters = [p for name, shape in spec.params.items() if (p := parameter_of(self.checker, name, shape))]
         self.fields = {
             event: tuple(field_of(self.checker, event, name, shape) for name, shape in fields.items())
@@ -135,6 +142,7 @@ class Lowering:
         give(self.used, self.checker, self.parameters)
         # What is given is read when its event comes, and not to start with.
         self.checker.fields_read = set()
+        self.policies = read_policies(spec, self.checker, self.people)
         self._terms()
         self.observed.declare_windows()
         self._price_marks()
@@ -146,6 +154,7 @@ class Lowering:
         self.delays = Delays(self.checker)
         self._measures()
         self.modes = Modes(self.checker, self.chart, self._blocks())
+        check_waiting(spec, self.checker, self.chart, self.modes.rules(self.measures))
         conflicts = Conflicts(self.chart, self.modes, self.document, findings)
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)
@@ -564,6 +573,10 @@ class Lowering:
     # ------------------------------------------------------------------------------------------------------ the program
 
     def program(self, fill: FillMode) -> Program:
+        """Return the program with one way of settling fills, with all that it uses and with all that waits for people."""
+        return with_approvals(self.linked(fill), self.pool)
+
+    def linked(self, fill: FillMode) -> Program:
         """Return the program with one way of settling fills, linked with those of the specs that this one uses."""
         if fill not in self._programs:
             own = self.alone(fill)
@@ -581,6 +594,7 @@ class Lowering:
         handled = {ours for used in self.used.values() for _, ours in used.shared()}
         handled |= {made.event for used in self.used.values() for made in used.made.values()}
         yield from lints(self.alone("same"), handled, self.spec.raises)
+        yield from self._together()
         if self.legs:
             raised = frozenset(
                 ours
@@ -593,6 +607,16 @@ class Lowering:
         yield from mutual_resets(
             self.program("same"), {name: self.document.key(("use", name)).span for name in self.used}
         )
+
+    def _together(self) -> Iterator[Diagnostic]:
+        """Yield what approvals cannot do here; only the whole composition shows it."""
+        document = self.document
+        level = document.key(("oversight",)).span if self.spec.oversight is not None else document.key(("name",)).span
+
+        def place(name: str) -> Span:
+            return document.key(("use", name.partition(".")[0])).span
+
+        yield from check_approvals(self.linked("same"), place, level)
 
     def alone(self, fill: FillMode) -> Program:
         """Return the program of the spec without those that it uses."""
@@ -664,6 +688,9 @@ class Lowering:
             helpers=self.claims.helpers,
             rankings=self.claims.rankings,
             gates=self.gates,
+            people=self.people,
+            oversight=spec.oversight,
+            policies=self.policies,
             report=Report(tuple((name, tuple(rules)) for name, rules in self.measures.items()), self.limits),
         )
 

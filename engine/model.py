@@ -31,6 +31,13 @@ def _version(value: Any) -> Any:
     return value
 
 
+def _count(value: Any) -> Any:
+    # `true` equals 1 in Python, and a count it is not.
+    if isinstance(value, bool):
+        raise PydanticCustomError("literal_error", "1 or 2 is expected here", {"expected": "1 or 2"})
+    return value
+
+
 Expression = Annotated[
     Any,
     BeforeValidator(_expression),
@@ -75,7 +82,9 @@ class _Shape(BaseModel):
 class FieldShape(_Shape):
     """A field of an event."""
 
-    type: Literal["real", "int", "bool"] = Field("real", description="its type", examples=["real"])
+    type: Literal["real", "int", "bool", "person"] = Field(
+        "real", description="its type; `person` is one of those under `people`", examples=["real"]
+    )
     unit: UnitText | None = Field(None, description="its unit; none for a pure number", examples=["USD/IDX"])
     range: Range | None = Field(None, description="values outside are refused", examples=[[0.01, 1e7]])
     about: About | None = Field(None, description="what it is", examples=["last traded price"])
@@ -330,6 +339,11 @@ class TransitionShape(_Shape):
         False, description="whether a state that goes to one inside it is not left itself", examples=[True]
     )
     do: Steps | None = Field(None, description="what it does", examples=["re_anchor"])
+    approval: Name | None = Field(
+        None,
+        description="the policy under `approvals` under which it waits for people before it fires",
+        examples=["structural"],
+    )
     about: About | None = Field(None, description="why it is there", examples=["friction ate the edge"])
 
 
@@ -535,6 +549,20 @@ class GateShape(_Shape):
     )
 
 
+class PolicyShape(_Shape):
+    """Who approves a transition that waits, and how long it waits."""
+
+    role: Name = Field(description="the role that whoever approves holds", examples=["risk"])
+    persons: Annotated[Literal[1, 2], BeforeValidator(_count)] = Field(
+        1, description="how many persons it needs, one or two", examples=[2]
+    )
+    within: Delay = Field(description="how long it waits; that no one answers is a no", examples=["1h"])
+    again: Delay | None = Field(
+        None, description="how long after a no it is not asked again; at once unless given", examples=["1d"]
+    )
+    about: About | None = Field(None, description="what it is for", examples=["changes of the structure"])
+
+
 class RankingShape(_Shape):
     """A claim that something ends: each firing shrinks a measure, and time forces a firing."""
 
@@ -681,6 +709,20 @@ class Spec(_Shape):
         {},
         description="checks that orders must pass before they leave",
         examples=[{"sanity": {"applies": "increase", "checks": {"gross": {"of": "gross", "most": 100}}}}],
+    )
+    oversight: Literal["autonomous", "collaborative", "supervised"] | None = Field(
+        None,
+        description="what waits for a person: nothing; what has an `approval`, which is so unless given; or also what "
+        "enlarges a leg",
+        examples=["collaborative"],
+    )
+    people: dict[Name, list[Name]] = Field(
+        {}, description="who may approve, each with the roles that he or she holds", examples=[{"anna": ["risk"]}]
+    )
+    approvals: dict[Name, PolicyShape] = Field(
+        {},
+        description="policies under which transitions wait for people",
+        examples=[{"structural": {"role": "risk", "persons": 1, "within": "1h", "again": "1d"}}],
     )
     actions: dict[Name, Steps] = Field(
         {}, description="named actions", examples=[{"re_anchor": [{"set": {"anchor": "price"}}]}]

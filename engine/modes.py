@@ -139,6 +139,7 @@ class Modes:
             # Stamped last: in its own actions `since` still speaks of the firing before.
             action=self.actions[edge.name] + self.stamp((edge.name,)),
             span=self.checker.document.key(edge.loc).span,
+            approval=edge.shape.approval,
         )
 
     def timers(self) -> tuple[Timer, ...]:
@@ -152,7 +153,9 @@ class Modes:
 def timer_delays(program: Program) -> tuple[tuple[str, Expr, Fraction], ...]:
     """Return the delays of a program over its parameters: what each is called, its seconds, and the least allowed."""
     timers = {timer.due: timer for timer in program.timers}
-    return tuple(
+    waits = ((each.timer, each.within, NANOSECOND) for each in program.approvals)
+    again = ((each.timer, each.again, Fraction(0)) for each in program.approvals)
+    armed_on_entry = (
         (timers[cell].name, node.args[1], Fraction(0) if timers[cell].period is None else NANOSECOND)
         for state in program.states
         for instruction in state.stamp
@@ -160,3 +163,4 @@ def timer_delays(program: Program) -> tuple[tuple[str, Expr, Fraction], ...]:
         for cell, node in instruction.targets
         if node.op == "due"
     )
+    return (*armed_on_entry, *waits, *again)

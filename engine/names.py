@@ -174,6 +174,10 @@ class Names(Laws):
             )
             return None
         field = self.symbols.events[event][name]
+        if field.person:
+            help = "let an `approval:` ask who it is; an expression reads numbers, true and false"
+            self.error("HR433", f"`{event}.{name}` is a person, and has no value to compute with", node, help)
+            return None
         self.checker.fields_read.add((event, name))
         expr = self.pool.make("field", (), field.type, name=f"{event}.{name}")
         return Typed(expr, field.unit, field.low, field.high)

@@ -120,6 +120,12 @@ def program_text(program: Program) -> str:
     for gate in program.gates:
         lines.append(f"gate {gate.name}: {gate.applies}{_after(' of ', ' '.join(gate.legs))}")
         lines += map(_check, gate.checks)
+    lines += [f"person {person.name}: {' '.join(person.roles)}" for person in program.people]
+    for each in program.approvals:
+        who = " ".join(program.people[index].name for index in each.who)
+        lines.append(f"approval {each.rule}: {'always' if each.always else 'increases'}, {each.persons} of {who}")
+        guard = "" if each.guard is None else f" if {_text(each.guard)}"
+        lines.append(f"  within {_text(each.within)}, again {_text(each.again)}{guard}")
     lines += [f"invariant {name}: {_text(expr)}" for name, expr in program.invariants]
     lines += [f"helper {name}: {_text(expr)}" for name, expr in program.helpers]
     lines += [
@@ -242,12 +248,18 @@ def _canonical(value: Any, memo: dict[int, str]) -> Any:
 
 def _decides(value: object, name: str, part: object) -> bool:
     """Return whether a field of the IR decides how the program runs."""
-    # What waits for nothing, needs nothing fresh or asks no function counts as it did before it could, so that snapshots
-    # stay valid.
-    added = (isinstance(value, Require) and name == "waits") or (
-        isinstance(value, Check) and name in ("fresh", "bound")
+    # What waits for nothing or for nobody, needs nothing fresh or asks no function counts as it did before it could, so that
+    # snapshots stay valid.
+    added = (
+        (isinstance(value, Require) and name == "waits")
+        or (isinstance(value, Check) and name in ("fresh", "bound"))
+        or name in ("approvals", "people")
     )
-    return name != "about" and not isinstance(part, Span) and not (added and not part)
+    return name not in _UNDECIDED and not isinstance(part, Span) and not (added and not part)
+
+
+_UNDECIDED = frozenset(("about", "approval", "oversight", "policies"))
+"""What decides nothing, or only through the approvals that are made of it."""
 
 
 def _expression_digest(expr: Expr, memo: dict[int, str]) -> str:

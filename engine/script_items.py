@@ -15,10 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from .chart import FAIL_SAFE
 from .diagnostics import suggestion
-from .script_model import ExpectShape, ItemShape, OrderShape, ScriptShape, given
+from .script_model import PLAIN, ExpectShape, ItemShape, OrderShape, ScriptShape, given
 from .script_time import read_time
 from .shape import EXPECTED
-from .vocabulary import BUILTIN_EVENTS
+from .step import OUTCOMES
+from .vocabulary import APPROVAL_EVENTS, BUILTIN_EVENTS
 
 if TYPE_CHECKING:
     from .ir import Program
@@ -282,15 +283,22 @@ def _expectations(written: Iterable[str], shape: ExpectShape, time_ns: int) -> I
 # ------------------------------------------------------------------------------------------------------------- names
 
 
+def _rulings(program: Program) -> tuple[str, ...]:
+    """Return what can become of proposals, as expectations write it."""
+    waiting = (each.rule for each in program.approvals)
+    return (*(f"{outcome} {rule}" for rule in waiting for outcome in OUTCOMES), "refused")
+
+
 class _Vocabulary:
     """The names of a program that a script may use."""
 
     def __init__(self, program: Program) -> None:
-        self._fields = {event.name: tuple(field.name for field in event.fields) for event in program.events}
+        self._fields = {event.name: {field.name: field for field in event.fields} for event in program.events}
         self._states = {state.name: state.kind for state in program.states}
         self._types = {cell.name: cell.type for cell in program.cells}
         rules = tuple(rule.name for rule in program.rules)
-        raised = (*self._fields, *BUILTIN_EVENTS, *(f"done.state.{state}" for state in self._states))
+        heard = (*BUILTIN_EVENTS, *(APPROVAL_EVENTS if program.approvals else ()))
+        raised = (*self._fields, *heard, *(f"done.state.{state}" for state in self._states))
         timers = tuple(timer.name for timer in program.timers)
         invariants = tuple(name for name, _ in program.invariants)
         self._lists: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -299,6 +307,7 @@ class _Vocabulary:
             "timers": ("HR201", "timer", timers),
             "broken": ("HR201", "invariant", invariants),
             "stopped": ("HR201", "check of a gate", program.check_names),
+            "approvals": ("HR209", "outcome and transition", _rulings(program)),
         }
         self._orders: dict[str, tuple[str, tuple[str, ...]]] = {
             "leg": ("HR208", tuple(leg.name for leg in program.legs)),
@@ -317,9 +326,13 @@ class _Vocabulary:
             if name not in declared:
                 help = suggestion(name, declared, _list_of("fields", declared))
                 yield Mistake("HR101", f"`{event}` has no field `{name[:60]}`", ("with", name), help, True)
+            elif isinstance(fields[name], str) and declared[name].people is None:
+                message = "a number, true or false is expected here, this is text"
+                yield Mistake("HR103", message, ("with", name), PLAIN)
         if missing := [name for name in declared if name not in fields]:
             told = " and ".join(f"`{name}`" for name in missing)
-            help = "write e.g. `with: {" + ", ".join(f"{name}: 1" for name in declared) + "}`"
+            values = {name: field.people[0] if field.people else 1 for name, field in declared.items()}
+            help = f"write e.g. `with: {_flow(values)}`"
             yield Mistake("HR102", f"`{event}` comes without {told}", ("event",), help)
 
     def expectation(self, each: Expectation) -> Iterator[Mistake]:
@@ -328,7 +341,7 @@ class _Vocabulary:
             case "configuration" | "in" | "not_in":
                 for index, state in enumerate(each.wanted):
                     yield from self._state(each.key, state, (*each.where, index))
-            case "fired" | "raised" | "timers" | "broken" | "stopped":
+            case "fired" | "raised" | "timers" | "broken" | "stopped" | "approvals":
                 code, what, known = self._lists[each.key]
                 for index, name in enumerate(each.wanted):
                     yield from _unknown(code, what, name, known, (*each.where, index))

@@ -7,6 +7,7 @@ description and the example that an editor shows.
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -14,8 +15,11 @@ from pydantic_core import PydanticCustomError
 
 from .script_time import TIME_PATTERN, TimeTextError, read_time
 
-__all__ = ["ID", "ExpectShape", "ItemShape", "OrderShape", "ScriptShape", "given", "json_schema"]
+__all__ = ["ID", "PLAIN", "ExpectShape", "ItemShape", "OrderShape", "ScriptShape", "given", "json_schema"]
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+"""A person is called so, and nothing else that an event brings."""
+PLAIN = "a script holds plain values, e.g. `101.5`; nothing is computed"
 ID = "urn:hedgerow:schema:events:v1"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,9 +53,9 @@ def _due(value: Any) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float) or (isinstance(value, str) and NAME.fullmatch(value)):
         return value
-    raise _wrong("a number, true or false", value, "a script holds plain values, e.g. `101.5`; nothing is computed")
+    raise _wrong("a number, true or false", value, PLAIN)
 
 
 def _setting(value: Any) -> Any:
@@ -100,7 +104,18 @@ Time = Annotated[Any, BeforeValidator(_time), WithJsonSchema({"oneOf": [{"type":
 Due = Annotated[
     Any, BeforeValidator(_due), WithJsonSchema({"oneOf": [{"type": "integer"}, _TIME_TEXT, {"type": "null"}]})
 ]
-Literally = Annotated[Any, BeforeValidator(_literal), WithJsonSchema({"type": ["number", "boolean"]})]
+Literally = Annotated[
+    Any,
+    BeforeValidator(_literal),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": ["number", "boolean"]},
+                {"type": "string", "pattern": f"^{NAME.pattern}$", "maxLength": 64},
+            ]
+        }
+    ),
+]
 Setting = Annotated[Any, BeforeValidator(_setting), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Number = Annotated[Any, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 Held = Annotated[Any, BeforeValidator(_held), WithJsonSchema({"type": ["number", "boolean"]})]
@@ -184,6 +199,11 @@ class ExpectShape(_Shape):
         _ABSENT,
         description="the checks of gates that did not let orders through, all of them, in order",
         examples=[["sanity.gross"]],
+    )
+    approvals: list[Word] = Field(
+        _ABSENT,
+        description="what became of proposals that wait for people, each with its transition, all of them, in order",
+        examples=[["asked reset"], ["granted reset"], ["refused"]],
     )
     values: dict[str, Held] = Field(
         _ABSENT, min_length=1, description="values by name; numbers hold to a relative 1e-9", examples=[{"count": 2}]

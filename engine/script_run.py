@@ -117,6 +117,9 @@ class _Judge:
             case "stopped":
                 checks = tuple(verdict.name for verdict in step.verdicts)
                 return None if wanted == checks else _differs(key, _flow(wanted), _flow(checks))
+            case "approvals":
+                rulings = tuple(f"{each.outcome} {each.rule}".rstrip() for each in step.approvals)
+                return None if wanted == rulings else _differs(key, _flow(wanted), _flow(rulings))
             case "timers":
                 names = tuple(name for name, _ in step.timers)
                 return None if wanted == names else _differs(key, _flow(wanted), _flow(names))

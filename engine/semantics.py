@@ -21,15 +21,16 @@ from typing import Any, Literal
 from .bound import Functions, Results
 from .chart import FAIL_SAFE
 from .evaluate import FLOAT, Arithmetic, Environment, Failure, evaluate
+from .hearings import Hearings
 from .intake import Refusal, accept_fields, accept_time
-from .ir import NEVER, Cell, Event, Pool, Program, Rule, Timer, Value
+from .ir import NEVER, Approval, Cell, Event, Expr, Pool, Program, Rule, Timer, Value
 from .monitors import monitor
 from .printer import digest
 from .registry import Registry
 from .snapshot import Snapshot
 from .statechart import MACHINE, ROOT, Entry, History, Tree
 from .step import Order, Step, Verdict
-from .vocabulary import REJECTED, matches
+from .vocabulary import ANSWERS, REJECTED, matches
 from .work import Context, Dropped, Occurrence, Origin, Stopped, Work
 
 __all__ = [
@@ -75,6 +76,11 @@ class Reference:
             self.rules[rule.source].append(rule)
         self.regions = frozenset(part.region for part in program.parts)
         self.governed = _governed(program)
+        self.approvals = {each.rule: each for each in program.approvals}
+        self.waiting = {each.timer: each for each in program.approvals}
+        """The approvals by their timers."""
+        self.asks_growth = bool(program.gates) or not all(each.always for each in program.approvals)
+        """Whether it matters which orders enlarge a leg."""
         pool = Pool()
         self.monitors = tuple(
             (name, claim if arithmetic.exact else monitor(pool, claim)) for name, claim in program.invariants
@@ -214,7 +220,7 @@ class Candidate:
 
     leaf: str
     rule: Rule
-    outcome: Literal["true", "false", "failed", "not asked"]
+    outcome: Literal["true", "false", "failed", "waits", "not asked"]
     reason: str = ""
 
 
@@ -254,6 +260,7 @@ class Run:
         self.state = self.work_type(
             self.context, dict(snapshot.cells), dict(snapshot.windows), set(active), dict(snapshot.history)
         )
+        self.hearings = Hearings(self)
         self.queue: deque[Occurrence] = deque()
         self.fired: list[str] = []
         self.orders: list[Order] = []
@@ -329,7 +336,7 @@ class Run:
 
     def meet(self, event: str) -> None:
         """Carry an event of the engine's own through a macrostep."""
-        self._raise(Occurrence(event))
+        self.raise_(Occurrence(event))
         self._macrostep(None)
 
     def _open(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
@@ -440,6 +447,8 @@ class Run:
         occurrence: Occurrence | None = Occurrence(
             timer.event, {name: self.state.cells[cell] for name, cell in timer.fields}, "timer"
         )
+        if timer.name in self.reference.waiting:
+            occurrence = self.hearings.expire(self.reference.waiting[timer.name])
         work = self.state.copy()
         try:
             work.run(self.program.accrue)
@@ -479,6 +488,7 @@ class Run:
         self.context.cautious, self.told, self.failed = set(), set(), set()
         cells, active, orders = dict(self.state.cells), frozenset(self.state.active), len(self.orders)
         self.context.before, self.context.was = cells, active
+        self.hearings.begin(external)
         self._settle(external)
         ordered = frozenset(order.leg for order in self.orders[orders:])
         env = replace(self.state.environment(), before=cells, was=active, ordered=ordered)
@@ -491,7 +501,7 @@ class Run:
                 self.broken[name] = None
 
     def _settle(self, external: Occurrence | None) -> None:
-        kept = self.state.copy(), list(self.orders), list(self.fired), list(self.raised)
+        kept = self.state.copy(), list(self.orders), list(self.fired), list(self.raised), list(self.hearings.told)
         outer = self.context.fields
         microsteps = events = 0
         while microsteps < MICROSTEPS and events < QUEUED and len(self.queue) <= QUEUED:
@@ -509,6 +519,9 @@ class Run:
                     return
                 events += 1
                 self.context.fields = occurrence.fields
+                if self.reference.approvals and occurrence.origin == "event" and occurrence.name in ANSWERS:
+                    self.hearings.answer(occurrence)
+                    continue
                 rules = self._select(occurrence)
                 if not rules:
                     if occurrence.name.startswith("error."):
@@ -516,7 +529,7 @@ class Run:
                     continue
             microsteps += 1
             self._microstep(rules)
-        self.state, self.orders, self.fired, self.raised = kept
+        self.state, self.orders, self.fired, self.raised, self.hearings.told = kept
         self.context.fields = outer
         self._diverge()
 
@@ -533,9 +546,36 @@ class Run:
         self.queue.clear()
 
     def _select(self, occurrence: Occurrence | None) -> list[Rule]:
-        """Return the transitions that fire together (selectTransitions, selectEventlessTransitions)."""
-        enabled: dict[str, Rule] = {}
+        """Return the transitions that fire together, after those that wait for people have been put to them."""
         asked: dict[str, Candidate] = {}
+        heard: set[str] = set()
+        dropped: dict[str, str] = {}
+        while True:
+            chosen, selection = self._enabled(occurrence, asked)
+            new = [rule for rule in chosen if rule.name in self.reference.approvals and rule.name not in heard]
+            if not new:
+                break
+            for rule in new:
+                heard.add(rule.name)
+                try:
+                    if self.hearings.waits(self.reference.approvals[rule.name], rule):
+                        asked[rule.name] = replace(asked[rule.name], outcome="waits", reason="people are asked now")
+                except Dropped as failure:
+                    dropped[rule.name] = str(failure)
+                    self._give_up(rule, failure)
+        if self.watch is not None and selection is not None and selection.candidates:
+            selection.dropped = tuple(dropped.items())
+            self.watch.append(selection)
+        return [rule for rule in chosen if rule.name not in dropped]
+
+    def _enabled(
+        self, occurrence: Occurrence | None, asked: dict[str, Candidate]
+    ) -> tuple[list[Rule], Selection | None]:
+        """Return the transitions whose turn it is (selectTransitions, selectEventlessTransitions), and how that came.
+
+        `asked` is what guards have said to this event already, and collects what they say now.
+        """
+        enabled: dict[str, Rule] = {}
         candidates: list[Candidate] = []
         for leaf in self.tree.atoms(self.state.active):
             found = False
@@ -555,14 +595,18 @@ class Run:
                 if found and self.watch is None:
                     break
         chosen = self.tree.without_conflicts(list(enabled.values()), self.state.active, self.state.history)
-        if self.watch is not None and candidates:
-            lost = tuple(name for name, rule in enabled.items() if rule not in chosen)
-            event = None if occurrence is None else occurrence.name
-            origin: Origin = "eventless" if occurrence is None else occurrence.origin
-            env = replace(self.state.environment(), cells=dict(self.state.cells))
-            history = dict(self.state.history)
-            self.watch.append(Selection(event, origin, self.context.clock, env, history, candidates, lost))
-        return chosen
+        if self.watch is None:
+            return chosen, None
+        lost = tuple(name for name, rule in enabled.items() if rule not in chosen)
+        return chosen, self._selection(occurrence, candidates, lost)
+
+    def _selection(
+        self, occurrence: Occurrence | None, candidates: list[Candidate], lost: tuple[str, ...] = ()
+    ) -> Selection:
+        event = None if occurrence is None else occurrence.name
+        origin: Origin = "eventless" if occurrence is None else occurrence.origin
+        env = replace(self.state.environment(), cells=dict(self.state.cells))
+        return Selection(event, origin, self.context.clock, env, dict(self.state.history), candidates, lost)
 
     def _is_candidate(self, rule: Rule, occurrence: Occurrence | None) -> bool:
         if occurrence is None:
@@ -582,11 +626,18 @@ class Run:
         return occurrence.name == REJECTED and self.reference.oversees(rule.source, source)
 
     def _asked(self, leaf: str, rule: Rule) -> Candidate:
-        """Return what the guard of a transition says."""
-        if rule.guard is None:
+        """Return what the guard of a transition says; one that waits for people is passed over."""
+        approval = self.reference.approvals.get(rule.name)
+        if approval is None:
+            return self._guarded(leaf, rule, rule.guard)
+        why = self.hearings.why_passed_over(approval)
+        return Candidate(leaf, rule, "waits", why) if why else self._guarded(leaf, rule, approval.guard)
+
+    def _guarded(self, leaf: str, rule: Rule, guard: Expr | None) -> Candidate:
+        if guard is None:
             return Candidate(leaf, rule, "true")
         try:
-            return Candidate(leaf, rule, "true" if self.state.value(rule.guard) else "false")
+            return Candidate(leaf, rule, "true" if self.state.value(guard) else "false")
         except Failure as failure:
             # The guard is false and later candidates are tried (rule 9); an eventless guard is told once an event.
             self.context.cautious.add(self.reference.part(rule.source))
@@ -594,6 +645,19 @@ class Run:
                 self.told.add(rule.name)
                 self._fail(f"the guard of `{rule.name}`: {failure}", rule.source)
             return Candidate(leaf, rule, "failed", str(failure))
+
+    def resume(self, approval: Approval, answer: Occurrence) -> Candidate:
+        """Fire a transition alone for which somebody answered yes, if its guard holds now; return what that said."""
+        rule = self.program.rules[self.reference.places[approval.rule]]
+        leaf = next(
+            leaf for leaf in self.tree.atoms(self.state.active) if rule.source in (leaf, *self.tree.ancestors[leaf])
+        )
+        candidate = self._guarded(leaf, rule, approval.guard)
+        if self.watch is not None:
+            self.watch.append(self._selection(answer, [candidate]))
+        if candidate.outcome == "true":
+            self._microstep([rule])
+        return candidate
 
     def _to_fail_safe(self, source: str | None) -> None:
         """Enter what catches an error that nothing else took; what is active beside it stays (rule 10)."""
@@ -611,12 +675,12 @@ class Run:
     def _enter_fail_safe(self, rule: Rule) -> None:
         work = self.state.copy()
         try:
-            self._transitions([rule], work)
+            self.transitions([rule], work)
         except Dropped as dropped:
             # It cannot fail: where a step on the way does, none of them takes effect.
             self.errors.append(f"entering `{rule.targets[0]}`: {dropped}")
             work = self.state.copy()
-            self._transitions([rule], work, bare=True)
+            self.transitions([rule], work, bare=True)
         self._commit(work)
         self.fired.append(FAIL_SAFE)
 
@@ -629,24 +693,28 @@ class Run:
         while rules:
             work = self.state.copy()
             try:
-                self._transitions(rules, work)
+                self.transitions(rules, work)
             except Dropped as dropped:
                 failing = dropped.rule
                 assert failing is not None
                 rules.remove(failing)
                 dropped_here.append((failing.name, str(dropped)))
-                self.failed.add(failing.name)
-                self._drop(f"`{failing.name}`", dropped, failing.source)
+                self._give_up(failing, dropped)
                 continue
             self._commit(work)
             self.fired += [rule.name for rule in rules]
             break
         if self.watch:
             self.watch[-1].fired = tuple(rule.name for rule in rules)
-            self.watch[-1].dropped = tuple(dropped_here)
+            self.watch[-1].dropped += tuple(dropped_here)
         return bool(rules)
 
-    def _transitions(self, rules: Sequence[Rule], work: Work, *, bare: bool = False) -> None:
+    def _give_up(self, rule: Rule, dropped: Dropped) -> None:
+        """Drop a transition that fails, for this macrostep."""
+        self.failed.add(rule.name)
+        self._drop(f"`{rule.name}`", dropped, rule.source)
+
+    def transitions(self, rules: Sequence[Rule], work: Work, *, bare: bool = False) -> None:
         """Exit, act and enter (procedure microstep); `bare` runs nothing that could fail."""
         tree, states = self.tree, self.reference.states
         for rule in rules:
@@ -695,7 +763,7 @@ class Run:
 
     def _commit(self, work: Work) -> None:
         for occurrence in work.queue:
-            self._raise(occurrence)
+            self.raise_(occurrence)
         self.orders += work.orders
         self.state = work.copy()
 
@@ -703,7 +771,7 @@ class Run:
         """Return whether the chart has reached a final state of its own level: no transition follows."""
         return self.tree.is_finished(self.state.active)
 
-    def _raise(self, occurrence: Occurrence) -> None:
+    def raise_(self, occurrence: Occurrence) -> None:
         self.queue.append(occurrence)
         self.raised.append(occurrence.name)
 
@@ -711,13 +779,13 @@ class Run:
         """Tell the region of a dropped transition why it was dropped."""
         if isinstance(dropped, Stopped):
             self.verdicts += dropped.verdicts
-            self._raise(Occurrence(REJECTED, source=source))
+            self.raise_(Occurrence(REJECTED, source=source))
         else:
             self._fail(f"{what}: {dropped}", source)
 
     def _fail(self, message: str, source: str | None) -> None:
         self.errors.append(message)
-        self._raise(Occurrence("error.execution", source=source))
+        self.raise_(Occurrence("error.execution", source=source))
 
     def _finish(self, rejected: str | None = None) -> tuple[Snapshot, Step]:
         work, leaves = self.state, self.tree.atoms(self.state.active)
@@ -738,5 +806,6 @@ class Run:
             tuple(self.broken),
             tuple(self.timers),
             tuple(self.verdicts),
+            tuple(self.hearings.told),
         )
         return snapshot, step

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from .ir import Value
 
-__all__ = ["Order", "Step", "Verdict", "orders_of"]
+__all__ = ["OUTCOMES", "Order", "Outcome", "Ruling", "Step", "Verdict", "orders_of"]
+
+Outcome = Literal["asked", "noted", "granted", "refused", "denied", "lapsed", "expired"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+"""What can become of a proposal."""
 
 
 class Order(NamedTuple):
@@ -49,6 +53,22 @@ class Verdict(NamedTuple):
         return f"{self.gate}.{self.check}"
 
 
+class Ruling(NamedTuple):
+    """What became of a proposal that waits for people, or of what somebody said to it.
+
+    `number` is that of the proposal, `rule` its transition (empty where no such proposal waits), `by` who proposed or
+    answered, if a person did. `noted` is the first yes of two. `orders` are the signed changes of quantity that are shown
+    to who is asked, by leg; those that are granted are no larger.
+    """
+
+    number: int
+    rule: str
+    outcome: Outcome
+    by: str | None
+    reason: str = ""
+    orders: tuple[tuple[str, Value], ...] = ()
+
+
 class Step(NamedTuple):
     """What one event did.
 
@@ -63,6 +83,7 @@ class Step(NamedTuple):
         timers: names and due times (ns) of the timers that fired before the event, in order; what they did is told with
             the rest.
         verdicts: of the checks of gates that did not let orders through, in order.
+        approvals: what became of proposals that wait for people, in order.
     """
 
     fired: tuple[str, ...]
@@ -75,6 +96,7 @@ class Step(NamedTuple):
     broken: tuple[str, ...] = ()
     timers: tuple[tuple[str, int], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    approvals: tuple[Ruling, ...] = ()
 
 
 def orders_of(

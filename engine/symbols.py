@@ -65,6 +65,8 @@ class CellType:
     unit: Unit
     low: int = -INT_LIMIT
     high: int = INT_LIMIT
+    person: bool = False
+    """Whether it is one of the people, which no expression can read or make up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from itertools import combinations
 from .ir import (
     LEAVES,
     NEVER,
+    PROPOSALS,
+    Approval,
     Assign,
     Block,
     Call,
@@ -36,7 +38,7 @@ from .ir import (
     Type,
 )
 from .statechart import Tree
-from .vocabulary import BUILTIN_EVENTS, Vocabulary
+from .vocabulary import APPROVAL_EVENTS, BUILTIN_EVENTS, EXPIRED, Vocabulary
 
 __all__ = ["ProgramError", "verify"]
 
@@ -74,7 +76,8 @@ class _Verification:
         self.cells: dict[str, Cell] = {cell.name: cell for cell in program.cells}
         self.events = {event.name: event for event in program.events}
         done = (f"done.state.{state.name}" for state in program.states)
-        self.vocabulary = Vocabulary((*self.events, *BUILTIN_EVENTS, *done))
+        heard = (*BUILTIN_EVENTS, *(APPROVAL_EVENTS if program.approvals else ()))
+        self.vocabulary = Vocabulary((*self.events, *heard, *done))
         self.states = {state.name: state for state in program.states}
         self.rules = {rule.name: rule for rule in program.rules}
         self.windows = {window.name for window in program.windows}
@@ -94,6 +97,8 @@ class _Verification:
             for timer in self.program.timers:
                 self._timer(timer)
             self._parts()
+            for approval in self.program.approvals:
+                self._approval(approval)
             self._blocks()
             self._claims()
         return tuple(dict.fromkeys(self.found))
@@ -268,6 +273,7 @@ class _Verification:
         event = self.events.get(timer.event)
         if event is None:
             own = timer.event == timer.name and timer.name.startswith(("after.", "every."))
+            own |= timer.event == EXPIRED and any(timer.name == each.timer for each in self.program.approvals)
             self._hold(own, where, f"no event `{timer.event}`")
         declared = () if event is None else event.fields
         named = tuple(f"{timer.event}.{field.name}" for field in declared)
@@ -292,6 +298,31 @@ class _Verification:
         for event in program.events:
             count = len(event.observe)
             self._hold(count == len(program.parts), f"event {event.name}", f"{count} observations for the parts")
+
+    def _approval(self, approval: Approval) -> None:
+        """Check what waits for people: its transition, its cells, and that enough people may approve it."""
+        where, rule = f"approval {approval.rule}", self.rules.get(approval.rule)
+        if self._hold(rule is not None, where, "no such rule"):
+            assert rule is not None
+            self._hold(rule.source == approval.source, where, f"its transition does not leave `{approval.source}`")
+        timer = next((each for each in self.program.timers if each.name == approval.timer), None)
+        self._hold(timer is not None and timer.due == approval.due, where, f"no timer `{approval.timer}`")
+        people = range(len(self.program.people))
+        self._hold(set(approval.who) <= set(people), where, "somebody may approve who is not known")
+        self._hold(len(set(approval.who)) >= approval.persons, where, "too few may approve")
+        self._is_cell(where, PROPOSALS, "int")
+        for cell in (approval.number, approval.due, approval.proposer, approval.approver, approval.free):
+            self._is_cell(where, cell, "int")
+        for leg, cell in approval.shown:
+            self._hold(any(leg == each.name for each in self.program.legs), where, f"no leg `{leg}`")
+            self._is_cell(where, cell, "real")
+        for name, cell in approval.evidence:
+            if self._hold(name in self.cells, where, f"no cell `{name}`"):
+                self._is_cell(where, cell, self.cells[name].type)
+        if approval.guard is not None:
+            self._expression(where, approval.guard, "bool", ())
+        for seconds in (approval.within, approval.again):
+            self._over_parameters(where, seconds)
 
     # --------------------------------------------------------------------------------------------------------- blocks
 

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["BUILTIN_EVENTS", "DONE", "ENGINE_ROOTS", "REJECTED", "TIMED", "Vocabulary", "matches"]
+__all__ = [
+    "ANSWERS",
+    "APPROVAL_EVENTS",
+    "BUILTIN_EVENTS",
+    "DONE",
+    "ENGINE_ROOTS",
+    "EXPIRED",
+    "REJECTED",
+    "TIMED",
+    "Vocabulary",
+    "matches",
+]
 
 REJECTED = "gate.rejected"
 """Gates have stopped orders: seen where they were made, and by what governs that."""
 BUILTIN_EVENTS = ("error.execution", "error.divergence", REJECTED, "input.rejected")
 """Events that every machine may see, besides those of its states and timers."""
+EXPIRED = "approval.expired"
+"""The event of the timer of a proposal that waits for people."""
+APPROVAL_EVENTS = ("approval.asked", "approval.refused", "approval.denied", "approval.lapsed", EXPIRED)
+"""Events that a machine may see besides, where transitions wait for people."""
+ANSWERS = ("approve", "deny")
+"""Events that such a machine takes from people; they are the engine's, and no transition takes them."""
 DONE = "done.state."
 """What stands before the name of a state in the event that tells that it has come to its end."""
 TIMED = ("after", "every")
 """First tokens of the events of timers of states."""
-ENGINE_ROOTS = frozenset((*(name.partition(".")[0] for name in BUILTIN_EVENTS), "done", *TIMED))
+ENGINE_ROOTS = frozenset((*(name.partition(".")[0] for name in (*BUILTIN_EVENTS, *APPROVAL_EVENTS)), "done", *TIMED))
 """First tokens that no declared event may have."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -79,11 +80,14 @@ class Stopped(Dropped):
 
 
 class Change(NamedTuple):
-    """An order that is to be released: of which transition, of which leg, and whether it adds to what is at risk."""
+    """An order that is to be released: of which transition, of which leg, whether it adds to what is at risk, and how much
+    it adds to the quantity (signed).
+    """
 
     rule: Rule | None
     leg: str
     increases: bool
+    change: Any
 
 
 @dataclass(slots=True)
@@ -101,6 +105,8 @@ class Context:
     """Cells and active states at the start of the macrostep."""
     macrostep: int = 0
     """Its number: 0 is that of the event, those of the timers before it count from 1; −1 where there were too many."""
+    shown: Mapping[str, Any] | None = None
+    """By leg the signed change that was approved, while a transition fires that waited for it."""
 
 
 @dataclass(slots=True)
@@ -244,19 +250,32 @@ class Work:
         for proposal in sorted(self._one_a_leg(), key=lambda each: reference.legs[each.leg]):
             leg = reference.program.legs[reference.legs[proposal.leg]]
             held = self.cells[leg.quantity]
+            if self.context.shown is not None:
+                proposal = replace(proposal, after=self._approved(proposal, held, self.context.shown[leg.name]))
             if proposal.after == held:
                 continue
             if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
                 reason = f"a guard failed on this event, so `{leg.name}` may not grow"
                 raise Dropped(proposal.rule, Failure(reason))
-            if reference.program.gates:
-                turns = (proposal.after < 0) != (held < 0) and held != 0
-                grows = bool(abs(proposal.after) > abs(held) or (turns and proposal.after != 0))
-                self.changes.append(Change(proposal.rule, leg.name, grows))
+            if reference.program.gates or reference.program.approvals:
+                grows = reference.asks_growth and _grows(held, proposal.after)
+                self.changes.append(Change(proposal.rule, leg.name, grows, proposal.after - held))
             price = self.cells[f"{leg.instrument}.price"]
             self.temps = {"after": proposal.after}
             self.run_checked(leg.fill, proposal.rule)
             self._book(leg, proposal, held, price)
+
+    def _approved(self, proposal: Proposal, held: Any, shown: Any) -> Any:
+        """Return the quantity to reach so that the change lies between none and the one that was shown."""
+        change = proposal.after - held
+        if shown == 0 or (change > 0) != (shown > 0):
+            return held
+        if abs(change) <= abs(shown):
+            return proposal.after
+        after = held + shown
+        while not self.context.reference.arithmetic.exact and abs(after - held) > abs(shown):
+            after = math.nextafter(after, held)  # the sum was rounded away from what is held
+        return after
 
     def pass_gates(self) -> None:
         """Let gates judge all orders of a microstep together, on what they would leave (rule 15).
@@ -420,6 +439,12 @@ def _beyond(value: Any, least: Any, most: Any, unit: str) -> str:
     else:
         return f"does not hold at {shown}" if shown else "does not hold"
     return f"would be {shown}, {limit}"
+
+
+def _grows(held: Any, after: Any) -> bool:
+    """Return whether an order enlarges a leg, or turns it round."""
+    turns = (after < 0) != (held < 0) and held != 0
+    return bool(abs(after) > abs(held) or (turns and after != 0))
 
 
 def is_judged(gate: Gate, change: Change) -> bool:

@@ -79,7 +79,14 @@ WHOLE = {
                 "tags": ["loud"],
                 "about": "x",
                 "on": {
-                    "tick": {"name": "t", "if": "n > 1", "to": "off", "do": {"let": {"a": 1}}, "about": "x"},
+                    "tick": {
+                        "name": "t",
+                        "if": "n > 1",
+                        "to": "off",
+                        "do": {"let": {"a": 1}},
+                        "approval": "p",
+                        "about": "x",
+                    },
                     "error.*": [{"do": ["act", {"increase": {"long": 1}}, {"reduce": {"long": 1}}]}],
                     "alarm tick.*": {"to": ["inner"], "internal": True},
                 },
@@ -103,6 +110,9 @@ WHOLE = {
             "off": {"final": True},
         },
     },
+    "oversight": "supervised",
+    "people": {"anna": ["risk"], "ben": []},
+    "approvals": {"p": {"role": "risk", "persons": 2, "within": "1h", "again": "1d", "about": "x"}},
     "actions": {
         "act": [{"target": {"long": 1}}, {"close": "long"}, {"close": ["long"]}, {"raise": "alarm"}],
         "late": [{"raise": "alarm", "after": "30m", "id": "soon"}, {"cancel": "soon"}, {"cancel": "tick.fast"}],

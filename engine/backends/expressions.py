@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ..evaluate import nanoseconds
-from ..ir import INFIX, NEVER, Block, Expr, Pool, Program
+from ..ir import INFIX, NEVER, Block, Expr, Pool, Program, expressions
 from ..monitors import TOLERANCE, monitor
-from .layout import Layout, expressions
+from .layout import Layout
 
 __all__ = ["Expressions", "Lines", "Place", "Values"]
 

@@ -10,7 +10,24 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..evaluate import LARGEST
-from ..ir import NEVER, Assign, Block, Call, Cell, Event, Expr, Let, Program, Propose, Push, Raise, Require, Type, Value
+from ..ir import (
+    NEVER,
+    Assign,
+    Block,
+    Call,
+    Cell,
+    Event,
+    Expr,
+    Field,
+    Let,
+    Program,
+    Propose,
+    Push,
+    Raise,
+    Require,
+    Type,
+    Value,
+)
 from ..ir import Source as CallSource
 from .expressions import Expressions, Lines, Place, Values
 from .layout import Act, Layout
@@ -340,8 +357,15 @@ class Instructions(Expressions):
 
     # ----------------------------------------------------------------------------------------------------------- checks
 
-    def take(self, code: Lines, type: Type, local: str, low: Fraction | None, high: Fraction | None) -> None:
+    def take(self, code: Lines, field: Field, local: str) -> None:
         """Check one field; what does not fit is told by the reference."""
+        type, low, high = field.type, field.low, field.high
+        if field.people is not None:
+            people = self.constant(repr({name: index for index, name in enumerate(field.people)}))
+            with code.block(f"if type_({local}) is not str_ or {local} not in {people}:"):
+                code.add(self.defer)
+            code.add(f"{local} = {people}[{local}]")
+            return
         if type == "bool":
             with code.block(f"if {local} is not True and {local} is not False:"):
                 code.add(self.defer)
@@ -411,7 +435,7 @@ class Instructions(Expressions):
             else:
                 code.add(self.defer)
         for field in event.fields:
-            self.take(code, field.type, names[field.name], field.low, field.high)
+            self.take(code, field, names[field.name])
 
 
 def _judged(panel: Panel, placed: Placed) -> str:

@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..ir import Assign, Block, Call, Expr, Instruction, Let, Program, Propose, Push, Raise, Require, Rule, State
+from ..ir import Block, Program, Propose, Raise, Rule, State, expressions
 from ..statechart import MACHINE, ROOT, Entry, Tree
 from ..vocabulary import matches
 
-__all__ = ["ACTION", "ENTRY", "EXIT", "MEASURE", "Act", "Firing", "Home", "Layout", "expressions", "parts_of"]
+__all__ = ["ACTION", "ENTRY", "EXIT", "MEASURE", "Act", "Firing", "Home", "Layout", "parts_of"]
 
 MEASURE, EXIT, ACTION, ENTRY = range(4)
 """The parts of a microstep, in their order."""
@@ -45,7 +45,7 @@ class Firing:
     """The index of the leaf that is active then; None where no state is left."""
     inside: bool
     """Whether it moves the register of its own region alone, to where the chart says, and orders no leg twice, nor any where
-    a gate asks what was ordered."""
+    a gate asks what was ordered; and waits for nobody."""
 
     @property
     def native(self) -> bool:
@@ -86,6 +86,7 @@ class Layout:
         for rule in program.rules:
             (self.rules if rule.events else self.always).setdefault(rule.source, []).append(rule)
         self._asks_orders = any(node.op == "ordered" for asked in program.conditions for node in asked.walk())
+        self._waiting = frozenset(each.rule for each in program.approvals)
         self._entries: dict[str, tuple[str, Entry]] = {}
         self._asked: dict[int, frozenset[int]] = {}
 
@@ -177,7 +178,8 @@ class Layout:
             tuple(act for act in part if act[0]) for part in (measures, exits, ((rule.action, active),), entries)
         )
         firing = Firing(rule, acts, after, inside)
-        return replace(firing, inside=inside and _orders_once(firing.blocks) and not self._is_judged(firing))
+        fires = rule.name not in self._waiting and _orders_once(firing.blocks) and not self._is_judged(firing)
+        return replace(firing, inside=inside and fires)
 
     def _is_judged(self, firing: Firing) -> bool:
         """Return whether a transition orders, and a gate asks what was ordered in the microstep: the reference knows."""
@@ -250,20 +252,3 @@ def _orders_once(blocks: Iterable[Block]) -> bool:
     """Return whether blocks order no leg twice, which fails."""
     legs = [each.leg for block in blocks for each in block if isinstance(each, Propose)]
     return len(legs) == len(set(legs))
-
-
-def expressions(instruction: Instruction) -> Iterator[Expr]:
-    """Yield the expressions of an instruction."""
-    match instruction:
-        case Let() | Push():
-            yield instruction.value
-        case Assign():
-            yield from (expr for _, expr in instruction.targets)
-        case Require():
-            yield instruction.condition
-        case Propose():
-            yield instruction.after
-        case Raise():
-            yield from (expr for _, expr in instruction.fields)
-        case Call():
-            yield from (value for _, value in instruction.arguments if isinstance(value, Expr))

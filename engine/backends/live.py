@@ -335,6 +335,7 @@ def generate(compiled: Compiled) -> type[Machine]:
         "abs_": abs,
         "type_": type,
         "int_": int,
+        "str_": str,
         "float_": float,
         "bool_": bool,
     }

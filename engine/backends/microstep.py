@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..ir import Assign, Block, Call, Propose
+from ..ir import Assign, Block, Call, Propose, expressions
 from .expressions import Lines, Place, Values
 from .instructions import Instructions, Proposal
-from .layout import ENTRY, Firing, expressions, parts_of
+from .layout import ENTRY, Firing, parts_of
 
 __all__ = ["Microstep", "Numbered"]
 

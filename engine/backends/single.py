@@ -107,7 +107,7 @@ class Single:
         else:
             did = f"{() if rule is None else (rule.name,)!r}, {(self.leaves[before],)!r}, {(self.leaves[after],)!r}"
             step = write.constant(f"Step_({did})")
-            told = f"new_(Step_, ({did}, {' + '.join(orders) or '()'}, (), None, (), {broken or '()'}, (), ()))"
+            told = f"new_(Step_, ({did}, {' + '.join(orders) or '()'}, (), None, (), {broken or '()'}, (), (), ()))"
         if orders:
             code.add(f"return {told}")
         else:

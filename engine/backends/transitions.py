@@ -335,10 +335,10 @@ class _TransitionsRun(Run):
         self.adapter.trigger(ALWAYS if occurrence is None else occurrence.name)
         return self.chosen
 
-    def _transitions(self, rules: Sequence[Rule], work: Work, *, bare: bool = False) -> None:
+    def transitions(self, rules: Sequence[Rule], work: Work, *, bare: bool = False) -> None:
         (rule,) = rules
         if bare:
-            super()._transitions(rules, work, bare=True)
+            super().transitions(rules, work, bare=True)
             self.adapter.stand(rule.targets[0])
             return
         if rule.name == FAIL_SAFE:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State
 from ...statechart import ROOT
+from ...vocabulary import ANSWERS
 from ..layout import Layout, expressions
 from .blocks import LOGGED, WAITING, Blocks
 from .books import SHOWN, Books
@@ -109,6 +110,9 @@ class _Kernel:
         self.moved = frozenset(moved) - frozenset(self.sticky)
         """The cells that each row assigns before anything is selected, but for those that hold one value for good."""
         self.scans = False
+        self.waiting = frozenset(each.timer for each in program.approvals)
+        self.answers = bool(program.approvals) and event.name in ANSWERS
+        """Whether rows are what people say to transitions that wait: these are the reference's, as are their timers."""
 
     def _raised(self) -> list[str]:
         blocks = [block for state in self.program.states for block in (state.entry, state.initially, state.exit)]
@@ -237,6 +241,8 @@ class _Kernel:
         for index in range(len(self.program.legs)):
             code.set(f"wanted{index}", "false")
         self.judge.reset()
+        if self.answers:
+            write.require("false")
         self._take_fields()
         write.require(code.op(f"icmp slt i64 {self._time()}, {REACH}"))
         running = self._is_running()
@@ -251,7 +257,7 @@ class _Kernel:
 
     def _scan(self) -> bool:
         """Write what leaves rows out, and return whether there is any."""
-        if self.options.trace:
+        if self.options.trace or self.answers:
             self.write.begin("row.next")
             self.code.jump("row.begin")
             return False
@@ -398,6 +404,9 @@ class _Kernel:
         code.switch(which, "handover", labels)
         for index, timer in enumerate(program.timers):
             write.begin(labels[index])
+            if timer.name in self.waiting:
+                code.jump("handover")
+                continue
             again = str(NEVER)
             if timer.period is not None:
                 again = self._again(timer.period)

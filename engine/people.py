@@ -1,0 +1,130 @@
+"""People, roles and policies of a spec: who says yes to what, read and checked.
+
+    people:    {anna: [risk], ben: [trading]}
+    approvals: {release: {role: risk, within: 4h}}        a transition with `approval: release` waits for anna
+
+Here is told what one spec says of them; `engine.approvals` makes of it what a program does, and tells what only shows in a
+whole composition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from .chart import Chart, Edge
+from .check import Checker, Location
+from .delays import NANOSECOND, delay
+from .diagnostics import suggestion
+from .ir import Expr, Person, Policy, Rule, expressions
+from .model import PolicyShape, Spec
+from .symbols import Scope
+from .vocabulary import ANSWERS
+
+__all__ = ["STRUCTURAL", "check_waiting", "fields_read", "holders", "read_people", "read_policies"]
+
+STRUCTURAL = "structural"
+"""The policy under which `supervised` lets wait what enlarges a leg."""
+
+
+def read_people(spec: Spec, checker: Checker) -> tuple[Person, ...]:
+    """Return the people of a spec, having told fields that are a person where nobody is known."""
+    for event, fields in spec.events.items():
+        persons = [name for name, field in fields.items() if field.type == "person"]
+        loc: Location = ("events", event)
+        if persons and not spec.people and not checker.document.has("people"):
+            message = f"`{event}.{persons[0]}` is a person, and the spec knows nobody"
+            help = "add who may bring it, with their roles: `people: {anna: [risk]}`"
+            checker.findings.error("HR433", message, checker.document.key((*loc, persons[0])).span, help)
+        for name in persons[1:]:
+            message = f"`{event}` brings two persons, `{persons[0]}` and `{name}`"
+            help = "one person brings an event, and may not approve what it leads to: make two events of it"
+            checker.findings.error("HR433", message, checker.document.key((*loc, name)).span, help)
+    return tuple(Person(name, tuple(dict.fromkeys(roles))) for name, roles in spec.people.items())
+
+
+def holders(people: Sequence[Person], role: str) -> tuple[int, ...]:
+    """Return those who hold a role, by index."""
+    return tuple(index for index, person in enumerate(people) if role in person.roles)
+
+
+def read_policies(spec: Spec, checker: Checker, people: Sequence[Person]) -> tuple[Policy, ...]:
+    """Return the policies of a spec, having told those that nobody could satisfy."""
+    found = []
+    for name, shape in spec.approvals.items():
+        loc: Location = ("approvals", name)
+        within = _seconds(checker, (*loc, "within"), NANOSECOND)
+        again: Expr | None = checker.pool.constant(Fraction(0), "real")
+        if shape.again is not None:
+            again = _seconds(checker, (*loc, "again"), Fraction(0))
+        _is_held(shape, loc, checker, people)
+        if within is not None and again is not None:
+            found.append(Policy(name, shape.role, shape.persons, within, again, checker.document.key(loc).span))
+    for event in spec.events if spec.approvals else ():
+        if event in ANSWERS:
+            message = f"`{event}` is what people say to a transition that waits"
+            checker.findings.error(
+                "HR211", message, checker.document.key(("events", event)).span, "choose another name"
+            )
+    return tuple(found)
+
+
+def _seconds(checker: Checker, loc: Location, least: Fraction) -> Expr | None:
+    return delay(checker, loc, Scope("a delay", machine=False), "a delay", least)
+
+
+def _is_held(shape: PolicyShape, loc: Location, checker: Checker, people: Sequence[Person]) -> None:
+    """Tell a policy whose role too few people hold."""
+    who = holders(people, shape.role)
+    if len(who) >= shape.persons or (checker.document.has("people") and not people):
+        return  # no one fits the model, which was told
+    roles = sorted({role for person in people for role in person.roles})
+    span = checker.document.at((*loc, "role")).span
+    if not who:
+        help = suggestion(shape.role, roles, f"give it to somebody: `people: {{anna: [{shape.role}]}}`")
+        checker.findings.error("HR431", f"nobody holds the role `{shape.role}`", span, help)
+    else:
+        message = f"two persons must approve, and `{people[who[0]].name}` alone holds the role `{shape.role}`"
+        help = "give the role to another one under `people:`, or write `persons: 1`"
+        checker.findings.error("HR431", message, span, help)
+
+
+# --------------------------------------------------------------------------------------------------- what waits for them
+
+
+def check_waiting(spec: Spec, checker: Checker, chart: Chart, rules: Iterable[Rule]) -> None:
+    """Tell each transition that says it waits for people and cannot."""
+    lowered = {rule.name: rule for rule in rules}
+    for edge in chart.edges:
+        policy = edge.shape.approval
+        if policy is None:
+            continue
+        loc: Location = (*edge.loc, "approval")
+        if policy not in spec.approvals and policy not in checker.symbols.left_out:
+            help = suggestion(
+                policy, spec.approvals, f"declare it: `approvals: {{{policy}: {{role: risk, within: 1h}}}}`"
+            )
+            checker.findings.error("HR430", f"unknown policy `{policy}`", checker.span(loc), help)
+        if (why := _why_not(edge, lowered[edge.name])) is not None:
+            checker.findings.error("HR432", why[0], checker.document.key(loc).span, why[1])
+
+
+def _why_not(edge: Edge, rule: Rule) -> tuple[str, str] | None:
+    """Return why a transition cannot wait, and what to write instead."""
+    if not edge.events:
+        return f"`{edge.name}` needs no event: it would be asked for again and again", "move it under `on:` or `every:`"
+    if edge.events[0].startswith("after."):
+        help = "let `after` lead to a state of its own, and wait under `on:` or `every:` there"
+        return f"`{edge.name}` comes once: after a no it would never come again", help
+    if read := fields_read(rule):
+        what = f"`{edge.name}` reads `{read[0]}`, which is gone when somebody approves"
+        return what, "keep it in a cell with `observe`, or read a mark such as `NAME.price`"
+    return None
+
+
+def fields_read(rule: Rule) -> list[str]:
+    """Return the fields of events that a transition reads; the states that it enters and leaves read none."""
+    nodes = [] if rule.guard is None else list(rule.guard.walk())
+    for block in (rule.measure, rule.action):
+        nodes += [node for each in block for expr in expressions(each) for node in expr.walk()]
+    return sorted({node.name for node in nodes if node.op == "field"})
