@@ -12,6 +12,7 @@ import click
 from .main import DOES_NOT_HOLD, HOLDS
 
 if TYPE_CHECKING:
+    from ..engine.backends.live import Machine
     from ..engine.ir import FillMode
     from ..engine.load import Compiled
     from ..engine.script import Item, Script
@@ -31,6 +32,7 @@ def play_events(
     settings: Mapping[str, str],
     fill: FillMode | None,
     permit: tuple[str, ...],
+    state: Path | None,
     as_json: bool,
 ) -> int:
     """Play a script, print what each item did, and return the exit code.
@@ -41,6 +43,7 @@ def play_events(
         settings: params by name, as text; they go before those that the script sets.
         fill: the price of a fill; `same` if not given.
         permit: codes of findings that are waived.
+        state: where the machine is saved as it stands in the end, if anywhere.
         as_json: one JSON document instead of text.
 
     Raises:
@@ -65,7 +68,17 @@ def play_events(
         from .run import refuse
 
         return refuse(error, as_json=as_json)
-    totals = _print_json(compiled, script) if as_json else _print_text(compiled, script)
+    machine = compiled.machine()
+    totals = _print_json(compiled, script, machine) if as_json else _print_text(compiled, script, machine)
+    if state is not None:
+        from ..engine.saved import save
+
+        try:
+            save(machine, state)
+        except RunError as error:
+            from .run import refuse
+
+            return refuse(error, as_json=False)
     return DOES_NOT_HOLD if totals.failed else HOLDS
 
 
@@ -101,13 +114,13 @@ def _number(count: int, what: str) -> str:
 # -------------------------------------------------------------------------------------------------------------- text
 
 
-def _print_text(compiled: Compiled, script: Script) -> _Totals:
+def _print_text(compiled: Compiled, script: Script, machine: Machine) -> _Totals:
     from ..engine.script_run import play
     from .findings import show
 
     totals = _Totals()
     shown = 0
-    for played in play(compiled, script):
+    for played in play(compiled, script, machine):
         totals.count(played)
         click.echo("\n".join(_block(played)))
         if not played.failures:
@@ -145,7 +158,8 @@ def _block(played: Played) -> Iterator[str]:
     }
     for name, told in lists.items():
         if told:
-            yield f"      {name}: {printable('; '.join(told) if name in ('errors', 'stopped', 'approvals') else ', '.join(told))}"
+            between = "; " if name in ("errors", "stopped", "approvals") else ", "
+            yield f"      {name}: {printable(between.join(told))}"
 
 
 def _what(item: Item) -> str:
@@ -175,7 +189,7 @@ def _ruling(ruling: Ruling) -> str:
 # -------------------------------------------------------------------------------------------------------------- JSON
 
 
-def _print_json(compiled: Compiled, script: Script) -> _Totals:
+def _print_json(compiled: Compiled, script: Script, machine: Machine) -> _Totals:
     """Print one document, an item a line, each when it has been played."""
     from ..engine.script_run import play
 
@@ -189,7 +203,7 @@ def _print_json(compiled: Compiled, script: Script) -> _Totals:
     click.echo(
         "{\n" + "".join(f" {_json(key)}: {_json(value)},\n" for key, value in head.items()) + ' "items": [', nl=False
     )
-    for played in play(compiled, script):
+    for played in play(compiled, script, machine):
         totals.count(played)
         click.echo(("," if played.item.index > 1 else "") + "\n  " + _json(_document(played)), nl=False)
     tail = {

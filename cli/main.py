@@ -41,6 +41,10 @@ COMMANDS = {
     "sweep": ("hedgerow.cli.sweep:command", "Run a spec over recorded data for many parameter sets."),
     "explore": ("hedgerow.cli.explore:command", "Send random events; report what is reached and what breaks."),
     "explain": ("hedgerow.cli.explain:command", "Say why one event of a run did what it did."),
+    "approvals": (
+        "hedgerow.cli.approvals:command",
+        "List what waits for people in a saved machine; approve or deny it.",
+    ),
     "prove": ("hedgerow.cli.prove:command", "Prove the claims of a spec for all prices, or refute them."),
     "study": ("hedgerow.cli.study:command", "Put the claims about a strategy to the test; write a page."),
     "compare": ("hedgerow.cli.compare:command", "Lay two runs side by side."),

@@ -43,6 +43,12 @@ __all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
     metavar="SCRIPT",
     help="A script of events, .yaml, .json or .jsonl: instead of data, or between their rows.",
 )
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --events: save the machine there as it stands in the end; an old one is replaced.",
+)
 @data_options
 @click.option(
     "--out",
@@ -59,6 +65,7 @@ def command(
     source: str | None,
     stress: str | None,
     script: Path | None,
+    state: Path | None,
     mapping: tuple[str, ...],
     time_column: str | None,
     event: str | None,
@@ -77,14 +84,16 @@ def command(
     """Run SPEC over recorded data and write trades.csv, verdicts.csv, trace.parquet, summary.json and report.html.
 
     With --events alone, send it the events of a script instead and print what each one did; of the options, --set, --fill,
-    --permit and --json go with it. With data or a stress, the events of the script are sent between the rows, each at its
-    time: what a person does meanwhile.
+    --permit, --state and --json go with it. With data or a stress, the events of the script are sent between the rows, each
+    at its time: what a person does meanwhile.
 
     Exit codes: 0 every invariant (or expectation of the script) held, 1 one did not, 2 bad input. A bad row stops the
     run, and what was done so far is written.
     """
     if script is not None and source is None and stress is None:
-        return _play(spec, script, settings, fill, permit, as_json=as_json)
+        return _play(spec, script, state, settings, fill, permit, as_json=as_json)
+    if state is not None:
+        raise click.UsageError("--state belongs to --events SCRIPT, not to runs over data")
     if source is None and stress is None:
         raise click.UsageError("give --data DATA to run over recorded data, or --events SCRIPT to send events")
     from ..engine.diagnostics import SpecError
@@ -141,12 +150,13 @@ def command(
     return HOLDS if run.held else DOES_NOT_HOLD
 
 
-_OF_SCRIPTS = frozenset(("spec", "script", "settings", "fill", "permit", "as_json"))
+_OF_SCRIPTS = frozenset(("spec", "script", "state", "settings", "fill", "permit", "as_json"))
 
 
 def _play(
     spec: Path,
     script: Path,
+    state: Path | None,
     settings: tuple[str, ...],
     fill: Literal["same", "next"] | None,
     permit: tuple[str, ...],
@@ -166,13 +176,13 @@ def _play(
     try:
         if given:
             told = ", ".join(f"`{option}`" for option in given)
-            help = "add --data; of the options, --set, --fill, --permit and --json go with --events alone"
+            help = "add --data; of the options, --set, --fill, --permit, --state and --json go with --events alone"
             verb = "belongs" if len(given) == 1 else "belong"
             raise RunError("HR807", f"{told} {verb} to runs over data", given[0], help)
         chosen = pairs(settings, "--set", "k=9")
     except RunError as error:
         return refuse(error, as_json=as_json)
-    return play_events(spec, script, settings=chosen, fill=fill, permit=permit, as_json=as_json)
+    return play_events(spec, script, settings=chosen, fill=fill, permit=permit, state=state, as_json=as_json)
 
 
 def refuse(error: RunError, *, as_json: bool) -> int:

@@ -238,7 +238,9 @@ def check_together(program: Program, place: Callable[[str], Span], oversight: Sp
         who = holders(program.people, policy.role)
         others = len(who) - (len(who) == len(program.people))
         if len(who) >= policy.persons > others and _is_brought(program, rule):
-            message = f"whoever brings `{rule.events[0]}` may not approve `{rule.name}`, and too few others are `{policy.role}`"
+            message = (
+                f"whoever brings `{rule.events[0]}` may not approve `{rule.name}`, and too few others hold its role"
+            )
             help = "give the role to another one under `people:`, or add somebody who holds another role"
             yield Diagnostic("HR431", message, _place(rule, place), help)
     marked = [rule for rule in program.rules if rule.approval is not None and _level(program, rule) == "autonomous"]

@@ -80,6 +80,7 @@ class Hearings:
 
     def answer(self, occurrence: Occurrence) -> None:
         """Take what a person says to a proposal."""
+        number: Any
         number, by = (occurrence.fields[f"{occurrence.name}.{name}"] for name in ("number", "by"))
         approval = next((each for each in self.reference.program.approvals if self._is_about(each, number)), None)
         if approval is None:

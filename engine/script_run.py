@@ -52,8 +52,8 @@ class Played:
     failures: tuple[Failure, ...]
 
 
-def play(compiled: Compiled, script: Script) -> Iterator[Played]:
-    """Send the items of a script to a new machine, each when its result is asked for.
+def play(compiled: Compiled, script: Script, machine: Machine | None = None) -> Iterator[Played]:
+    """Send the items of a script to a machine, each when its result is asked for.
 
     A refused event, an error and a broken invariant are results like others: they are failures only where the script
     expects something else.
@@ -62,8 +62,9 @@ def play(compiled: Compiled, script: Script) -> Iterator[Played]:
         compiled: the spec that the script was read for, with its parameters. Those of the script are
             `script.parameters`; whoever compiles binds them.
         script: what `read_script` returned.
+        machine: one of the spec; a new one if not given.
     """
-    machine = compiled.machine()
+    machine = machine or compiled.machine()
     judge = _Judge(machine, compiled.program)
     step = Step((), (), ())
     after = "before any event"
