@@ -214,10 +214,9 @@ def _value(value: object, unit: str) -> str:
 
 def _lines(machine: Machine, step: Step) -> Iterator[str]:
     """Yield what an answer did."""
-    for each in step.approvals:
-        by = "" if each.by is None else f" by {each.by}"
-        named = f" {each.rule}" if each.rule else ""
-        yield f"{each.number}{named}: {each.outcome}{by}{f': {each.reason}' if each.reason else ''}"
+    from ..engine.step import ruling_text
+
+    yield from map(ruling_text, step.approvals)
     for name in step.fired:
         yield f"fired: {name}"
     for order in step.orders:

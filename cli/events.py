@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..engine.load import Compiled
     from ..engine.script import Item, Script
     from ..engine.script_run import Played
-    from ..engine.step import Order, Ruling
+    from ..engine.step import Order
 
 __all__ = ["play_events"]
 
@@ -139,6 +139,7 @@ def _block(played: Played) -> Iterator[str]:
     """Yield the lines that tell an item: what came and where it led, and below it what happened on the way."""
     from ..engine.diagnostics import printable
     from ..engine.script_time import show_time
+    from ..engine.step import ruling_text
 
     item, step = played.item, played.step
     where = ", ".join(played.configuration) or "not started"
@@ -151,7 +152,7 @@ def _block(played: Played) -> Iterator[str]:
         "raised": step.raised,
         "orders": [_order(order) for order in step.orders],
         "stopped": [verdict.reason for verdict in step.verdicts],
-        "approvals": [_ruling(ruling) for ruling in step.approvals],
+        "approvals": [ruling_text(ruling) for ruling in step.approvals],
         "errors": step.errors,
         "rejected": () if step.rejected is None else (step.rejected,),
         "broken": step.broken,
@@ -177,13 +178,6 @@ def _value(value: float | int | bool | str) -> str:
 
 def _order(order: Order) -> str:
     return f"{order.side} {order.quantity} {order.leg} at {order.price} ({order.rule})"
-
-
-def _ruling(ruling: Ruling) -> str:
-    by = "" if ruling.by is None else f" by {ruling.by}"
-    orders = ", ".join(f"{leg} {change:+g}" for leg, change in ruling.orders)
-    told = f"{ruling.number} {ruling.rule} {ruling.outcome}{by}".replace("  ", " ")
-    return told + (f" ({orders})" if orders else "") + (f": {ruling.reason}" if ruling.reason else "")
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON

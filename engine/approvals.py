@@ -43,9 +43,10 @@ from .people import STRUCTURAL, fields_read, holders
 from .statechart import ROOT, Tree
 from .vocabulary import ANSWERS, APPROVAL_EVENTS, BUILTIN_EVENTS, EXPIRED, Vocabulary
 
-__all__ = ["check_together", "stricter", "with_approvals"]
+__all__ = ["MOST_PROPOSALS", "check_together", "stricter", "with_approvals"]
 
 MOST_PROPOSALS = 2**53
+"""The highest number that a proposal may have."""
 _STRICTNESS: tuple[Oversight, ...] = ("autonomous", "collaborative", "supervised")
 _LONG_AGO = -(2**63)
 

@@ -68,6 +68,8 @@ class Units:
         self.parameters = {parameter.name: parameter.unit for parameter in program.parameters}
         self.fields = {f"{event.name}.{each.name}": each.unit for event in program.events for each in event.fields}
 
+        self.people = {f"{event.name}.{each.name}": each.people for event in program.events for each in event.fields}
+
     def of(self, expr: Expr) -> str:
         """Return the unit of a name; nothing for what is none, or a pure number."""
         if memory_of(expr) is not None:
@@ -77,7 +79,9 @@ class Units:
         return "" if unit == "1" else unit
 
     def reading(self, field: str, value: Value) -> Reading:
-        unit = self.fields.get(field, "")
+        unit, people = self.fields.get(field, ""), self.people.get(field)
+        if people:
+            return Reading(field, people[int(value)], "")
         return Reading(field, value, "" if unit == "1" else unit)
 
     def readings(self, expr: Expr, env: Environment) -> Iterator[Reading]:

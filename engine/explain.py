@@ -20,13 +20,13 @@ from .document import Node, Scalar
 from .document import Sequence as SequenceNode
 from .examine import Condition, Examination, Reading, Units
 from .intake import Refusal, in_order
-from .ir import Program, Rule, Value
+from .ir import Expr, Program, Rule, Value
 from .link import is_state_timer
 from .readable import readable
 from .semantics import Candidate, Reference, Selection
 from .snapshot import Snapshot
 from .source import parse_text
-from .step import Order, Verdict
+from .step import Order, Ruling, Verdict
 from .work import Origin
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Change", "Explanation", "Selected", "explain"]
 
-Fate = Literal["fired", "false", "failed", "not asked", "preempted", "dropped"]
+Fate = Literal["fired", "false", "failed", "waits", "not asked", "preempted", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ class Explanation:
     raised: tuple[str, ...]
     errors: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
+    approvals: tuple[Ruling, ...]
     broken: tuple[str, ...]
     changes: tuple[Change, ...]
 
@@ -181,6 +182,7 @@ def explain(
         raised=step.raised,
         errors=step.errors,
         verdicts=step.verdicts,
+        approvals=step.approvals,
         broken=step.broken,
         changes=tuple(_changes(compiled.program, snapshot, after)),
     )
@@ -205,6 +207,8 @@ class _Teller:
         self.parts = sorted((part.name for part in compiled.program.parts if part.name), key=len, reverse=True)
         self.units = Units(compiled.program)
         self.guards = _Guards(compiled)
+        self.waiting = {each.rule: each.guard for each in compiled.program.approvals}
+        """The guards as written of what waits for people."""
 
     def selected(self, watched: Selection) -> Selected:
         env = watched.environment
@@ -226,11 +230,12 @@ class _Teller:
         part = next((name for name in self.parts if rule.name.startswith(f"{name}.")), "")
         condition = None
         readings: tuple[Reading, ...] = ()
-        if rule.guard is not None and candidate.outcome != "not asked":
-            condition = Examination(env, self.units, part).of(rule.guard)
-            readings = tuple(self.units.readings(rule.guard, env))
+        asked = self.waiting.get(rule.name, rule.guard)
+        if asked is not None and candidate.outcome != "not asked":
+            condition = Examination(env, self.units, part).of(asked)
+            readings = tuple(self.units.readings(asked, env))
         place = rule.span
-        guard = "" if rule.guard is None else self.guards.text(rule, part)
+        guard = "" if asked is None else self.guards.text(rule, asked, part)
         return Asked(
             rule.name, part, rule.source, place.file, place.line, place.column, guard, fate, why, condition, readings
         )
@@ -242,6 +247,8 @@ class _Teller:
                 return "false", "its guard is false"
             case "failed":
                 return "failed", f"its guard failed, and counts as false: {candidate.reason}"
+            case "waits":
+                return "waits", candidate.reason
             case "not asked":
                 return "not asked", f"`{self._before(candidate, watched)}` was selected before it"
         dropped = dict(watched.dropped)
@@ -288,7 +295,7 @@ def _changes(program: Program, before: Snapshot, after: Snapshot) -> Iterator[Ch
     started = bool(before.configuration)
     for cell in program.cells:
         was, now = before.cells[cell.name], after.cells[cell.name]
-        if was != now:
+        if was != now and cell.kind != "approval":
             unit = "" if cell.unit == "1" else cell.unit
             yield Change(cell.kind, cell.name, was if started else None, now, unit)
     for window in program.windows:
@@ -298,7 +305,7 @@ def _changes(program: Program, before: Snapshot, after: Snapshot) -> Iterator[Ch
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Order):
+    if isinstance(value, (Order, Ruling)):
         return {name: _plain(each) for name, each in value._asdict().items()}
     if is_dataclass(value):
         return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
@@ -318,13 +325,12 @@ class _Guards:
     def __init__(self, compiled: Compiled) -> None:
         self.sources = compiled.spec.sources
 
-    def text(self, rule: Rule, part: str) -> str:
+    def text(self, rule: Rule, guard: Expr, part: str) -> str:
         place = rule.span
         written = None
         if place.file in self.sources:
             written = _guards_of(place.file, self.sources[place.file]).get((place.line, place.column))
-        assert rule.guard is not None
-        return readable(rule.guard, 200, part) if written is None else written
+        return readable(guard, 200, part) if written is None else written
 
 
 @lru_cache(16)

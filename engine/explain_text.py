@@ -22,7 +22,7 @@ from .explain import Asked, Change, Explanation, Selected
 from .ir import NEVER, Value
 from .readable import value_text
 from .script_time import show_time
-from .step import Order
+from .step import Order, ruling_text
 from .work import Origin
 
 __all__ = ["Line", "Piece", "Tone", "lines", "plain"]
@@ -44,6 +44,7 @@ _FATES: dict[str, Tone] = {
     "fired": "good",
     "false": "plain",
     "failed": "bad",
+    "waits": "warn",
     "not asked": "faint",
     "preempted": "warn",
     "dropped": "bad",
@@ -241,6 +242,8 @@ class _Page:
             yield _pair("raised", ", ".join(told.raised[:_READINGS]) + (" …" if len(told.raised) > _READINGS else ""))
         for verdict in told.verdicts[:_READINGS]:
             yield _pair("stopped", f"`{verdict.rule}`, by {verdict.reason}", "bad")
+        for ruling in told.approvals[:_READINGS]:
+            yield _pair("approval", ruling_text(ruling))
         for error in told.errors[:_READINGS]:
             yield _pair("failed", error, "bad")
         if told.broken:

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from .ir import Value
 
-__all__ = ["OUTCOMES", "Order", "Outcome", "Ruling", "Step", "Verdict", "orders_of"]
+__all__ = ["OUTCOMES", "Order", "Outcome", "Ruling", "Step", "Verdict", "orders_of", "ruling_text"]
 
 Outcome = Literal["asked", "noted", "granted", "refused", "denied", "lapsed", "expired"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -97,6 +97,15 @@ class Step(NamedTuple):
     timers: tuple[tuple[str, int], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     approvals: tuple[Ruling, ...] = ()
+
+
+def ruling_text(ruling: Ruling) -> str:
+    """Return what became of a proposal as one line: `1 reset granted by anna`."""
+    named = f" {ruling.rule}" if ruling.rule else ""
+    by = "" if ruling.by is None else f" by {ruling.by}"
+    orders = ", ".join(f"{leg} {float(change):+g}" for leg, change in ruling.orders)
+    told = f"{ruling.number}{named} {ruling.outcome}{by}"
+    return told + (f" ({orders})" if orders else "") + (f": {ruling.reason}" if ruling.reason else "")
 
 
 def orders_of(

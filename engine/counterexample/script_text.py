@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from ..ir import Program, Value
+from ..ir import Field, Program, Value
 from ..script_time import show_time
 from .sent import Sent
 
@@ -41,14 +41,14 @@ def script_text(
 
     A value that no decimal writes is rounded to the nearest double, which is what a machine would make of it.
     """
-    fields = {event.name: [field.name for field in event.fields] for event in program.events}
+    fields = {event.name: event.fields for event in program.events}
     lines = ["hedgerow_events: 1", f"about: {json.dumps(about, ensure_ascii=False)}"]
     if parameters:
         lines.append("set: {" + ", ".join(f"{_key(k)}: {number_text(v)}" for k, v in parameters.items()) + "}")
     lines.append("events:")
     for index, sent in enumerate(events):
         given = zip(fields[sent.event], sent.values, strict=True)
-        values = ", ".join(f"{_key(name)}: {number_text(value)}" for name, value in given)
+        values = ", ".join(f"{_key(field.name)}: {_value_text(field, value)}" for field, value in given)
         parts = [f"event: {_key(sent.event)}", *([f"with: {{{values}}}"] if values else [])]
         parts.append(f"at: {show_time(sent.time_ns)}")
         if index == len(events) - 1 and expect:
@@ -71,6 +71,10 @@ def number_text(value: Value) -> str:
     if math.isinf(number):
         return ".inf" if number > 0 else "-.inf"
     return repr(number)
+
+
+def _value_text(field: Field, value: Value) -> str:
+    return field.people[int(value)] if field.people and 0 <= value < len(field.people) else number_text(value)
 
 
 def _key(name: str) -> str:

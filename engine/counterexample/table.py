@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from ..ir import Program, Value
+from ..ir import Field, Program, Value
 from ..script_time import show_time
 from .replay import Moment
 
@@ -37,7 +37,7 @@ def table_text(program: Program, moments: Sequence[Moment], cells: Sequence[str]
 def _row(program: Program, number: int, moment: Moment, cells: Sequence[str]) -> list[str]:
     sent, step = moment.sent, moment.step
     fields = program.event(sent.event).fields
-    values = (f"{field.name}={_number(value)}" for field, value in zip(fields, sent.values, strict=True))
+    values = (f"{field.name}={_shown(field, value)}" for field, value in zip(fields, sent.values, strict=True))
     told = [*(f"broken: {name}" for name in step.broken), *(f"error: {text}" for text in step.errors)]
     told += [name for name in step.raised if name == "error.divergence"]
     if step.rejected is not None:
@@ -51,6 +51,10 @@ def _row(program: Program, number: int, moment: Moment, cells: Sequence[str]) ->
         *(_number(moment.after.cells[name]) for name in cells),
         "; ".join(told),
     ]
+
+
+def _shown(field: Field, value: Value) -> str:
+    return field.people[int(value)] if field.people and 0 <= value < len(field.people) else _number(value)
 
 
 def _number(value: Value) -> str:

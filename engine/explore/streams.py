@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..approvals import MOST_PROPOSALS
 from ..ir import Event, Field
 
 __all__ = ["LONGEST_GAP", "Book", "book_of", "odd_values", "some_values"]
@@ -31,6 +32,8 @@ Values = npt.NDArray[np.float64]
 
 _WIDE = 1e6
 """Fields without an end of their range are drawn up to here, and as far below 0."""
+_PROPOSALS = 8
+"""People answer the first few proposals: a number at random would be none."""
 _KINDS = ("wander", "trend", "flat", "returns", "swing", "jumps", "extremes")
 _SHARES = (0.3, 0.15, 0.12, 0.18, 0.1, 0.1, 0.05)
 _SHORTEST, _LONGEST = 12, 400
@@ -108,6 +111,8 @@ def _column(field: Field, rows: int, source: np.random.Generator) -> Values:
     if field.type == "bool":
         return source.integers(0, 2, rows).astype(np.float64)
     low = -_WIDE if field.low is None else float(field.low)
+    if field.name == "number" and field.high == MOST_PROPOSALS:
+        return source.integers(1, _PROPOSALS + 1, rows).astype(np.float64)
     high = max(_WIDE, low + _WIDE) if field.high is None else float(field.high)
     low = min(low, high - _WIDE) if field.low is None else low
     column = _Column(low, high, source)
