@@ -43,7 +43,7 @@ COMMANDS = {
     "explain": ("hedgerow.cli.explain:command", "Say why one event of a run did what it did."),
     "approvals": (
         "hedgerow.cli.approvals:command",
-        "List what waits for people in a saved machine; approve or deny it.",
+        "List what waits for people in a saved machine; answer it.",
     ),
     "prove": ("hedgerow.cli.prove:command", "Prove the claims of a spec for all prices, or refute them."),
     "study": ("hedgerow.cli.study:command", "Put the claims about a strategy to the test; write a page."),

@@ -590,11 +590,14 @@ class Lowering:
         return sum(used.size for used in self.used.values())
 
     def lints(self) -> Iterator[Diagnostic]:
-        """Yield what is allowed and hardly meant in this spec; in one without errors."""
+        """Yield what is allowed and hardly meant in this spec, in one without errors; and first what only shows now."""
+        together = tuple(self._together())
+        yield from together
+        if any(found.severity == "error" for found in together):
+            return
         handled = {ours for used in self.used.values() for _, ours in used.shared()}
         handled |= {made.event for used in self.used.values() for made in used.made.values()}
         yield from lints(self.alone("same"), handled, self.spec.raises)
-        yield from self._together()
         if self.legs:
             raised = frozenset(
                 ours

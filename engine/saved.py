@@ -31,7 +31,7 @@ def saved_machine(spec: Spec, path: Path) -> Machine:
     """Return a machine of a spec as a file holds it.
 
     Raises:
-        RunError: (HR830) the file cannot be read, or holds no state of a machine of this spec.
+        RunError: (HR850) the file cannot be read, or holds no state of a machine of this spec.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -65,14 +65,14 @@ def _machine(spec: Spec, path: Path, snapshot: Snapshot) -> Machine:
 
 
 def _refusal(path: Path, why: str, help: str) -> RunError:
-    return RunError("HR830", printable(why)[:400], str(path), help)
+    return RunError("HR850", printable(why)[:400], str(path), help)
 
 
 def save(machine: Machine, path: Path) -> None:
     """Write the state of a machine into a file, in the place of what it held.
 
     Raises:
-        RunError: (HR830) it cannot be written; what was there still is.
+        RunError: (HR850) it cannot be written; what was there still is.
     """
     draft = None
     try:

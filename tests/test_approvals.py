@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import textwrap
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import ROOT, fences
 from twins import Twins
 
 from hedgerow import Spec, Step
+from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.explain import explain
 from hedgerow.engine.ir import NEVER
 from hedgerow.engine.load import loads
 from hedgerow.engine.printer import digest
+from hedgerow.engine.prove.prove import prove
 from hedgerow.engine.snapshot import Snapshot, SnapshotError
 from hedgerow.engine.step import Ruling
 from hedgerow.engine.sweep.live import LiveRunner
@@ -693,3 +699,154 @@ def test_what_never_ends_has_no_timer() -> None:
     (found,) = waiting(both.program, both.snapshot)
     assert (found.due_ns, found.left_s) == (None, None)
     assert both.send("approve", 400 * 86_400 * SECOND, number=1, by="anna").fired == ("buy",)
+
+
+# ------------------------------------------------------------------------------------------------------ the command line
+
+PAGE = list(fences(ROOT / "docs" / "approvals.md"))
+SESSIONS = [fence for fence in PAGE if fence.language == "console"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder that holds the files of the page."""
+    (tmp_path / "careful.yaml").write_text(next(fence.text for fence in PAGE if fence.info == ("yaml",)), "utf-8")
+    (tmp_path / "asked.yaml").write_text(next(f.text for f in PAGE if f.info == ("yaml", "script")), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    return tmp_path
+
+
+def run(command: str) -> int:
+    return main(shlex.split(command.removeprefix("$ hedgerow ")))
+
+
+def test_the_commands_on_the_page_print_what_it_says(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(SESSIONS) == 3
+    for fence in SESSIONS:
+        command, _, expected = fence.text.partition("\n")
+        assert run(command) == 0
+        assert capfd.readouterr().out == expected
+
+
+@pytest.fixture
+def saved(folder: Path, capfd: pytest.CaptureFixture[str]) -> Path:
+    assert run("run careful.yaml --events asked.yaml --state careful.json") == 0
+    capfd.readouterr()
+    return folder / "careful.json"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            "approve careful.yaml --state careful.json 1 --as zoe",
+            "--as: error[HR807]: `zoe` is none of the people of `careful`",
+        ),
+        ("approve careful.yaml --state careful.json 2 --as anna", "NUMBER: error[HR807]: no proposal 2 waits"),
+        ("deny careful.yaml --state careful.json 1 --as anna --time soon", "--time: error[HR807]: `soon` is no time"),
+        (
+            "deny careful.yaml --state careful.json 1 --as anna --time 1s",
+            "--time: error[HR807]: the answer was refused",
+        ),
+        ("approve careful.yaml --state none.json 1 --as anna", "none.json: error[HR850]: the file cannot be read"),
+        ("approve careful.yaml --state asked.yaml 1 --as anna", "asked.yaml: error[HR850]: this is no snapshot"),
+        ("approve other.yaml --state careful.json 1 --as anna", "the state of another program than `careful`"),
+    ],
+)
+def test_a_wrong_answer_is_told_and_leaves_the_file_alone(
+    command: str, told: str, saved: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (saved.parent / "other.yaml").write_text(
+        (saved.parent / "careful.yaml").read_text("utf-8").replace("10 IDX", "9 IDX")
+    )
+    before = saved.read_bytes()
+    assert run(f"approvals {command}") == 2
+    out, err = capfd.readouterr()
+    assert (out, told in err, "help: " in err) == ("", True, True)
+    assert saved.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"approval(buy).number":1', '"approval(buy).number":"1"'),
+        ('"index.price":90.0', '"index.price":null'),
+        ('"format":2', '"format":true'),
+        ('"cheap":100.0', '"cheap":99.0'),
+        ('"cheap":100.0', '"cheap":[]'),
+    ],
+)
+def test_a_state_that_somebody_has_changed_is_refused(
+    old: str, new: str, saved: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = saved.read_text("utf-8")
+    assert old in text
+    saved.write_text(text.replace(old, new, 1), "utf-8")
+    code = run("approvals list careful.yaml --state careful.json")
+    # Other params are another machine, and no damage: it is shown as it is.
+    assert code == (0 if new == '"cheap":99.0' else 2)
+    assert ("careful.json: error[HR850]: " in capfd.readouterr().err) == (code == 2)
+
+
+def test_an_answer_that_does_not_count_exits_with_1(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("approvals approve careful.yaml --state careful.json 1 --as carl") == 1
+    assert capfd.readouterr().out.splitlines()[0] == "1 buy refused by carl: `carl` does not hold the role `risk`"
+    assert run("approvals approve careful.yaml --state careful.json 1 --as ben --time +2h") == 1
+    assert "1 buy expired" in capfd.readouterr().out
+
+
+def test_the_commands_answer_in_json(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("approvals list careful.yaml --state careful.json --json") == 0
+    (found,) = json.loads(capfd.readouterr().out)["waiting"]
+    assert (found["number"], found["rule"], found["may_approve"]) == (1, "buy", ["anna", "ben"])
+    assert found["orders"] == [{"name": "book", "value": 10.0, "unit": "IDX"}]
+    assert run("approvals deny careful.yaml --state careful.json 1 --as ben --json") == 0
+    told = json.loads(capfd.readouterr().out)
+    assert [(each["outcome"], each["by"]) for each in told["approvals"]] == [("denied", "ben")]
+    assert run("approvals list careful.yaml --state careful.json") == 0
+    assert capfd.readouterr().out == "nothing waits\n"
+
+
+def test_a_state_that_cannot_be_written_is_told(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("run careful.yaml --events asked.yaml --state no/where.json") == 2
+    assert (
+        "no/where.json: error[HR850]: the state cannot be written: no such file or directory" in capfd.readouterr().err
+    )
+
+
+def test_a_script_gives_text_to_persons_only(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "asked.yaml").write_text("- {event: tick, with: {price: anna}}\n", "utf-8")
+    assert run("run careful.yaml --events asked.yaml") == 2
+    assert "error[HR103]: a number, true or false is expected here, this is text" in capfd.readouterr().err
+
+
+# --------------------------------------------------------------------------------------------------------------- proofs
+
+
+def test_a_proof_knows_that_only_an_approval_leads_out() -> None:
+    text = """\
+    hedgerow: 1
+    name: latch
+    people: {anna: [risk], ben: []}
+    approvals: {release: {role: risk, within: 4h}}
+    events: {trip: {}, release: {by: {type: person}}}
+    machine:
+      initial: closed
+      states:
+        closed: {on: {trip: {name: open_up, to: open}}}
+        open: {on: {release: {name: reset, approval: release, to: closed}}}
+    state: {releases: {initial: 0, type: int, range: [0, 10]}}
+    observe: {release: {releases: "min(releases + 1, 10)"}}
+    invariants:
+      not_by_a_release: implies(In(closed) and was(open), releases == before.releases)
+      never: implies(In(closed), not was(open))
+    """
+    proof = prove(spec_of(text), workers=1, seconds=5.0)
+    found = {(each.kind, each.name): each for each in proof.results}
+    assert found["invariant", "not_by_a_release"].verdict == "proved"
+    assert found["invariant", "never"].verdict == "refuted"
+    shown = found["invariant", "never"].counterexample
+    assert shown is not None
+    assert "event: approve, with: {number: 1, by: anna}" in shown.script
+    assert all(each.verdict == "proved" for (kind, _), each in found.items() if kind != "invariant")

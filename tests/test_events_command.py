@@ -150,7 +150,7 @@ def test_json_has_every_item_and_what_did_not_hold(folder: Path, capsys: pytest.
         "spec": "trader", "script": "script.yaml", "fill": "next", "parameters": {"limit": 81.0},
         "events": 1, "advances": 0, "expectations": 3, "failed": 2, "ok": False,
     }  # fmt: skip
-    lists = ("fired", "raised", "orders", "timers", "stopped", "errors", "broken")
+    lists = ("fired", "raised", "orders", "timers", "stopped", "approvals", "errors", "broken")
     nothing = {"rejected": None, **{name: [] for name in lists}}
     first, second = items
     assert [each.pop("failures") for each in items] == [
@@ -251,10 +251,8 @@ def test_options_of_runs_over_data_do_not_go_with_a_script(
     out, err = capsys.readouterr()
     assert out == ""
     assert f"error[HR807]: {said}" in err
-    assert (
-        err.splitlines()[-1]
-        == "   help: add --data; of the options, --set, --fill, --permit and --json go with --events alone"
-    )
+    help = "add --data; of the options, --set, --fill, --permit, --state and --json go with --events alone"
+    assert err.splitlines()[-1] == f"   help: {help}"
 
 
 def test_either_data_or_events_are_needed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

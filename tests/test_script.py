@@ -922,6 +922,7 @@ EVERY_KEY: dict[str, Any] = {
                 "errors": 0,
                 "broken": ["rich"],
                 "stopped": [],
+                "approvals": [],
                 "values": {"cash": 919.92, "seen": True},
                 "ended": False,
                 "next_due": "+10m",

@@ -20,7 +20,7 @@ CODES = {
     "HR809": "an optional package is not installed",
     "HR815": "a scenario that cannot be drawn",
     "HR816": "a stress that cannot be laid over the data",
-    "HR830": "a saved state that is none of this spec",
+    "HR850": "a saved state that is none of this spec",
 }
 """Every code of this package, and what it means."""
 
