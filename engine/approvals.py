@@ -289,6 +289,6 @@ def _place(rule: Rule, place: Callable[[str], Span]) -> Span:
 
 def _is_brought(program: Program, rule: Rule) -> bool:
     """Return whether a transition takes events alone that some person brings."""
-    brought = frozenset(event.name for event in program.events if any(f.people is not None for f in event.fields))
+    brought = frozenset(event.name for event in program.events if event.person is not None)
     vocabulary = Vocabulary((*(event.name for event in program.events), *BUILTIN_EVENTS, *APPROVAL_EVENTS))
     return bool(brought) and vocabulary.matching(rule.events) <= brought

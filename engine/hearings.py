@@ -35,9 +35,8 @@ class Hearings:
         """Note who brings the event of a macrostep: whatever it leads to is that person's proposal."""
         self.person = NOBODY
         if external is not None and external.origin == "event":
-            fields = self.reference.events[external.name].fields
-            brought = (external.fields[f"{external.name}.{each.name}"] for each in fields if each.people is not None)
-            self.person = next(brought, NOBODY)
+            field = self.reference.events[external.name].person
+            self.person = NOBODY if field is None else external.fields[f"{external.name}.{field.name}"]
 
     # ----------------------------------------------------------------------------------------------------- proposals
 

@@ -338,6 +338,11 @@ class Event:
     """What each part of the program observes; each commits by itself."""
     span: Span
 
+    @property
+    def person(self) -> Field | None:
+        """The field that is a person, if it has one."""
+        return next((field for field in self.fields if field.people is not None), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -68,6 +68,11 @@ class Ruling(NamedTuple):
     reason: str = ""
     orders: tuple[tuple[str, Value], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What became of which transition, as reports call it: `asked reset`."""
+        return f"{self.outcome} {self.rule}".rstrip()
+
 
 class Step(NamedTuple):
     """What one event did.

@@ -20,6 +20,7 @@ from hedgerow import Spec, Step
 from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.explain import explain
+from hedgerow.engine.explore.events import outside_events
 from hedgerow.engine.ir import NEVER
 from hedgerow.engine.load import loads
 from hedgerow.engine.printer import digest
@@ -850,3 +851,22 @@ def test_a_proof_knows_that_only_an_approval_leads_out() -> None:
     assert shown is not None
     assert "event: approve, with: {number: 1, by: anna}" in shown.script
     assert all(each.verdict == "proved" for (kind, _), each in found.items() if kind != "invariant")
+
+
+# ------------------------------------------------------------------------------------------------------------ over data
+
+
+def test_a_run_over_data_asks_in_vain_and_says_so(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"2024-01-{day:02},{price}\n" for day, price in enumerate((120, 90, 90, 90), start=1))
+    Path("prices.csv").write_text("time,price\n" + rows)
+    assert run("run careful.yaml --data prices.csv --no-report") == 0
+    capfd.readouterr()
+    summary = json.loads(Path("careful-run/summary.json").read_text())
+    assert summary["approvals"] == {"asked buy": 2, "expired buy": 1}
+    assert summary["triggers"]["buy"] == 0
+
+
+def test_walks_send_answers_between_what_streams_are_made_of() -> None:
+    outside = outside_events(SMALL.program())
+    assert [event.name for event in outside.streamed] == ["tick"]
+    assert [event.name for event in outside.others] == ["stop", "release", "approve", "deny"]

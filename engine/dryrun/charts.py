@@ -6,6 +6,7 @@ which readers with any colour vision can tell apart; no chart says anything by c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,7 @@ def charts(
     board.cells()
     board.states()
     board.verdicts()
+    board.approvals()
     if not board.figures:
         return None, []
     board.figures[-1].xaxis.visible = True
@@ -213,31 +215,43 @@ class _Board:
 
     def verdicts(self) -> None:
         """Mark when each check of a gate stopped orders."""
-        from bokeh.models import ColumnDataSource, FactorRange, HoverTool
-
         said: dict[str, dict[int, str]] = {}
         for line, verdict in self.trace.verdicts:
             said.setdefault(verdict.name, {}).setdefault(line, verdict.reason)
+        self._said("gates: orders that were stopped", said, "x", "verdicts.csv")
+
+    def approvals(self) -> None:
+        """Mark what became of each proposal that waited for people."""
+        said: dict[str, dict[int, str]] = {}
+        for line, ruling in self.trace.rulings:
+            told = [f"{ruling.number}", *filter(None, (ruling.by and f"by {ruling.by}", ruling.reason))]
+            said.setdefault(ruling.name, {}).setdefault(line, ", ".join(told))
+        self._said("approvals", said, "circle", "summary.json, counted")
+
+    def _said(self, title: str, said: Mapping[str, Mapping[int, str]], marker: str, file: str) -> None:
+        """Draw a row of marks for each name, each mark with its words; `file` has all of them."""
+        from bokeh.models import ColumnDataSource, FactorRange, HoverTool
+
         if not said:
             return
         # An axis of names is read upwards.
         rows = FactorRange(factors=list(said)[::-1], range_padding=0.3)
-        figure = self._figure("gates: orders that were stopped", 60 + 22 * len(said), "0", rows=rows)
-        for check, reasons in said.items():
+        figure = self._figure(title, 60 + 22 * len(said), "0", rows=rows)
+        for name, reasons in said.items():
             lines = np.array(list(reasons), dtype=np.int64)
             lines = lines[largest_by_bucket(lines, np.ones(len(lines)), len(self.trace), MARKS)]
             if len(lines) < len(reasons):
                 self.said.append(
-                    f"{check} stands {len(lines):,} times for the {len(reasons):,} events on which it stopped "
-                    "orders. Each is in verdicts.csv."
+                    f"{name} stands {len(lines):,} times for the {len(reasons):,} events on which it came. "
+                    f"All are in {file}."
                 )
             data: dict[str, Any] = {
                 "x": self.times[lines],
-                "y": [check] * len(lines),
+                "y": [name] * len(lines),
                 "reason": [reasons[line] for line in lines.tolist()],
             }
             marks = figure.scatter(
-                "x", "y", marker="x", size=8, line_color=RED, line_width=1.5, source=ColumnDataSource(data)
+                "x", "y", marker=marker, size=8, line_color=RED, line_width=1.5, source=ColumnDataSource(data)
             )
             tips = [("", "@reason"), ("at", "@x{%F %T}")]
             dates: Any = {"@x": "datetime"}

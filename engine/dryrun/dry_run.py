@@ -53,7 +53,8 @@ def event_of(spec: Spec, name: str | None) -> Event:
         RunError: no such event, or none or several to choose from.
     """
     program = spec.program()
-    events = {event.name: event for event in program.events if event.fields}
+    # No data bring people.
+    events = {event.name: event for event in program.events if event.fields and event.person is None}
     if name is None:
         raised = {each for each, _ in raised_by(program)}
         fed = [event for event in events.values() if event.name not in raised] or list(events.values())

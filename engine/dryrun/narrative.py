@@ -93,7 +93,8 @@ def narrate(summary: Json) -> list[Paragraph]:
     if summary["overshoot"] is not None and summary["overshoot"]["triggers"]:
         told.append(_overshoot(summary))
     told.append(_behaviour(summary))
-    told += [each for each in (_gates(summary), _errors(summary), _invariants(summary), _rows(summary)) if each]
+    judged = _gates(summary), _approvals(summary)
+    told += [each for each in (*judged, _errors(summary), _invariants(summary), _rows(summary)) if each]
     return told
 
 
@@ -362,6 +363,14 @@ def _gates(summary: Json) -> Paragraph | None:
         return Paragraph("Gates", f"{what} let every order through.")
     text = f"Orders were stopped, each with its transition: {', '.join(stopped)}."
     return Paragraph(f"Gates: {sum(found.values()):,} × no", text, "warn")
+
+
+def _approvals(summary: Json) -> Paragraph | None:
+    found: dict[str, int] = summary["approvals"]
+    if not found:
+        return None
+    text = f"Nobody answers in a run over data: {', '.join(f'{what} {count:,} ×' for what, count in found.items())}."
+    return Paragraph("Approvals: what waits for people does not happen", text, "warn")
 
 
 def _errors(summary: Json) -> Paragraph | None:

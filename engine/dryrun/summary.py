@@ -110,6 +110,7 @@ def summarise(
         },
         "invariants": _invariants(subject, trace),
         "gates": dict.fromkeys(subject.checks, 0) | Counter(verdict.name for _, verdict in trace.verdicts),
+        "approvals": dict(sorted(Counter(ruling.name for _, ruling in trace.rulings).items())),
         "modelled": {name: list(functions) for name, functions in subject.modelled.items()},
         "errors": dict(sorted(trace.errors.items())),
         "raised": dict(sorted(trace.raised.items())),

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..step import Verdict
+from ..step import Ruling, Verdict
 from .beside import NEVER_NS, Beside
 from .data import Batch, Data
 from .times import iso
@@ -129,6 +129,8 @@ class Trace:
     errors: Counter[str] = field(default_factory=Counter)
     verdicts: list[tuple[int, Verdict]] = field(default_factory=list)
     """Each no of a check of a gate, with the line at which it was said, in order."""
+    rulings: list[tuple[int, Ruling]] = field(default_factory=list)
+    """What became of proposals that wait for people, likewise."""
     raised: Counter[str] = field(default_factory=Counter)
     broken: dict[str, Broken] = field(default_factory=dict)
     rejected: int = 0
@@ -381,6 +383,8 @@ class _Recording:
             trace.errors.update(step.errors)
         if step.verdicts:
             trace.verdicts += [(line, verdict) for verdict in step.verdicts]
+        if step.approvals:
+            trace.rulings += [(line, ruling) for ruling in step.approvals]
         if step.raised:
             trace.raised.update(step.raised)
         for name in step.broken:

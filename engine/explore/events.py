@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from ..dryrun.problem import RunError
 from ..ir import Block, Event, Program, Raise
-from ..vocabulary import ANSWERS
 
 __all__ = ["Outside", "outside_events"]
 
 
 @dataclass(frozen=True)
 class Outside:
-    """`streamed` are the events with fields (or, where none has any, all): streams are made of them. `others`, and what
-    people say to transitions that wait for them, are sent between. `left_out` are not sent, since the spec raises them
+    """`streamed` are the events with fields (or, where none has any, all): streams are made of them. `others`, which
+    people bring or which have no fields, are sent between. `left_out` are not sent, since the spec raises them
     itself. `start` is the only event that starts the machine, if there is one.
     """
 
@@ -48,8 +47,7 @@ def outside_events(program: Program, asked: Collection[str] = ()) -> Outside:
         help = "declare one under `events:`, or name one that the spec raises with --send"
         raise RunError("HR807", "the spec has no event that comes from outside", "--send", help)
     events = [program.event(name) for name in wanted]
-    answers = ANSWERS if program.approvals else ()
-    streamed = [event for event in events if event.fields and event.name not in answers] or events
+    streamed = [event for event in events if event.fields and event.person is None] or events
     start = None if program.start_event is None else program.event(program.start_event)
     others = [event for event in events if event not in streamed]
     return Outside(tuple(streamed), tuple(others), tuple(name for name in known if name not in wanted), start)

@@ -107,7 +107,13 @@ class Machine:
             bounds += [make("gt", (at, time), "bool") for at in due.values()]
         bounds += [self._before_reach(time), make("ge", (time, constant(-REACH, "int")), "bool")]
         for field in () if event is None else event.fields:
-            bounds += self._within(self._field(standing, input.name, field), field.low, field.high)
+            value = self._field(standing, input.name, field)
+            if field.people:
+                # A solver knows of no whole numbers, and there is nobody between two people.
+                same = (make("eq", (value, constant(who, "int")), "bool") for who in range(len(field.people)))
+                bounds.append(self.algebra.any_of(*same))
+            else:
+                bounds += self._within(value, field.low, field.high)
         return tuple(bounds)
 
     def _before_reach(self, time: Expr) -> Expr:

@@ -94,7 +94,9 @@ class Search:
         nearest = distances.get(Control())
         if nearest is None:
             return
-        depth = min(max(depth, nearest + 2), LONGEST)
+        # What two persons approve takes an event more.
+        persons = max((each.persons for each in self.machine.program.approvals), default=1)
+        depth = min(max(depth, nearest + 1 + persons), LONGEST)
         end = time.monotonic() + seconds
         ways = [_Way(self.machine.anywhere(Control()), self.machine.parameters())]
         for length in range(1, depth + 1):
@@ -108,7 +110,8 @@ class Search:
                         model = self._model(mine, outcome, conditions)
                         if model is not None:
                             yield Trace(made, model)
-                    if not outcome.finished and length + 1 + distances.get(outcome.target, depth) <= depth:
+                    far = length + 1 + distances.get(outcome.target, depth) > depth
+                    if not (outcome.finished or far or _is_idle(way.standing, outcome)):
                         longer.append(_Way(self.machine.after(outcome, length), conditions, made))
             ways = longer
 
@@ -150,6 +153,12 @@ class Search:
         self.asked += len(cases)
         effort = self.look.effort
         return self.solvers.ask_all([Question(script(each), seconds, ("nlsat",), model, effort) for each in cases])
+
+
+def _is_idle(standing: Standing, outcome: Outcome) -> bool:
+    """Return whether an input leaves a machine as it was, but for its clock: what comes next could have come at once."""
+    cells = standing.cells
+    return outcome.target == standing.control and all(outcome.cells[name] is cells[name] for name in cells)
 
 
 def _distances(outcomes: Sequence[Outcome], ends: set[Control]) -> dict[Control, int]:

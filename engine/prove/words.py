@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..ir import Exact, Program
+from ..ir import Exact, Field, Program
 from .kinds import Property
 
 __all__ = ["SMALLER", "assumed", "help_for", "unproved"]
@@ -16,7 +16,7 @@ SMALLER = ("fewer states and transitions that depend on one another: regions tha
 def assumed(program: Program, fixed: Mapping[str, Exact]) -> tuple[str, ...]:
     """Return what is taken for granted."""
     ranges = [_range(each.name, each.low, each.high) for each in program.parameters if each.name not in fixed]
-    fields = [_range(f"{e.name}.{f.name}", f.low, f.high) for e in program.events for f in e.fields]
+    fields = [_values(f"{e.name}.{f.name}", f) for e in program.events for f in e.fields]
     found = [f"params are constant: {', '.join(each for each in ranges if each)}"] if any(ranges) else []
     if fixed:
         found.append("fixed: " + ", ".join(f"{name} = {_shown(value)}" for name, value in fixed.items()))
@@ -32,6 +32,11 @@ def assumed(program: Program, fixed: Mapping[str, Exact]) -> tuple[str, ...]:
     for name in dict.fromkeys(question.call.function for question in program.questions):
         found.append(f"`{name}` may say yes or no to orders, whatever they are")
     return tuple(found)
+
+
+def _values(name: str, field: Field) -> str:
+    """Return what a field may be."""
+    return f"{name} one of {', '.join(field.people)}" if field.people else _range(name, field.low, field.high)
 
 
 def _range(name: str, low: Exact | None, high: Exact | None) -> str:
