@@ -58,12 +58,14 @@ def stricter(one: Oversight | None, other: Oversight | None) -> Oversight | None
 
 def with_approvals(program: Program, pool: Pool) -> Program:
     """Return a program in which what waits for people has what it needs for that."""
-    names = tuple(person.name for person in program.people)
+    if not program.people:
+        return program
+    names, tree = tuple(person.name for person in program.people), Tree(program.states)
     events = tuple(
         replace(event, fields=tuple(_known(field, names) for field in event.fields)) for event in program.events
     )
     program = replace(program, events=events)
-    approvals = tuple(_approval(program, *each) for each in _waiting(program))
+    approvals = tuple(_approval(program, tree, *each) for each in _waiting(program))
     if not approvals:
         return program
     by_rule = {each.rule: each for each in approvals}
@@ -99,17 +101,20 @@ def _level(program: Program, rule: Rule) -> Oversight:
 def _waiting(program: Program) -> Iterator[tuple[Rule, Policy, bool]]:
     """Yield the transitions that may wait, each with its policy and whether it waits in any case."""
     policies = {policy.name: policy for policy in program.policies}
-    tree = Tree(program.states)
+    enlarging = {rule.name for rule in _supervised(program)}
     for rule in program.rules:
-        level = _level(program, rule)
-        if level == "autonomous":
-            continue
-        if rule.approval is not None:
+        if rule.approval is not None and _level(program, rule) != "autonomous":
             yield rule, policies[rule.approval], True
-        elif level == "supervised" and _may_enlarge(program, tree, rule):
-            structural = _structural(rule, policies)
-            if structural is not None:
-                yield rule, structural, False
+        elif rule.name in enlarging and (structural := _structural(rule, policies)) is not None:
+            yield rule, structural, False
+
+
+def _supervised(program: Program) -> list[Rule]:
+    """Return the transitions that wait, under supervision, where they enlarge a leg, and may do that."""
+    under = [rule for rule in program.rules if rule.approval is None and _level(program, rule) == "supervised"]
+    tree = Tree(program.states if under else ())
+    verbs = ("increase", "target")
+    return [rule for rule in under if any(each.verb in verbs for each in _orders(program, tree, rule))]
 
 
 def _structural(rule: Rule, policies: dict[str, Policy]) -> Policy | None:
@@ -136,16 +141,12 @@ def _orders(program: Program, tree: Tree, rule: Rule) -> list[Propose]:
     return [each for block in blocks for each in block if isinstance(each, Propose)]
 
 
-def _may_enlarge(program: Program, tree: Tree, rule: Rule) -> bool:
-    return any(each.verb in ("increase", "target") for each in _orders(program, tree, rule))
-
-
 # ---------------------------------------------------------------------------------------------------------- what it needs
 
 
-def _approval(program: Program, rule: Rule, policy: Policy, always: bool) -> Approval:
+def _approval(program: Program, tree: Tree, rule: Rule, policy: Policy, always: bool) -> Approval:
     name = f"approval({rule.name})"
-    ordered = {each.leg for each in _orders(program, Tree(program.states), rule)}
+    ordered = {each.leg for each in _orders(program, tree, rule)}
     read = dict.fromkeys(node.name for node in rule.guard.walk() if node.op == "cell") if rule.guard is not None else {}
     return Approval(
         rule=rule.name,
@@ -228,13 +229,16 @@ def check_together(program: Program, place: Callable[[str], Span], oversight: Sp
         place: where this spec says that it uses what a name begins with.
         oversight: where it says how strict it is.
     """
+    if not program.people:
+        yield from _unknown(program)
     yield from _too_few(program, place)
     yield from _unsupervised(program, place, oversight)
     waiting = tuple(_waiting(program))
     for event in program.events if waiting else ():
         if event.name in ANSWERS:
             message = f"`{event.name}` is what people say to a transition that waits"
-            yield Diagnostic("HR211", message, event.span, "choose another name")
+            help = f"choose another name; where a used spec has it, `events: {{{event.name}: {event.name}_it}}` under `use`"
+            yield Diagnostic("HR211", message, event.span, help)
     for rule, policy, _ in waiting:
         who = holders(program.people, policy.role)
         others = len(who) - (len(who) == len(program.people))
@@ -252,6 +256,15 @@ def check_together(program: Program, place: Callable[[str], Span], oversight: Sp
         )
 
 
+def _unknown(program: Program) -> Iterator[Diagnostic]:
+    """Tell events of used specs that a person brings, where this one knows nobody."""
+    for event in program.events:
+        if event.person is not None:
+            message = f"`{event.name}.{event.person.name}` is a person, and this spec knows nobody"
+            help = "the people of this spec answer for all that it uses: `people: {anna: [risk]}`"
+            yield Diagnostic("HR433", message, event.span, help)
+
+
 def _too_few(program: Program, place: Callable[[str], Span]) -> Iterator[Diagnostic]:
     """Tell policies of used specs that the people of this one cannot satisfy."""
     for policy in program.policies:
@@ -267,10 +280,7 @@ def _too_few(program: Program, place: Callable[[str], Span]) -> Iterator[Diagnos
 def _unsupervised(program: Program, place: Callable[[str], Span], oversight: Span) -> Iterator[Diagnostic]:
     """Tell what `supervised` lets wait and cannot: nobody is there to approve it, or it reads what is gone by then."""
     policies = {policy.name: policy for policy in program.policies}
-    tree = Tree(program.states)
-    for rule in program.rules:
-        if rule.approval is not None or _level(program, rule) != "supervised" or not _may_enlarge(program, tree, rule):
-            continue
+    for rule in _supervised(program):
         if _structural(rule, policies) is None:
             message = f"`{rule.name}` may enlarge a leg, and no policy `{STRUCTURAL}` says who approves it"
             help = f"declare it: `approvals: {{{STRUCTURAL}: {{role: risk, within: 1h}}}}`"

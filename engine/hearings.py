@@ -55,8 +55,12 @@ class Hearings:
         Raises:
             Dropped: it would fail, or gates do not let its orders through: nobody is asked.
         """
-        work = self.run.state.copy()
-        self.run.transitions([rule], work)
+        context, work = self.run.context, self.run.state.copy()
+        context.tries = True
+        try:
+            self.run.transitions([rule], work)
+        finally:
+            context.tries = False
         waits = approval.always or any(change.increases for change in work.changes)
         if waits:
             self._propose(approval, work)

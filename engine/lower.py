@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 
 from . import ledger
@@ -154,7 +155,7 @@ class Lowering:
         self.delays = Delays(self.checker)
         self._measures()
         self.modes = Modes(self.checker, self.chart, self._blocks())
-        check_waiting(spec, self.checker, self.chart, self.modes.rules(self.measures))
+        check_waiting(spec, self.checker, self.chart, partial(self.modes.rules, self.measures))
         conflicts = Conflicts(self.chart, self.modes, self.document, findings)
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)

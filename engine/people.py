@@ -9,7 +9,7 @@ whole composition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from .chart import Chart, Edge
@@ -92,13 +92,11 @@ def _is_held(shape: PolicyShape, loc: Location, checker: Checker, people: Sequen
 # --------------------------------------------------------------------------------------------------- what waits for them
 
 
-def check_waiting(spec: Spec, checker: Checker, chart: Chart, rules: Iterable[Rule]) -> None:
-    """Tell each transition that says it waits for people and cannot."""
-    lowered = {rule.name: rule for rule in rules}
-    for edge in chart.edges:
-        policy = edge.shape.approval
-        if policy is None:
-            continue
+def check_waiting(spec: Spec, checker: Checker, chart: Chart, rules: Callable[[], Iterable[Rule]]) -> None:
+    """Tell each transition that says it waits for people and cannot; `rules` returns them lowered, if there are any."""
+    waiting = [(edge, edge.shape.approval) for edge in chart.edges if edge.shape.approval is not None]
+    lowered = {rule.name: rule for rule in rules()} if waiting else {}
+    for edge, policy in waiting:
         loc: Location = (*edge.loc, "approval")
         if policy not in spec.approvals and policy not in checker.symbols.left_out:
             help = suggestion(

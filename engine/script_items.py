@@ -329,6 +329,8 @@ class _Vocabulary:
             elif isinstance(fields[name], str) and declared[name].people is None:
                 message = "a number, true or false is expected here, this is text"
                 yield Mistake("HR103", message, ("with", name), PLAIN)
+            elif not isinstance(fields[name], str) and (people := declared[name].people):
+                yield Mistake("HR103", "a person is expected here", ("with", name), _list_of("people", people))
         if missing := [name for name in declared if name not in fields]:
             told = " and ".join(f"`{name}`" for name in missing)
             values = {name: field.people[0] if field.people else 1 for name, field in declared.items()}

@@ -341,6 +341,8 @@ class Run:
 
     def _open(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
         """Start the machine: marks, initial values, opening positions, observations, initial entries (rule 12)."""
+        if event is not None and self.reference.approvals and event.name in ANSWERS:
+            raise Refusal("nothing waits: the machine has not started")
         wanted = self.program.start_event
         if wanted is not None and (event is None or event.name != wanted):
             raise Refusal(f"the machine starts with its first `{wanted}`")

@@ -107,6 +107,8 @@ class Context:
     """Its number: 0 is that of the event, those of the timers before it count from 1; −1 where there were too many."""
     shown: Mapping[str, Any] | None = None
     """By leg the signed change that was approved, while a transition fires that waited for it."""
+    tries: bool = False
+    """Whether a transition is only tried, to be shown to people."""
 
 
 @dataclass(slots=True)
@@ -251,7 +253,8 @@ class Work:
             leg = reference.program.legs[reference.legs[proposal.leg]]
             held = self.cells[leg.quantity]
             if self.context.shown is not None:
-                proposal = replace(proposal, after=self._approved(proposal, held, self.context.shown[leg.name]))
+                shown = self.context.shown.get(leg.name, 0)
+                proposal = replace(proposal, after=self._approved(proposal, held, shown))
             if proposal.after == held:
                 continue
             if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
@@ -259,11 +262,21 @@ class Work:
                 raise Dropped(proposal.rule, Failure(reason))
             if reference.program.gates or reference.program.approvals:
                 grows = reference.asks_growth and _grows(held, proposal.after)
+                if grows and self._is_unapproved(proposal.rule):
+                    raise Dropped(proposal.rule, Failure(f"nobody has approved that `{leg.name}` grows"))
                 self.changes.append(Change(proposal.rule, leg.name, grows, proposal.after - held))
             price = self.cells[f"{leg.instrument}.price"]
             self.temps = {"after": proposal.after}
             self.run_checked(leg.fill, proposal.rule)
             self._book(leg, proposal, held, price)
+
+    def _is_unapproved(self, rule: Rule | None) -> bool:
+        """Return whether a transition fires that waits where it enlarges a leg, and that enlarged none by itself.
+
+        What fires beside it may have changed what it orders since it was tried.
+        """
+        waits = rule is not None and rule.name in self.context.reference.approvals
+        return waits and not self.context.tries and self.context.shown is None
 
     def _approved(self, proposal: Proposal, held: Any, shown: Any) -> Any:
         """Return the quantity to reach so that the change lies between none and the one that was shown."""

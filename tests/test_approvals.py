@@ -240,6 +240,21 @@ def test_what_a_person_brings_is_his_proposal_through_the_events_that_it_raises(
     assert both.send("approve", 2, number=1, by="ben").configuration == ("off",)
 
 
+def test_what_cannot_start_a_machine_is_no_answer() -> None:
+    text = """\
+    hedgerow: 1
+    name: early
+    people: {anna: [risk]}
+    approvals: {p: {role: risk, within: 1h}}
+    events: {go: {}}
+    machine: {initial: on, states: {on: {on: {go: {approval: p, to: off}}}, off: {on: {go: {to: on}}}}}
+    """
+    both = Twins(spec_of(text).compile())
+    assert both.send("approve", 0, number=1, by="anna").rejected == "nothing waits: the machine has not started"
+    assert both.send("go", 1).configuration == ("on",)
+    assert both.send("approve", 2, number=1, by="anna").configuration == ("off",)
+
+
 def test_answers_are_the_engines_and_no_transition_takes_them() -> None:
     text = BOOK.replace("stop: {name: halt, to: stopped}", '"*": {name: any, do: []}')
     both = book(HEAD, text.replace("- {name: count", "- {name: count, if: false"))
@@ -382,6 +397,30 @@ def test_under_supervision_a_target_that_only_reduces_waits_for_nobody() -> None
     assert (step.fired, step.approvals) == (("buy",), ())
 
 
+def test_under_supervision_what_fires_beside_a_transition_does_not_make_it_enlarge_a_leg() -> None:
+    text = """\
+    legs: {book: {instrument: index, side: long, quantity: 5}}
+    state: {wish: {initial: 2, unit: IDX}}
+    machine:
+      parallel: true
+      fail_safe: stopped
+      states:
+        first:
+          initial: one
+          states: {one: {on: {tick: {name: ask, if: index.price < dear, do: [{set: {wish: 9 IDX}}]}}}}
+        second:
+          initial: two
+          states:
+            two: {on: {tick: {name: follow, if: index.price < dear, do: [{target: {book: wish}}]}}}
+            stopped: {on: {release: {approval: release, to: two}}}
+    """
+    both = book(HEAD, "oversight: supervised\n", text)
+    step = both.send("tick", SECOND, price=40.0)
+    assert step.approvals == ()
+    assert step.errors == ("`follow`: nobody has approved that `book` grows",)
+    assert both.value("book.quantity") == 5
+
+
 def test_nothing_waits_where_the_spec_is_autonomous_and_that_is_noted() -> None:
     spec = spec_of(HEAD, "oversight: autonomous\n", BOOK)
     assert [found.severity for found in spec.diagnostics if found.code == "HR720"] == ["note"]
@@ -453,8 +492,10 @@ def test_a_desk_whose_people_cannot_satisfy_what_it_uses_is_refused(tmp_path: An
         SpecError, match=r"desk.yaml:3:7: error\[HR431\]: `p` of `a` needs 2 of the role `risk`, and `gus` alone"
     ):
         desk(tmp_path, "people: {gus: [risk]}\n")
-    with pytest.raises(SpecError, match=r"and nobody here holds it"):
+    with pytest.raises(SpecError) as raised:
         desk(tmp_path, "")
+    assert "`p` of `a` needs 2 of the role `risk`, and nobody here holds it" in str(raised.value)
+    assert "error[HR433]: `wish.by` is a person, and this spec knows nobody" in str(raised.value)
 
 
 # ------------------------------------------------------------------------------------------------- refused at load
