@@ -6,12 +6,13 @@ import json
 import shlex
 import textwrap
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pages import ROOT, fences
 from twins import Twins
@@ -351,22 +352,29 @@ def test_no_order_is_larger_than_shown_or_goes_the_other_way(order: str, now: fl
     assert [each.quantity for each in step.orders] == quantity
 
 
-@given(shown=st.floats(1, 1000), now=st.floats(1, 1000), held=st.floats(1, 1000))
-def test_a_rounded_order_is_not_larger_than_shown_either(shown: float, now: float, held: float) -> None:
-    text = BOOK.replace("1000 USD / index.price", "0.1 IDX * (index.price * 1 IDX / 1 USD)").replace(
-        "stop: {name: halt, to: stopped}", "stop: {name: hold, do: [{target: {book: seen_}}]}"
-    )
-    text = text.replace("seen_", "index.price * 0.7 IDX * 1 IDX / 1 USD")
-    both = Twins(spec_of(HEAD, text).compile(dear=1000.0))
-    both.send("tick", 0, price=held)
+@cache
+def holding() -> Spec:
+    """Return a book in which `stop` holds what the price says, and a tick proposes a tenth of the price more."""
+    hold = "{name: hold, do: [{target: {book: index.price * 0.7 IDX * 1 IDX / 1 USD}}]}"
+    text = BOOK.replace("1000 USD / index.price", "0.1 IDX * (index.price * 1 IDX / 1 USD)")
+    return spec_of(HEAD, text.replace("{name: halt, to: stopped}", hold))
+
+
+@given(first=st.floats(1, 1000), shown=st.floats(1, 500), second=st.floats(1, 500))
+@example(first=40.0, shown=0.3 + 1, second=300.7)
+def test_a_rounded_order_is_not_larger_than_shown_either(first: float, shown: float, second: float) -> None:
+    both = Twins(holding().compile(dear=1000.0))
+    both.send("tick", 0, price=first)
     both.send("stop", 1)
-    first = both.value("book.quantity")
     both.send("deny", 2, number=1, by="anna")
-    both.send("tick", 3 + 86_400 * SECOND, price=shown)
-    (asked,) = waiting(both.program, both.snapshot)
-    both.send("tick", 4 + 86_400 * SECOND, price=now)
-    both.send("approve", 5 + 86_400 * SECOND, number=asked.number, by="anna")
-    assert 0 <= both.value("book.quantity") - first <= asked.orders[0][1]
+    later = 86_400 * SECOND
+    (asked,) = both.send("tick", 2 + later, price=shown).approvals
+    both.send("tick", 3 + later, price=second)
+    both.send("stop", 4 + later)
+    held = both.value("book.quantity")
+    both.send("tick", 5 + later, price=999.0)
+    assert both.send("approve", 6 + later, number=2, by="anna").fired == ("buy",)
+    assert 0 <= both.value("book.quantity") - held <= asked.orders[0][1]
 
 
 # -------------------------------------------------------------------------------------------------- oversight and desks
