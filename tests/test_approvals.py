@@ -23,7 +23,7 @@ from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.explain import explain
 from hedgerow.engine.explore.events import outside_events
 from hedgerow.engine.ir import NEVER
-from hedgerow.engine.load import loads
+from hedgerow.engine.load import Compiled, loads
 from hedgerow.engine.printer import digest
 from hedgerow.engine.prove.prove import prove
 from hedgerow.engine.snapshot import Snapshot, SnapshotError
@@ -353,17 +353,17 @@ def test_no_order_is_larger_than_shown_or_goes_the_other_way(order: str, now: fl
 
 
 @cache
-def holding() -> Spec:
+def holding() -> Compiled:
     """Return a book in which `stop` holds what the price says, and a tick proposes a tenth of the price more."""
     hold = "{name: hold, do: [{target: {book: index.price * 0.7 IDX * 1 IDX / 1 USD}}]}"
     text = BOOK.replace("1000 USD / index.price", "0.1 IDX * (index.price * 1 IDX / 1 USD)")
-    return spec_of(HEAD, text.replace("{name: halt, to: stopped}", hold))
+    return spec_of(HEAD, text.replace("{name: halt, to: stopped}", hold)).compile(dear=1000.0)
 
 
 @given(first=st.floats(1, 1000), shown=st.floats(1, 500), second=st.floats(1, 500))
 @example(first=40.0, shown=0.3 + 1, second=300.7)
 def test_a_rounded_order_is_not_larger_than_shown_either(first: float, shown: float, second: float) -> None:
-    both = Twins(holding().compile(dear=1000.0))
+    both = Twins(holding())
     both.send("tick", 0, price=first)
     both.send("stop", 1)
     both.send("deny", 2, number=1, by="anna")
@@ -635,6 +635,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("advance"), st.just({})),
 )
 SMALL = spec_of(HEAD, BOOK)
+COMPILED = SMALL.compile()
 
 
 @settings(max_examples=300)
@@ -642,7 +643,7 @@ SMALL = spec_of(HEAD, BOOK)
 def test_nothing_fires_without_enough_persons_in_time_under_its_guard_and_no_larger(
     happened: list[tuple[int, tuple[str, dict[str, Any]]]],
 ) -> None:
-    both, now, known = Twins(SMALL.compile()), 0, dict[int, _Known]()
+    both, now, known = Twins(COMPILED), 0, dict[int, _Known]()
     both.send("tick", now, price=60.0)
     for gap, (event, fields) in happened:
         now += gap
