@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State
+from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State, expressions
 from ...statechart import ROOT
 from ...vocabulary import ANSWERS
-from ..layout import Layout, expressions
+from ..layout import Layout
 from .blocks import LOGGED, WAITING, Blocks
 from .books import SHOWN, Books
 from .bounds import Bounds
