@@ -141,6 +141,29 @@ def test_a_failed_transition_leaves_the_machine_where_it_stood_and_fail_safe_tak
     assert step.configuration == ("safe",)
 
 
+def test_gates_judge_the_orders_of_the_adapter() -> None:
+    text = """
+hedgerow: 1
+name: small
+units: [USD, X]
+capital: {USD: 1000}
+events: {tick: {price: {unit: USD/X, range: [1, 1000]}}}
+instruments: {thing: {unit: X, price: tick.price}}
+legs: {leg: {instrument: thing, side: long}}
+gates: {size: {checks: {most: leg.quantity <= 3 X}}}
+machine:
+  initial: on
+  fail_safe: off
+  states: {on: {on: {tick: {do: [{increase: {leg: 2}}]}}}, off: {}}
+"""
+    steps = agree(loads(text).compile(), [Event("tick", n, (10.0,)) for n in range(3)])
+    assert [(len(step.orders), step.raised) for step in steps] == [
+        (1, ()),
+        (0, ("gate.rejected",)),
+        (0, ("gate.rejected",)),
+    ]
+
+
 def test_a_macrostep_that_never_settles_is_undone_in_both() -> None:
     steps = agree(nested(), [Event("stop", 0, ()), Event("spin", 1, ())])
     assert steps[-1].raised == ("error.divergence",)
