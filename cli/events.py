@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .main import DOES_NOT_HOLD, HOLDS
+from .simulated import tell_simulated
 
 if TYPE_CHECKING:
     from ..engine.backends.live import Machine
@@ -41,7 +42,7 @@ def play_events(
         path: the spec.
         script_path: the script.
         settings: params by name, as text; they go before those that the script sets.
-        fill: the price of a fill; `same` if not given.
+        fill: the price of a simulated fill; `same` if not given, and events of the script where the spec says so.
         permit: codes of findings that are waived.
         state: where the machine is saved as it stands in the end, if anywhere.
         as_json: one JSON document instead of text.
@@ -63,11 +64,14 @@ def play_events(
             click.echo(json.dumps({"diagnostics": [found.to_json() for found in error.diagnostics]}, indent=2))
         raise
     try:
-        compiled = compiled_for(spec, {**script.parameters, **settings}, fill or "same")
+        compiled = compiled_for(spec, {**script.parameters, **settings}, fill or spec.fill)
+        _check_fills(compiled, script)
     except RunError as error:
         from .run import refuse
 
         return refuse(error, as_json=as_json)
+    if fill is not None and not as_json:
+        tell_simulated(spec)
     machine = compiled.machine()
     totals = _print_json(compiled, script, machine) if as_json else _print_text(compiled, script, machine)
     if state is not None:
@@ -80,6 +84,17 @@ def play_events(
 
             return refuse(error, as_json=False)
     return DOES_NOT_HOLD if totals.failed else HOLDS
+
+
+def _check_fills(compiled: Compiled, script: Script) -> None:
+    """Refuse a script with fills for a machine that simulates them."""
+    from ..engine.dryrun.problem import RunError
+
+    known = {event.name for event in compiled.program.events}
+    sent = next((item for item in script.items if item.kind == "event" and item.event not in known), None)
+    if sent is not None:
+        message = f"`{sent.event}` fills an order, which `--fill {compiled.program.fill}` simulates"
+        raise RunError("HR807", message, f"{script.file}:{sent.line}", "leave out --fill, or the fills of the script")
 
 
 class _Totals:
@@ -177,7 +192,8 @@ def _value(value: float | int | bool | str) -> str:
 
 
 def _order(order: Order) -> str:
-    return f"{order.side} {order.quantity} {order.leg} at {order.price} ({order.rule})"
+    number = f"#{order.number} " if order.number else ""
+    return f"{number}{order.side} {order.quantity} {order.leg} at {order.price} ({order.rule})"
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON
@@ -228,7 +244,7 @@ def _document(played: Played) -> dict[str, object]:
         "configuration": list(played.configuration),
         "fired": list(step.fired) if did else [],
         "raised": list(step.raised) if did else [],
-        "orders": [order._asdict() for order in step.orders] if did else [],
+        "orders": [order.to_json() for order in step.orders] if did else [],
         "timers": [{"name": name, "due_ns": due} for name, due in step.timers] if did else [],
         "rejected": step.rejected if did else None,
         "stopped": [verdict._asdict() for verdict in step.verdicts] if did else [],

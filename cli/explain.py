@@ -107,7 +107,7 @@ def command(
         else:
             assert script is not None and item is not None
             number = item
-            found = _of_script(loaded, script, item, chosen, fill or "same")
+            found = _of_script(loaded, script, item, chosen, fill or loaded.fill)
         if not found.configuration:
             message = f"the machine had not started: {found.rejected}"
             raise RunError("HR807", message, f"--{kind}", f"ask for the {kind} that starts it, or a later one")

@@ -15,6 +15,7 @@ import click
 from .main import DOES_NOT_HOLD, HOLDS, INTERRUPTED
 from .permit import permit
 from .run import interruptible, pairs, refuse
+from .simulated import tell_simulated
 
 if TYPE_CHECKING:
     from ..engine.explore.exploration import Exploration
@@ -156,6 +157,7 @@ def command(
         document = {**summary(exploration, findings), "written": [str(path) for path in written]}
         click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
+        tell_simulated(loaded)
         _show(exploration, findings, written, spec)
     if exploration.interrupted:
         click.echo("interrupted; what was reached until then is told", err=True)

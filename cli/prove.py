@@ -15,6 +15,7 @@ from .permit import permit as permit_option
 from .prove_text import check_named, proving_progress, show
 from .prove_widest import tell_widest
 from .run import pairs, refuse
+from .simulated import tell_simulated
 
 if TYPE_CHECKING:
     from ..engine.load import Spec
@@ -98,6 +99,8 @@ def command(
         given = None if check is None else read_certificate(check)
         asked = _asked(given, settings, fill, only, timeout)
         spec = load(path, permit=permit)
+        if not as_json:
+            tell_simulated(spec)
         if widest is not None:
             return tell_widest(
                 spec, widest, fill=asked.fill, only=only, seconds=asked.limit, workers=workers, as_json=as_json

@@ -13,6 +13,7 @@ import click
 
 from .data_options import data_options
 from .main import BAD_INPUT, DOES_NOT_HOLD, HOLDS, INTERRUPTED
+from .simulated import tell_simulated
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -139,6 +140,7 @@ def command(
     if as_json:
         click.echo(json.dumps(run.summary, indent=2, ensure_ascii=False, allow_nan=False))
     else:
+        tell_simulated(loaded)
         _show(run, folder, report=not no_report)
     if run.trace.interrupted:
         click.echo(f"interrupted; what was done before it is in {folder}", err=True)

@@ -12,6 +12,7 @@ from .data_options import data_options
 from .fold_options import asked_folds, fold_options
 from .main import DOES_NOT_HOLD, HOLDS, INTERRUPTED
 from .run import interruptible, pairs, reading_progress, refuse
+from .simulated import tell_simulated
 from .sweep_progress import sweeping_progress
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ def command(
     if as_json:
         click.echo(_document(summary))
     else:
+        tell_simulated(loaded)
         _show(summary, folder, loaded, judged, report=not (no_report or table.interrupted))
     if table.interrupted:
         done = f"{table.paths:,} of {paths:,} paths" if paths > 1 else f"{len(table):,} of {table.total:,} sets"

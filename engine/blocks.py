@@ -249,6 +249,10 @@ class Blocks:
             if late:
                 place = checker.document.at((*loc, "id")).span if step.id is not None else span
                 self.delays.declare(step.id or event, event, place)
+            if event in checker.symbols.fills:
+                message, help = f"`{event}` tells of a fill and comes from outside", "raise an event of your own"
+                checker.findings.error("HR419", message, span, help)
+                continue
             if event not in known:
                 if event not in checker.symbols.left_out:
                     checker.findings.error(

@@ -73,6 +73,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR416": "one timer for two events",
         "HR417": "a check without a limit",
         "HR418": "an isolated check without a deadline",
+        "HR419": "fills from outside that cannot be",
         "HR430": "an unknown policy",
         "HR431": "a role that too few people hold",
         "HR432": "a transition that cannot wait for people",

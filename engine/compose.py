@@ -89,7 +89,7 @@ class UsedSpec:
 
     def raises(self) -> frozenset[str]:
         """Return the events that its actions raise."""
-        return frozenset(event for event, _ in raised_by(self.program))
+        return frozenset(event for event, _ in raised_by(self.lowering.program(self.lowering.fill)))
 
     def renamed(self) -> dict[str, str]:
         """Return its events that have another name at the user's."""
@@ -135,7 +135,8 @@ class UsedSpec:
     def linked(self, fill: FillMode) -> Used:
         """Return all that is known, for one way of settling fills."""
         program = self.lowering.linked(fill)
-        return Used(self.name, program, self.used.span, self.parameters, self.renamed(), self.made)
+        fills = {event.name: f"{self.name}.{event.name}" for event in program.events if event.leg}
+        return Used(self.name, program, self.used.span, self.parameters, self.renamed() | fills, self.made)
 
 
 @dataclass(slots=True)
@@ -313,6 +314,9 @@ def _known_events(spec: UsedSpec, checker: Checker) -> None:
             )
         elif ours == REJECTED:
             _is_only_heard(spec, event, checker)
+        elif event in spec.lowering.symbols.fills:
+            message = f"`{event}` fills orders of `{spec.name}`: here it is `{spec.name}.{event}`"
+            checker.findings.error("HR419", message, checker.document.key(loc).span, "remove it")
         elif isinstance(ours, str) and ours.partition(".")[0] in ENGINE_ROOTS:
             checker.findings.error(
                 "HR211", f"`{ours}` is the name of the engine's own events", checker.span(loc), "choose another name"
@@ -565,7 +569,7 @@ def _apart(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
 def check_raises(lowering: Lowering, findings: Findings) -> None:
     """Tell events that a used spec raises and does not declare under `raises:`; its user relies on that list."""
     declared = set(lowering.spec.raises)
-    for event, span in raised_by(lowering.alone("same")):
+    for event, span in raised_by(lowering.alone(lowering.fill)):
         if event not in declared and span is not None:
             findings.add(
                 Diagnostic(

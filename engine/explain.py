@@ -305,7 +305,9 @@ def _changes(program: Program, before: Snapshot, after: Snapshot) -> Iterator[Ch
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (Order, Ruling)):
+    if isinstance(value, Order):
+        return {name: _plain(each) for name, each in value.to_json().items()}
+    if isinstance(value, Ruling):
         return {name: _plain(each) for name, each in value._asdict().items()}
     if is_dataclass(value):
         return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}

@@ -314,8 +314,9 @@ def _order(order: Order) -> str:
     costs = [(name, getattr(order, name)) for name in ("fee", "slippage") if getattr(order, name)]
     told = ", ".join(f"{name} {value_text(value)}" for name, value in costs)
     by = f", by {order.rule}" if order.rule else ""
+    number = f"#{order.number} " if order.number else ""
     return (
-        f"{order.side} {value_text(order.quantity)} {order.instrument} at {value_text(order.price)} "
+        f"{number}{order.side} {value_text(order.quantity)} {order.instrument} at {value_text(order.price)} "
         f"for the leg {order.leg}{by}" + (f" ({told})" if told else "")
     )
 

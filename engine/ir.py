@@ -71,8 +71,8 @@ __all__ = [
 Type = Literal["real", "int", "bool"]
 Oversight = Literal["autonomous", "collaborative", "supervised"]
 """What waits for a person: nothing, what says so, or besides it what enlarges a leg."""
-FillMode = Literal["same", "next"]
-"""Whether an order is priced at the mark it was decided at, or at the next one."""
+FillMode = Literal["same", "next", "external"]
+"""Whether an order is filled at the mark it was decided at, at the next one, or by events from outside."""
 Value = float | int | bool | Fraction
 Exact = Fraction | int | bool
 ZERO: Mapping[Type, Exact] = {"real": Fraction(0), "int": 0, "bool": False}
@@ -337,6 +337,8 @@ class Event:
     observe: tuple[Block, ...]
     """What each part of the program observes; each commits by itself."""
     span: Span
+    leg: str = ""
+    """The leg whose working order it tells of, if it does."""
 
     @property
     def person(self) -> Field | None:
@@ -390,6 +392,9 @@ class Leg:
     side: Literal["long", "short", "both"]
     quantity: str
     fill: Block
+    working: str = ""
+    """Where fills come from outside, the cell of what is outstanding, and that of the number of its order."""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -660,11 +665,14 @@ class Program:
     policies: tuple[Policy, ...] = ()
     approvals: tuple[Approval, ...] = ()
     """Made of the four before and of the rules, once the program is of one piece."""
+    outlook: Block = ()
+    """Fills working orders on a copy of the machine, for gates to judge."""
 
     @property
     def check_names(self) -> tuple[str, ...]:
-        """What the checks of all gates are called, in order."""
-        return tuple(gate.called(check) for gate in self.gates for check in gate.checks)
+        """What the checks of all gates are called, in order; that a leg has no working order counts as one."""
+        checks = (gate.called(check) for gate in self.gates for check in gate.checks)
+        return (*checks, *(leg.working for leg in self.legs if leg.working))
 
     @property
     def conditions(self) -> tuple[Expr, ...]:
@@ -693,8 +701,8 @@ class Program:
 
     @property
     def unsettled(self) -> tuple[str, ...]:
-        """The cells of what was filled since the last mark; none where fills settle at once."""
-        suffix = ".unsettled"
+        """The cells of what was filled since the last mark, or is not filled yet; none where fills settle at once."""
+        suffix = ".working" if self.fill == "external" else ".unsettled"
         return tuple(cell.name for cell in self.cells if cell.kind == "ledger" and cell.name.endswith(suffix))
 
     def event(self, name: str) -> Event:

@@ -13,7 +13,7 @@ so that, after every event (DESIGN rule 14),
     equity − capital = Σ realised + Σ profit − fees − slippage + flows.
 
 With `fill="next"` the slippage to the next mark is booked when that mark comes: `unsettled` is the signed quantity that
-was filled since the last one.
+was filled since the last one. Fills from outside are in `engine.fills`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ __all__ = [
     "LegTerms",
     "accrual",
     "accrual_begins",
+    "booking",
     "capital",
     "cells",
+    "costs",
     "endowment",
     "fill",
     "funding",
@@ -88,6 +90,22 @@ class LegTerms:
     def realised(self) -> str:
         return f"{self.name}.realised"
 
+    @property
+    def working(self) -> str:
+        return f"{self.name}.working"
+
+    @property
+    def order(self) -> str:
+        return f"{self.name}.order"
+
+    @property
+    def target(self) -> str:
+        return f"{self.name}.target"
+
+    @property
+    def total(self) -> str:
+        return f"{self.name}.total"
+
 
 def cells(
     instruments: tuple[InstrumentTerms, ...],
@@ -141,7 +159,7 @@ def mark(
     legs: tuple[LegTerms, ...],
 ) -> Block:
     """Return the block that moves a mark to `price`, settling what was filled since the last one."""
-    if fill == "same" or not legs:
+    if fill != "next" or not legs:
         return (Assign(((instrument.price, price),), span),)
     new, moved = pool.temp(f"{instrument.name} mark"), pool.temp(f"{instrument.name} moved")
     drift = pool.make("mul", (pool.cell(instrument.unsettled), pool.make("sub", (new, pool.cell(instrument.price)))))
@@ -325,15 +343,30 @@ def _either(pool: Pool, *pairs: tuple[str, Expr, str, Expr]) -> Expr:
 
 def fill(pool: Pool, leg: LegTerms, mode: FillMode) -> Block:
     """Return the block that books an accepted order which takes the leg to the temp `after`."""
+    return (*costs(pool, leg), booking(pool, leg, mode))
+
+
+def costs(pool: Pool, leg: LegTerms) -> Block:
+    """Return the block that binds `delta`, `notional`, `fee` and `slip` of an order which takes the leg to `after`."""
+    make, terms = pool.make, leg.instrument
+    delta, notional = pool.temp("delta"), pool.temp("notional")
+    spread = make("mul", (terms.half_spread, make("abs", (delta,))))
+    return (
+        Let("delta", make("sub", (pool.temp("after"), pool.cell(leg.quantity)))),
+        Let("notional", make("abs", (make("mul", (delta, pool.cell(terms.price))),))),
+        Let("fee", make("mul", (terms.fee, notional))),
+        Let("slip", make("add", (make("mul", (terms.slippage, notional)), spread))),
+    )
+
+
+def booking(pool: Pool, leg: LegTerms, mode: FillMode) -> Assign:
+    """Return the assignment that books `delta` at the mark, which takes the leg to `after`, with its `fee` and `slip`."""
     make, cell = pool.make, pool.cell
     terms = leg.instrument
-    after, delta, notional = pool.temp("after"), pool.temp("delta"), pool.temp("notional")
-    fee, slip = pool.temp("fee"), pool.temp("slip")
+    after, delta, fee, slip = (pool.temp(name) for name in ("after", "delta", "fee", "slip"))
     quantity, average, price = cell(leg.quantity), cell(leg.average), cell(terms.price)
     zero = pool.constant(Fraction(0), "real")
-    cost = make("mul", (delta, price))
-    paid = make("add" if leg.side == "short" else "sub", (cell("cash"), cost))
-    spread = make("mul", (terms.half_spread, make("abs", (delta,))))
+    paid = make("add" if leg.side == "short" else "sub", (cell("cash"), make("mul", (delta, price))))
     weighted = make("add", (make("mul", (average, quantity)), make("mul", (price, delta))))
     volume_weighted = make("div", (weighted, after))
     gain = make("sub", (average, price) if leg.side == "short" else (price, average))
@@ -359,10 +392,4 @@ def fill(pool: Pool, leg: LegTerms, mode: FillMode) -> Block:
     if mode == "next":
         traded = make("sub" if leg.side == "short" else "add", (cell(terms.unsettled), delta))
         targets.append((terms.unsettled, traded))
-    return (
-        Let("delta", make("sub", (after, quantity))),
-        Let("notional", make("abs", (cost,))),
-        Let("fee", make("mul", (terms.fee, notional))),
-        Let("slip", make("add", (make("mul", (terms.slippage, notional)), spread))),
-        Assign(tuple(targets)),
-    )
+    return Assign(tuple(targets))

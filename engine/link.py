@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from .approvals import stricter
 from .diagnostics import Span
+from .fills import COUNT
 from .ir import (
     ZERO,
     Assign,
@@ -92,8 +93,8 @@ class Renaming:
         self._made: dict[int, Expr] = {}
 
     def name(self, name: str) -> str:
-        # What a report measures is one sum over all parts.
-        return name if name in self.measures else self.prefix + name
+        # What a report measures is one sum over all parts, and orders are counted together.
+        return name if name in self.measures or name == COUNT else self.prefix + name
 
     def event(self, event: str) -> str:
         """Return the event of the composition that an event is or happens on."""
@@ -292,6 +293,8 @@ class Renaming:
                 instrument=self.name(leg.instrument),
                 quantity=self.name(leg.quantity),
                 fill=self.block(leg.fill),
+                working=leg.working and self.name(leg.working),
+                order=leg.order and self.name(leg.order),
             )
             for leg in self.used.program.legs
         )
@@ -388,11 +391,12 @@ def link(own: Program, uses: Sequence[Used], pool: Pool) -> Program:
     renamings = [Renaming(used, pool, fields) for used in uses]
     states = _states(own, renamings)
     region = own.name if _has_states(own) else ""
-    (part,) = own.parts
+    *fills, part = own.parts
     # The spec's own books open first, for used specs to be given what is in them; it observes last, having read them.
     parts: list[tuple[Part, Callable[[str], Block]]] = [(replace(part, region=region, endow_late=()), _nothing)]
+    parts += ((replace(each, region=region), partial(_observed_by, own, at)) for at, each in enumerate(fills))
     parts += [each for renaming in renamings for each in renaming.parts()]
-    parts.append((Part("(own)", region, (), (), part.endow_late), partial(_observed_by, own)))
+    parts.append((Part("(own)", region, (), (), part.endow_late), partial(_observed_by, own, -1)))
     tree = Tree(states)
 
     def joined(own_items: Iterable[T], items: Callable[[Renaming], Iterable[T]]) -> tuple[T, ...]:
@@ -447,6 +451,7 @@ def link(own: Program, uses: Sequence[Used], pool: Pool) -> Program:
         rankings=joined(own.rankings, Renaming.rankings),
         gates=joined(own.gates, Renaming.gates),
         policies=joined(own.policies, Renaming.policies),
+        outlook=joined(own.outlook, lambda each: each.block(each.used.program.outlook)),
         report=_report(own, renamings),
     )
 
@@ -493,7 +498,8 @@ def _shared(own: Program, uses: Iterable[Used]) -> dict[str, Event]:
             if name == REJECTED:
                 continue  # it comes from the engine
             others = {each.name: each for each in event.fields}
-            base = found.get(name) or replace(event, name=name)
+            leg = f"{used.name}.{event.leg}" if event.leg else ""
+            base = found.get(name) or replace(event, name=name, leg=leg)
             found[name] = replace(base, fields=tuple(_narrowed(each, others[each.name]) for each in base.fields))
     return found
 
@@ -507,8 +513,8 @@ def _nothing(_ours: str) -> Block:
     return ()
 
 
-def _observed_by(own: Program, ours: str) -> Block:
-    return next((event.observe[0] for event in own.events if event.name == ours), ())
+def _observed_by(own: Program, part: int, ours: str) -> Block:
+    return next((event.observe[part] for event in own.events if event.name == ours), ())
 
 
 def _narrowed(one: Field, other: Field) -> Field:
@@ -524,7 +530,7 @@ def _measures(own: Program, renamings: Iterable[Renaming]) -> tuple[Cell, ...]:
 
 
 def _unique(cells: Iterable[Cell], measures: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    return (*(cell for cell in cells if cell.kind != "measure"), *measures)
+    return (*{cell.name: cell for cell in cells if cell.kind != "measure"}.values(), *measures)
 
 
 def _report(own: Program, renamings: Sequence[Renaming]) -> Report:

@@ -108,22 +108,34 @@ class Spec:
         """What it says of itself in words under `claims:`, each with what backs it, in the order of the file."""
         return backed_claims(self._document.plain())
 
+    @property
+    def fill(self) -> FillMode:
+        """How a live machine fills its orders: by events from outside where the spec says `fills: external`."""
+        return "external" if "external" in self._programs else "same"
+
     def program(self, fill: FillMode = "same") -> Program:
         """Return the IR."""
         return self._programs[fill]
 
-    def compile(self, /, *, fill: FillMode = "same", **parameters: str | float | int | bool) -> Compiled:
+    def compile(self, /, *, fill: FillMode | None = None, **parameters: str | float | int | bool) -> Compiled:
         """Return the spec with its parameters bound; text is read as a constant with units, e.g. ``tau_max="30d"``.
+
+        Args:
+            fill: None is `Spec.fill`; `same` and `next` simulate fills, whatever the spec says of a live machine.
+            parameters: the values of those that are not to be at their defaults.
 
         Raises:
             ParameterError: an unknown parameter, a value that does not fit its declaration, or another fill.
         """
         return self.bind(parameters, fill=fill)
 
-    def bind(self, parameters: Mapping[str, str | float | int | bool], *, fill: FillMode = "same") -> Compiled:
+    def bind(self, parameters: Mapping[str, str | float | int | bool], *, fill: FillMode | None = None) -> Compiled:
         """Return what `compile` does; here a parameter may have any name, `fill` too."""
+        fill = self.fill if fill is None else fill
+        if fill == "external" and fill not in self._programs:
+            raise ParameterError("`fill` is `external` only for a spec that says `fills: external`")
         if fill not in self._programs:
-            raise ParameterError("`fill` is `same` or `next`")
+            raise ParameterError(f"`fill` is {' or '.join(f'`{each}`' for each in self._programs)}")
         program = self._programs[fill]
         known = {parameter.name: parameter for parameter in program.parameters}
         for name in parameters:
@@ -142,14 +154,14 @@ class Spec:
             values[name] = float(exact) if parameter.type == "real" else exact
         return self.bind_values(values, fill=fill)
 
-    def bind_values(self, values: Mapping[str, Value], *, fill: FillMode = "same") -> Compiled:
+    def bind_values(self, values: Mapping[str, Value], *, fill: FillMode | None = None) -> Compiled:
         """Return what `bind` does for values that are known to fit their declarations: floats, ints and bools, one for
         each parameter that the spec does not give itself.
 
         Raises:
             ParameterError: a parameter that follows from these lies outside its range, or a delay cannot be waited for.
         """
-        program = self._programs[fill]
+        program = self._programs[self.fill if fill is None else fill]
         values = _with_given(program, values)
         _check_delays(program, values)
         return Compiled(self, program, values, self._registry)
@@ -195,9 +207,21 @@ class Compiled:
 
         return generate(self)
 
-    def machine(self) -> Machine:
-        """Return a new machine, not yet started."""
-        return self._machine_class()
+    @cached_property
+    def _shadow_class(self) -> type[Machine]:
+        from .backends.shadow import shadowing
+
+        simulated = self if self.program.fill != "external" else self.spec.bind_values(self.parameters, fill="same")
+        return shadowing(simulated._machine_class)
+
+    def machine(self, *, shadow: bool = False) -> Machine:
+        """Return a new machine, not yet started.
+
+        Args:
+            shadow: nothing is sent: fills are simulated, at the mark if they would come from outside, and what each step
+                ordered is in `Step.shadowed`.
+        """
+        return self._shadow_class() if shadow else self._machine_class()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -332,7 +356,8 @@ def _check(document: Document, folder: Path | None, permit: Iterable[str], regis
     sources = {document.file: document.text, **files.sources}
     if findings.failed or lowering is None:
         raise SpecError(findings, sources)
-    linked = {"same": lowering.program("same"), "next": lowering.program("next")}
+    modes: tuple[FillMode, ...] = ("same", "next", "external") if lowering.fills.external else ("same", "next")
+    linked: dict[str, Program] = {fill: lowering.program(fill) for fill in modes}
     programs = {fill: resolve(program, lowering.pool) for fill, program in linked.items()}
     # INVARIANT: all that can be told has been told before the first program is built.
     assert not findings.failed

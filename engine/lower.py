@@ -7,6 +7,7 @@ was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from types import MappingProxyType
@@ -25,6 +26,8 @@ from .delays import Delays
 from .desk import resolve
 from .diagnostics import Diagnostic, Findings, Span, suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
+from .fill_events import BOOKS, FillEvents
+from .fills import fill_of, outlook
 from .gates import read_gates
 from .ir import (
     ZERO,
@@ -104,6 +107,7 @@ class Lowering:
         self.late: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.funding: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.measures: dict[str, dict[str, Expr]] = {}
+        self.fills = FillEvents(spec, checker, used)
         self._programs: dict[FillMode, Program] = {}
 
     # ------------------------------------------------------------------------------------------------------ the stages
@@ -115,6 +119,7 @@ class Lowering:
             help = "add `machine: {initial: on, states: {on: {}}}`"
             findings.error("HR102", "`machine` is missing", self.document.root.span, help)
         declare_used(self.used, self.checker)
+        self.fills.declare()
         self.symbols.currency = self._currency()
         done = {f"done.state.{name}" for used in self.used.values() for name in used.states(done=True)}
         if spec.approvals or any(used.program.policies for used in self.used.values()):
@@ -148,7 +153,7 @@ class Lowering:
         self.observed.declare_windows()
         self._price_marks()
         self._fundings()
-        for event in self.fields:
+        for event in (*self.fields, *self.symbols.fills):
             late = frozenset(f"{name}.price" for name, _, _ in self.late.get(event, ()))
             self.observed.lower(event, late)
         self._initial_cells()
@@ -294,7 +299,9 @@ class Lowering:
                         "say which event sets it: `price: {EVENT: …}`",
                     )
                     continue
-                table.setdefault(event or read.pop(), []).append((name, typed.expr, self.checker.span(loc)))
+                setter = event or read.pop()
+                if not self.fills.sets_no_mark(setter, self.checker.span(loc)):
+                    table.setdefault(setter, []).append((name, typed.expr, self.checker.span(loc)))
         for event, prices in table.items():
             self._order_marks(event, prices)
 
@@ -319,6 +326,8 @@ class Lowering:
             waiting = [each for each in waiting if each not in ready]
 
     def _unknown_event(self, event: str, loc: Location) -> None:
+        if self.fills.sets_no_mark(event, self.document.key(loc).span):
+            return
         self.findings.error(
             "HR206",
             f"unknown event `{event}`",
@@ -586,6 +595,11 @@ class Lowering:
         return self._programs[fill]
 
     @property
+    def fill(self) -> FillMode:
+        """How a live machine fills its orders."""
+        return "external" if self.fills.external else "same"
+
+    @property
     def size(self) -> int:
         """How many specs it uses, with those that they use."""
         return sum(used.size for used in self.used.values())
@@ -598,7 +612,7 @@ class Lowering:
             return
         handled = {ours for used in self.used.values() for _, ours in used.shared()}
         handled |= {made.event for used in self.used.values() for made in used.made.values()}
-        yield from lints(self.alone("same"), handled, self.spec.raises)
+        yield from lints(self.alone(self.fill), handled, self.spec.raises)
         if self.legs:
             raised = frozenset(
                 ours
@@ -607,7 +621,7 @@ class Lowering:
                 if (ours := used.called(event)) is not None
             )
             span = self.document.key(("legs",)).span
-            yield from leverage(resolve(self.alone("same"), self.pool), self.legs.values(), self.capital, raised, span)
+            yield from leverage(resolve(self.alone(self.fill), self.pool), self.legs.values(), self.capital, raised, span)
         yield from mutual_resets(
             self.program("same"), {name: self.document.key(("use", name)).span for name in self.used}
         )
@@ -635,6 +649,7 @@ class Lowering:
         ]
         cells = (
             *ledger.cells(terms, legs, units, money, fill),
+            *self.fills.cells(legs, fill),
             *self.cells.values(),
             *self.observed.memory_cells(),
             *self.modes.cells(),
@@ -663,6 +678,16 @@ class Lowering:
             span = self.document.key(("events", name) if name in spec.events else ("use",)).span
             observe = self.observed.block(name, self._late_marks(name, fill))
             events.append(Event(name, fields, self._marks(name, fill), (observe,), span))
+        parts: tuple[Part, ...] = (Part("", None, begin, endow, endow_late),)
+        rules = self.modes.rules(self.measures)
+        if fill == "external":
+            parts = (BOOKS, *parts)
+            events = [replace(each, observe=((), *each.observe)) for each in events]
+            events += self.fills.events(self.legs, self.observed)
+        else:
+            rules = tuple(rule for rule in rules if self.fills.happens(rule, self.fields))
+        kept = {rule.name for rule in rules}
+        measured = ((name, tuple(rule for rule in fired if rule in kept)) for name, fired in self.measures.items())
         timers = sorted((*self.modes.timers(), *self.delays.timers()), key=lambda timer: timer.span)
         return Program(
             name=spec.name,
@@ -677,25 +702,26 @@ class Lowering:
             ),
             instruments=tuple(Instrument(t.name, units[t.name][0], t.price) for t in terms),
             legs=tuple(
-                Leg(leg.name, leg.instrument.name, leg.side, leg.quantity, ledger.fill(pool, leg, fill)) for leg in legs
+                Leg(leg.name, leg.instrument.name, leg.side, leg.quantity, *fill_of(pool, leg, fill)) for leg in legs
             ),
             initial=self.chart.initial,
             regions=self.modes.regions,
             states=self.modes.states(),
-            rules=self.modes.rules(self.measures),
+            rules=rules,
             timers=tuple(timers),
-            parts=(Part("", None, begin, endow, endow_late),),
+            parts=parts,
             start_event=self.start_event,
             accrue=ledger.accrual(pool, legs),
             fail_safe=self.machine.fail_safe,
             invariants=self.claims.invariants,
             helpers=self.claims.helpers,
-            rankings=self.claims.rankings,
+            rankings=tuple(each for each in self.claims.rankings if each.rule in kept),
             gates=self.gates,
             people=self.people,
             oversight=spec.oversight,
             policies=self.policies,
-            report=Report(tuple((name, tuple(rules)) for name, rules in self.measures.items()), self.limits),
+            outlook=outlook(pool, legs) if fill == "external" else (),
+            report=Report(tuple(measured), self.limits),
         )
 
 

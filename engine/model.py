@@ -676,6 +676,11 @@ class Spec(_Shape):
         description="positions; the ledger keeps them",
         examples=[{"long": {"instrument": "index", "side": "long"}}],
     )
+    fills: Literal["simulated", "external"] = Field(
+        "simulated",
+        description="whether a live machine fills its orders itself, or by events from outside",
+        examples=["external"],
+    )
     state: dict[Name, StateShape] = Field(
         {}, description="cells that actions set", examples=[{"anchor": {"initial": "price"}}]
     )

@@ -48,7 +48,8 @@ class Names(Laws):
                 if not self._machine(node, name) or not self._marked(node, owner):
                     return None
                 return Typed(self.pool.cell(name), symbols.instruments[owner][1])
-            if owner in symbols.legs and part in ("quantity", "average", "realised", "profit"):
+            known = ("quantity", "average", "realised", "profit", *(("working",) if symbols.fills else ()))
+            if owner in symbols.legs and part in known:
                 return self._leg(node, owner, part)
         event, part = ".".join(path[:-1]), path[-1]
         if event in symbols.events and part in symbols.events[event]:
@@ -79,6 +80,8 @@ class Names(Laws):
         if name in symbols.events:
             fields = ", ".join(f"`{name}.{part}`" for part in symbols.events[name])
             help = f"an event has no value; write {fields}" if fields else "an event without fields has no value"
+        elif path[-1] == "working" and ".".join(path[:-1]) in symbols.legs:
+            help = "orders work where fills come from outside: add `fills: external`"
         elif name in symbols.legs:
             help = f"write `{name}.quantity`, `{name}.average`, `{name}.realised` or `{name}.profit`"
         elif name in symbols.instruments:
@@ -188,8 +191,8 @@ class Names(Laws):
         pool, names = self.pool, self.symbols.legs[leg]
         quantity_unit, price_unit = self.symbols.instruments[names.instrument]
         quantity, average = pool.cell(f"{leg}.quantity"), pool.cell(f"{leg}.average")
-        if part == "quantity":
-            return Typed(quantity, quantity_unit)
+        if part in ("quantity", "working"):
+            return Typed(pool.cell(f"{leg}.{part}"), quantity_unit)
         if part == "average":
             held = pool.make("ne", (quantity, pool.constant(Fraction(0), "real")), "bool")
             return Typed(pool.make("given", (held, average), name=f"`{leg}` is empty and has no average"), price_unit)

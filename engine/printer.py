@@ -18,7 +18,10 @@ from .ir import (
     Block,
     Call,
     Check,
+    Event,
     Expr,
+    Field,
+    Leg,
     Let,
     Program,
     Propose,
@@ -105,9 +108,10 @@ def program_text(program: Program) -> str:
     lines += _block("accrue", program.accrue)
     for leg in program.legs:
         lines += _block(f"fill {leg.name}: {leg.side} {leg.instrument}", leg.fill)
+    lines += _block("outlook", program.outlook)
     for event in program.events:
         fields = ", ".join(f"{f.name}: {f.type} [{f.unit}] in {_range(f.low, f.high)}" for f in event.fields)
-        lines.append(f"event {event.name}({fields})")
+        lines.append(f"event {event.name}({fields}){_after(' fills ', event.leg)}")
         lines += _block("  marks", event.marks)
         for part, block in zip(program.parts, event.observe, strict=True):
             lines += _block(f"  observe{_after(' ', part.name)}", block)
@@ -248,16 +252,19 @@ def _canonical(value: Any, memo: dict[int, str]) -> Any:
 
 def _decides(value: object, name: str, part: object) -> bool:
     """Return whether a field of the IR decides how the program runs."""
-    # What waits for nothing or for nobody, needs nothing fresh or asks no function counts as it did before it could, so that
-    # snapshots stay valid.
-    added = (
-        (isinstance(value, Require) and name == "waits")
-        or (isinstance(value, Check) and name in ("fresh", "bound"))
-        or name in ("approvals", "people")
-    )
-    return name not in _UNDECIDED and not isinstance(part, Span) and not (added and not part)
+    # What came later and says nothing counts as it did before it was there, so that snapshots stay valid.
+    says_nothing = not part and name in _LATER.get(type(value), ())
+    return name not in _UNDECIDED and not isinstance(part, Span) and not says_nothing
 
 
+_LATER = {
+    Check: ("fresh", "bound"),
+    Event: ("leg",),
+    Field: ("people",),
+    Leg: ("working", "order"),
+    Program: ("outlook", "approvals", "people"),
+    Require: ("waits",),
+}
 _UNDECIDED = frozenset(("about", "approval", "oversight", "policies"))
 """What decides nothing, or only through the approvals that are made of it."""
 

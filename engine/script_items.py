@@ -83,7 +83,7 @@ class ItemReader:
 
     def __init__(self, spec: Spec) -> None:
         self.items: list[Item] = []
-        self._known = _Vocabulary(spec.program())
+        self._known = _Vocabulary(spec.program(spec.fill))
         self._before = 0
 
     def head(self, plain: object) -> list[Mistake]:

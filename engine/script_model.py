@@ -166,6 +166,7 @@ class OrderShape(_Shape):
     notional: Number = Field(_ABSENT, description="quantity times price", examples=[1268.75])
     fee: Number = Field(_ABSENT, description="the fee, in money", examples=[0.63])
     slippage: Number = Field(_ABSENT, description="the slippage, in money", examples=[0])
+    number: Number = Field(_ABSENT, description="its number, where fills come from outside", examples=[1])
 
 
 class ExpectShape(_Shape):

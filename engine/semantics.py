@@ -21,6 +21,7 @@ from typing import Any, Literal
 from .bound import Functions, Results
 from .chart import FAIL_SAFE
 from .evaluate import FLOAT, Arithmetic, Environment, Failure, evaluate
+from .fills import shown
 from .hearings import Hearings
 from .intake import Refusal, accept_fields, accept_time
 from .ir import NEVER, Approval, Cell, Event, Expr, Pool, Program, Rule, Timer, Value
@@ -393,7 +394,7 @@ class Run:
             work.run(event.marks)
             work.check()
         except Dropped as failure:
-            raise Refusal(f"the marks cannot be set: {failure}") from None
+            raise Refusal(str(failure) if event.leg else f"the marks cannot be set: {failure}") from None
         self._commit(work)
         blind: set[str] = set()
         for part, block in zip(self.program.parts, event.observe, strict=True):
@@ -405,7 +406,7 @@ class Run:
                 observing.check()
             except Dropped as failure:
                 # None of it commits, and the event goes no further in what the part is about (rule 7).
-                message = f"observing `{event.name}`: {failure}"
+                message = f"observing `{event.name}`{shown(self.program, event, fields, self.state.cells)}: {failure}"
                 if part.region == "":
                     self.errors.append(message)  # no state is there to see it
                     continue

@@ -18,6 +18,9 @@ class Order(NamedTuple):
 
     `quantity` > 0 in the instrument's unit; `price` is the mark it was decided at; `notional`, `fee` and `slippage` are
     money ≥ 0. A leg with `side: both` that crosses zero gives two orders, one that closes and one that opens.
+
+    Where fills come from outside, `number` > 0 is what they name it by, fee and slippage are as they would be at the mark,
+    and an order that crosses zero is one. Elsewhere `number` is 0.
     """
 
     leg: str
@@ -29,6 +32,11 @@ class Order(NamedTuple):
     notional: Value
     fee: Value
     slippage: Value
+    number: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its parts by name; the number where it has one."""
+        return {name: value for name, value in self._asdict().items() if name != "number" or value}
 
 
 class Verdict(NamedTuple):
@@ -89,6 +97,7 @@ class Step(NamedTuple):
             the rest.
         verdicts: of the checks of gates that did not let orders through, in order.
         approvals: what became of proposals that wait for people, in order.
+        shadowed: what a machine in the shadow ordered and does not send, in order; its `orders` are none.
     """
 
     fired: tuple[str, ...]
@@ -102,6 +111,7 @@ class Step(NamedTuple):
     timers: tuple[tuple[str, int], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     approvals: tuple[Ruling, ...] = ()
+    shadowed: tuple[Order, ...] = ()
 
 
 def ruling_text(ruling: Ruling) -> str:
@@ -114,17 +124,25 @@ def ruling_text(ruling: Ruling) -> str:
 
 
 def orders_of(
-    leg: str, instrument: str, rule: str, short: bool, held: Any, delta: Any, price: Value, costs: tuple[Any, Any, Any]
+    leg: str,
+    instrument: str,
+    rule: str,
+    short: bool,
+    held: Any,
+    delta: Any,
+    price: Value,
+    costs: tuple[Any, Any, Any],
+    number: int = 0,
 ) -> tuple[Order, ...]:
-    """Return the order for a signed change of a leg's quantity, or the two of one that crosses zero.
+    """Return the order for a signed change of a leg's quantity, or the two of one without a number that crosses zero.
 
     `costs` are notional, fee and slippage of the whole change; two orders share them by quantity.
     """
     sells = (delta < 0) != short
     side: Literal["buy", "sell"] = "sell" if sells else "buy"
     size = abs(delta)
-    if held == 0 or (held < 0) == (delta < 0) or size <= abs(held):
-        return (Order(leg, instrument, rule, side, size, price, *costs),)
+    if number or held == 0 or (held < 0) == (delta < 0) or size <= abs(held):
+        return (Order(leg, instrument, rule, side, size, price, *costs, number),)
     closing = abs(held)
     share = closing / size
     first = tuple(cost * share for cost in costs)

@@ -120,6 +120,8 @@ class Symbols:
     """The ranges of the fields of the spec's own events."""
     incomplete: bool = False
     """Whether a used spec does not hold, so that its events are unknown."""
+    fills: tuple[str, ...] = ()
+    """The events that fill orders, where fills come from outside."""
     left_out: frozenset[str] = frozenset()
     """Names whose declarations did not fit the model and were told."""
 
@@ -127,6 +129,7 @@ class Symbols:
         """Return what an expression may write, for suggestions."""
         names = {*self.parameters, *self.cells, *self.lets, *self.observed}
         names |= {f"{leg}.{part}" for leg in self.legs for part in ("quantity", "average", "realised", "profit")}
+        names |= {f"{leg}.working" for leg in self.legs if self.fills}
         names |= {f"{instrument}.price" for instrument in self.instruments}
         names |= {f"{event}.{name}" for event, fields in self.events.items() for name in fields}
         names |= {name for used in self.used.values() for name in used.readable()}

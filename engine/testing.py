@@ -59,7 +59,7 @@ def machine_for(spec: Spec | Compiled, /, **parameters: str | float | int | bool
             raise TypeError("the parameters of this spec are bound already")
         compiled = spec
     else:
-        compiled = spec.bind(parameters)
+        compiled = spec.bind(parameters, fill="same")
     program = compiled.program
 
     class SpecMachine(stateful.RuleBasedStateMachine):

@@ -142,6 +142,14 @@ class _Verification:
         for leg in program.legs:
             self._hold(leg.instrument in held, f"leg {leg.name}", f"no instrument `{leg.instrument}`")
             self._is_cell(f"leg {leg.name}", leg.quantity, "real")
+            outside = program.fill == "external"
+            self._hold(bool(leg.working) == outside, f"leg {leg.name}", "its fills are not those of the program")
+            if leg.working:
+                self._is_cell(f"leg {leg.name}", leg.working, "real")
+                self._is_cell(f"leg {leg.name}", leg.order, "int")
+        for event in program.events:
+            known = event.leg in ("", *(leg.name for leg in program.legs))
+            self._hold(known, f"event {event.name}", f"it fills no leg `{event.leg}`")
         self._hold(program.start_event in (None, *self.events), "start", f"no event `{program.start_event}`")
 
     def _constant(self, where: str, type: Type, value: object) -> None:
@@ -347,6 +355,7 @@ class _Verification:
             self._block(f"fill {leg.name}", leg.fill, (), temps, history=True)
             for name in ("delta", "notional", "fee", "slip"):
                 self._hold(temps.get(name) == "real", f"fill {leg.name}", f"it does not bind `{name}`")
+        self._block("outlook", program.outlook, ())
         for state in program.states:
             self._block(f"state {state.name} stamp", state.stamp, ())
             self._block(f"state {state.name} leave", state.leave, ())

@@ -257,6 +257,8 @@ class Work:
                 proposal = replace(proposal, after=self._approved(proposal, held, shown))
             if proposal.after == held:
                 continue
+            if leg.working and self.cells[leg.working]:
+                raise Stopped(proposal.rule, (self._working(leg, proposal.rule),))
             if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
                 reason = f"a guard failed on this event, so `{leg.name}` may not grow"
                 raise Dropped(proposal.rule, Failure(reason))
@@ -302,7 +304,7 @@ class Work:
         if not self.changes:
             return
         ordered = frozenset(change.leg for change in self.changes)
-        env = replace(self.environment(), ordered=ordered)
+        env = replace(self._outlook(), ordered=ordered)
         stopped: dict[int, tuple[Rule | None, list[Verdict]]] = {}
         for gate in self.context.reference.program.gates:
             judged = [change.rule for change in self.changes if is_judged(gate, change)]
@@ -316,6 +318,22 @@ class Work:
         if stopped:
             rule, verdicts = stopped[max(stopped)]
             raise Stopped(rule, tuple(verdicts))
+
+    def _outlook(self) -> Environment:
+        """Return what gates judge: the machine with every working order filled."""
+        outlook = self.context.reference.program.outlook
+        if not outlook:
+            return self.environment()
+        ahead = self.copy()
+        ahead.run_checked(outlook, max((change.rule for change in self.changes), key=self._place))
+        return ahead.environment()
+
+    def _working(self, leg: Leg, rule: Rule | None) -> Verdict:
+        """Return why a leg on which an order works takes no other one (rule 15)."""
+        number, unit = self.cells[leg.order], self.context.reference.cells[leg.working].unit
+        rest = abs(self.cells[leg.working])
+        reason = f"order {number} of `{leg.name}` is working: {float(rest):g} {unit} of it are outstanding"
+        return Verdict(leg.name, "working", "" if rule is None else rule.name, rest, None, 0, unit, reason)
 
     def _place(self, rule: Rule | None) -> int:
         return -1 if rule is None else self.context.reference.places.get(rule.name, -1)
@@ -391,7 +409,8 @@ class Work:
         costs = temps["notional"], temps["fee"], temps["slip"]
         name = "" if proposal.rule is None else proposal.rule.name
         short = leg.side == "short"
-        self.orders += orders_of(leg.name, leg.instrument, name, short, held, temps["delta"], price, costs)
+        number = self.cells[leg.order] if leg.order else 0
+        self.orders += orders_of(leg.name, leg.instrument, name, short, held, temps["delta"], price, costs, number)
 
     def _one_a_leg(self) -> list[Proposal]:
         reference = self.context.reference

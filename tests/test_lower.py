@@ -15,16 +15,18 @@ from hypothesis import strategies as st
 
 import hedgerow
 from hedgerow.engine.diagnostics import SpecError
+from hedgerow.engine.ir import FillMode
 from hedgerow.engine.load import loads
 from hedgerow.engine.printer import digest, program_text
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden" / "ir"
 BAND = ROOT / "specs" / "band_limited_hedge.yaml"
-CASES = {
+CASES: dict[str, tuple[Path, FillMode]] = {
     "lamp": (GOLDEN / "lamp.yaml", "same"),
     "modes": (GOLDEN / "modes.yaml", "same"),
     "holder": (GOLDEN / "holder.yaml", "next"),
+    "follower": (GOLDEN / "follower.yaml", "external"),
     "band_limited_hedge": (BAND, "same"),
 }
 
@@ -33,7 +35,7 @@ CASES = {
 def test_a_spec_becomes_the_program_that_was_reviewed(name: str) -> None:
     path, fill = CASES[name]
     golden = GOLDEN / f"{name}.txt"
-    text = program_text(hedgerow.load(path).program("next" if fill == "next" else "same"))
+    text = program_text(hedgerow.load(path).program(fill))
     if os.environ.get("HEDGEROW_WRITE_GOLDEN"):
         golden.write_text(text, "utf-8")
     assert text == golden.read_text("utf-8")
@@ -124,7 +126,13 @@ def test_loading_twice_gives_one_digest_and_each_way_to_fill_its_own(sketch: Ske
 def test_the_digest_does_not_depend_on_the_process() -> None:
     code = "import hedgerow, sys\nfrom hedgerow.engine.printer import digest, program_text\n"
     code += "for path in sys.argv[1:]:\n    p = hedgerow.load(path).program('next')\n    print(digest(p), program_text(p))\n"
-    specs = [str(BAND), str(GOLDEN / "lamp.yaml"), str(ROOT / "specs" / "signal_hedge.yaml")]
+    code += "    p = hedgerow.load(path).compile().program\n    print(digest(p), program_text(p))\n"
+    specs = [
+        str(BAND),
+        str(GOLDEN / "lamp.yaml"),
+        str(GOLDEN / "follower.yaml"),
+        str(ROOT / "specs" / "signal_hedge.yaml"),
+    ]
     found = {
         subprocess.run(
             [sys.executable, "-c", code, *specs],
@@ -136,4 +144,4 @@ def test_the_digest_does_not_depend_on_the_process() -> None:
         for seed in ("0", "1", "4242")
     }
     assert len(found) == 1
-    assert found.pop().count(" program ") == len(specs)
+    assert found.pop().count(" program ") == 2 * len(specs)

@@ -66,6 +66,7 @@ WHOLE = {
     },
     "use": {"breaker": {"spec": "b.yaml", "params": {"limit": "k"}, "events": {"a": "tick", "b": {"tick": {"x": 1}}}}},
     "raises": ["alarm"],
+    "fills": "external",
     "machine": {
         "initial": "on",
         "fail_safe": "off",

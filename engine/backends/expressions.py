@@ -431,6 +431,7 @@ class Expressions:
             yield from (rule.measure, rule.action)
         for leg in program.legs:
             yield leg.fill
+        yield program.outlook
 
     def _note(self, node: Expr) -> None:
         key = id(node)

@@ -316,6 +316,9 @@ class Instructions(Expressions):
             given = "" if always else f"{after} is not None and "
             with code.block(f"if {given}{after} != {held}:"):
                 inner = values.copy()
+                if leg.working:
+                    with code.block(f"if {self.cell(code, inner, leg.working)} != 0.0:"):
+                        code.add(self.defer)
                 inner.temps = {"after": after}
                 inner.known = {
                     key: local
@@ -326,9 +329,10 @@ class Instructions(Expressions):
                 for cell in changed:
                     code.add(f"{joined[cell]} = {inner.cells[cell]}")
                 temps = inner.temps
+                number = f", {inner.cells[leg.order]}" if leg.order else ""
                 code.add(
                     f"{orders} = orders_of_({leg.name!r}, {leg.instrument!r}, {rule}, {leg.side == 'short'}, {held}, "
-                    f"{temps['delta']}, {price}, ({temps['notional']}, {temps['fee']}, {temps['slip']}))"
+                    f"{temps['delta']}, {price}, ({temps['notional']}, {temps['fee']}, {temps['slip']}){number})"
                 )
             with code.block("else:"):
                 for cell in changed:
@@ -349,6 +353,9 @@ class Instructions(Expressions):
                     code.add(self.defer)
                     continue
                 inner = values.copy()
+                inner.written = {}
+                self.block(code, inner, self.program.outlook)
+                self.check(code, inner, inner.written)
                 for check in panel.conditions:
                     condition = self.expression(code, inner, check)
                     if condition != "True":

@@ -7,10 +7,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ... import __version__
-from ..ir import FillMode, Value
+from ..ir import Value
 from ..script_time import show_time
 from .certificate import (
     FORMAT,
@@ -36,7 +36,9 @@ ELSEWHERE = frozenset(("dryrun", "studies", "sweep"))
 """Folders of the engine that no proof depends on; a new folder is part of the engine's hash until it is named here."""
 
 
-def identity(spec: Spec, fill: FillMode, parameters: Mapping[str, str], only: tuple[str, ...]) -> Identity:
+def identity(
+    spec: Spec, fill: Literal["same", "next"], parameters: Mapping[str, str], only: tuple[str, ...]
+) -> Identity:
     """Return what names a proof before it is made.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..ir import FillMode
-from ..load import Spec, parameter_value
+from ..load import ParameterError, Spec, parameter_value
 from ..printer import digest, expression_text
 from .clocks import with_clocks
 from .cone import Cone, cones
@@ -51,11 +51,13 @@ def prove(
         progress: is told what happens.
 
     Raises:
-        ParameterError: a parameter that is unknown or does not fit.
+        ParameterError: a parameter that is unknown or does not fit, or fills from outside.
         SolverError: the solver is not installed.
     """
     began = time.perf_counter()
     solver = solver_version()
+    if fill == "external":
+        raise ParameterError("a proof simulates fills: `fill` is `same` or `next`")
     program = with_clocks(spec.program(fill))
     spec.bind(parameters or {}, fill=fill)
     known = {each.name: each for each in program.parameters}

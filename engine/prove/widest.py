@@ -80,11 +80,13 @@ def widest(
         progress: is told each range.
 
     Raises:
-        ParameterError: there is no such parameter, or it has no range.
+        ParameterError: there is no such parameter, or it has no range; or fills from outside.
         NotProvedError: at its default a claim is not proved.
         SolverError: the solver is not installed.
         TooManyError: the spec has more outcomes than are followed.
     """
+    if fill == "external":
+        raise ParameterError("a proof simulates fills: `fill` is `same` or `next`")
     program = with_clocks(spec.program(fill))
     found = next((each for each in program.parameters if each.name == parameter), None)
     if found is None or found.given is not None or found.type == "bool":
