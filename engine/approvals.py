@@ -58,7 +58,7 @@ def stricter(one: Oversight | None, other: Oversight | None) -> Oversight | None
 
 def with_approvals(program: Program, pool: Pool) -> Program:
     """Return a program in which what waits for people has what it needs for that."""
-    if not program.people:
+    if not program.people and not program.policies:
         return program
     names, tree = tuple(person.name for person in program.people), Tree(program.states)
     events = tuple(

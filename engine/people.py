@@ -32,7 +32,7 @@ def read_people(spec: Spec, checker: Checker) -> tuple[Person, ...]:
     for event, fields in spec.events.items():
         persons = [name for name, field in fields.items() if field.type == "person"]
         loc: Location = ("events", event)
-        if persons and not spec.people and not checker.document.has("people"):
+        if persons and not spec.people and not _did_not_fit(spec, checker):
             message = f"`{event}.{persons[0]}` is a person, and the spec knows nobody"
             help = "add who may bring it, with their roles: `people: {anna: [risk]}`"
             checker.findings.error("HR433", message, checker.document.key((*loc, persons[0])).span, help)
@@ -41,6 +41,11 @@ def read_people(spec: Spec, checker: Checker) -> tuple[Person, ...]:
             help = "one person brings an event, and may not approve what it leads to: make two events of it"
             checker.findings.error("HR433", message, checker.document.key((*loc, name)).span, help)
     return tuple(Person(name, tuple(dict.fromkeys(roles))) for name, roles in spec.people.items())
+
+
+def _did_not_fit(spec: Spec, checker: Checker) -> bool:
+    """Return whether people were written of whom nobody fits the model, which was told."""
+    return not spec.people and bool(checker.document.plain().get("people"))
 
 
 def holders(people: Sequence[Person], role: str) -> tuple[int, ...]:
@@ -57,7 +62,8 @@ def read_policies(spec: Spec, checker: Checker, people: Sequence[Person]) -> tup
         again: Expr | None = checker.pool.constant(Fraction(0), "real")
         if shape.again is not None:
             again = _seconds(checker, (*loc, "again"), Fraction(0))
-        _is_held(shape, loc, checker, people)
+        if not _did_not_fit(spec, checker):
+            _is_held(shape, loc, checker, people)
         if within is not None and again is not None:
             found.append(Policy(name, shape.role, shape.persons, within, again, checker.document.key(loc).span))
     for event in spec.events if spec.approvals else ():
@@ -76,8 +82,8 @@ def _seconds(checker: Checker, loc: Location, least: Fraction) -> Expr | None:
 def _is_held(shape: PolicyShape, loc: Location, checker: Checker, people: Sequence[Person]) -> None:
     """Tell a policy whose role too few people hold."""
     who = holders(people, shape.role)
-    if len(who) >= shape.persons or (checker.document.has("people") and not people):
-        return  # no one fits the model, which was told
+    if len(who) >= shape.persons:
+        return
     roles = sorted({role for person in people for role in person.roles})
     span = checker.document.at((*loc, "role")).span
     if not who:

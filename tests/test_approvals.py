@@ -518,6 +518,11 @@ def test_a_desk_whose_people_cannot_satisfy_what_it_uses_is_refused(tmp_path: An
             "error[HR430]: unknown policy `structurl`|did you mean `structural`?",
         ),
         (
+            "{anna: [risk], ben: [risk, trading], carl: [trading], dora: [risk]}",
+            "{}",
+            "error[HR431]: nobody holds the role `risk`|people: {anna: [risk]}|error[HR433]: `release.by` is a person",
+        ),
+        (
             "{role: risk, within: 1h",
             "{role: rsk, within: 1h",
             "error[HR431]: nobody holds the role `rsk`|did you mean `risk`?",
