@@ -621,7 +621,9 @@ class Lowering:
                 if (ours := used.called(event)) is not None
             )
             span = self.document.key(("legs",)).span
-            yield from leverage(resolve(self.alone(self.fill), self.pool), self.legs.values(), self.capital, raised, span)
+            yield from leverage(
+                resolve(self.alone(self.fill), self.pool), self.legs.values(), self.capital, raised, span
+            )
         yield from mutual_resets(
             self.program("same"), {name: self.document.key(("use", name)).span for name in self.used}
         )
