@@ -12,6 +12,7 @@ if r0_ < 1:                                 # active
 from __future__ import annotations
 
 from ..ir import Event, Rule
+from ..step import Step
 from .expressions import Lines, Values
 from .instructions import Instructions
 from .layout import Layout
@@ -107,7 +108,8 @@ class Single:
         else:
             did = f"{() if rule is None else (rule.name,)!r}, {(self.leaves[before],)!r}, {(self.leaves[after],)!r}"
             step = write.constant(f"Step_({did})")
-            told = f"new_(Step_, ({did}, {' + '.join(orders) or '()'}, (), None, (), {broken or '()'}, (), (), ()))"
+            rest = ", ()" * (len(Step._fields) - 8)  # what no generated method does
+            told = f"new_(Step_, ({did}, {' + '.join(orders) or '()'}, (), None, (), {broken or '()'}{rest}))"
         if orders:
             code.add(f"return {told}")
         else:
