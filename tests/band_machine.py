@@ -50,6 +50,7 @@ class Step(NamedTuple):
     broken: tuple[str, ...] = ()
     timers: tuple[tuple[str, int], ...] = ()
     verdicts: tuple[Any, ...] = ()
+    approvals: tuple[Any, ...] = ()
 
 
 class BandMachine:
