@@ -275,6 +275,7 @@ TROUBLE = {
     6: "wrote what is no answer",
     7: "wrote what is no answer",
     8: "wrote what is no answer",
+    10: "wrote what is no answer",
 }
 
 
@@ -381,7 +382,8 @@ from hedgerow.engine import isolation
 print(isolation.ask("verdicts:number", [""], {}, 60 * 10**9), flush=True)
 if sys.argv[1] == "hang":
     threading.excepthook = lambda _: None
-    threading.Thread(target=isolation.ask, args=("verdicts:troubled", [""], {"how": 1}, 10**9), daemon=True).start()
+    asked = "verdicts:lingering", [""], {"pipe": sys.argv[2]}, 10**9
+    threading.Thread(target=isolation.ask, args=asked, daemon=True).start()
 sys.stdin.read()
 """
 
@@ -389,12 +391,16 @@ sys.stdin.read()
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="nothing else tells when the child of another process ends")
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("how", ["idle", "hang"])
-def test_no_worker_outlives_its_process(how: str, killed: bool) -> None:
+def test_no_worker_outlives_its_process(how: str, killed: bool, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     path = os.pathsep.join(each for each in sys.path if each)
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, how]
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, how, str(pipe)]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(command, text=True, env={**os.environ, "PYTHONPATH": path}, **pipes) as process:
         worker = os.pidfd_open(int(process.stdout.readline()))
+        if how == "hang":
+            assert pipe.read_bytes() == b""  # it has come to where it hangs
         if killed:
             process.kill()
         else:

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import threading
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy
@@ -131,13 +132,24 @@ def troubled(*, how: int) -> bool:
         case 9:
             sys.setrecursionlimit(10**6)
             return bool(_deep())
+        case 10:
+            _write(b'{"id": 0, "returned": {"": true}}\n')
+            threading.Event().wait()
     return True
 
 
 def talkative() -> bool:
     """Write to the standard output, and read from the standard input."""
-    os.write(1, b"")
+    os.write(1, b"spoken\n")
     return not sys.stdin.read()
+
+
+def lingering(*, pipe: str) -> bool:
+    """Say through a named pipe that it has begun, and hang."""
+    with Path(pipe).open("wb"):
+        pass
+    threading.Event().wait()
+    return True
 
 
 def number() -> int:
