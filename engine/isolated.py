@@ -5,6 +5,7 @@ What the functions themselves print goes to the standard error; answers have a p
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -99,7 +100,8 @@ def _main() -> None:
     questions = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, sys.stdin.fileno())
-    _serve(questions, answers)
+    with contextlib.suppress(BrokenPipeError):  # nobody is there any more to hear the answer
+        _serve(questions, answers)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,8 @@ class _Workers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._is_leaving = False
+        """Whether this process is about to end: what breaks now is not replaced."""
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
@@ -251,6 +253,8 @@ class _Workers:
 
     def _replace(self, worker: _Worker, target: str, arrays: bool) -> None:
         self._drop(worker)
+        if self._is_leaving:
+            return
         with self._lock:
             new = self._new()
         try:
@@ -266,6 +270,11 @@ class _Workers:
             workers, self._idle, self._all = self._all, [], set()
         for worker in workers:
             worker.end()
+
+    def leave(self) -> None:
+        """End all workers for good."""
+        self._is_leaving = True
+        self.end()
 
     def forget(self) -> None:
         """Leave the workers of the process that this one was forked from to it."""
@@ -296,6 +305,6 @@ def _read(line: bytes) -> Mapping[str, Any]:
 
 
 _WORKERS = _Workers()
-atexit.register(_WORKERS.end)
+atexit.register(_WORKERS.leave)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_WORKERS.forget)

@@ -253,6 +253,16 @@ def test_what_timers_asked_before_an_event_is_recorded_too() -> None:
         assert verdicts.asked == []
 
 
+def test_each_macrostep_asks_for_itself() -> None:
+    body = TIMED.replace("value: equity - cash, limit: 1000 USD", "value: 1 USD, limit: 2 USD")
+    machine = loads(body, "small.yaml", registry=REGISTRY).compile().machine()
+    machine.send("tick", 0, price=100.0)
+    verdicts.asked.clear()
+    step = machine.send("tick", 150 * SECOND, price=100.0)
+    assert len(step.timers) == 4 and len(step.orders) == 5
+    assert verdicts.asked == [(1.0, 2.0)] * 5
+
+
 def test_the_orders_that_are_left_when_a_transition_gives_way_are_asked_for_by_themselves() -> None:
     body = TIMED.replace("limit: 1000 USD", "limit: 500 USD").replace(
         "l: {every: {1m: {name: first,", "l: {on: {tick: {name: first,"
@@ -362,10 +372,13 @@ def test_threads_ask_at_the_same_time(workers: set[Any]) -> None:
 
 def test_a_forked_process_has_workers_of_its_own(workers: set[Any]) -> None:
     ours = answered("number")
+    (worker,) = workers
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writing, str(answered("number")).encode())
+        # While this end is open, the worker does not see that the process it serves has ended.
+        closed = worker.input.closed and worker.output.closed
+        os.write(writing, str(answered("number") if closed else "open").encode())
         isolation._WORKERS.end()
         os._exit(0)
     os.waitpid(child, 0)
