@@ -145,7 +145,7 @@ def test_closing_writes_exactly_zero_whatever_the_lot_and_the_least_notional() -
 
 def test_the_cost_of_an_order_is_fee_slippage_and_half_spread_on_what_moved() -> None:
     (order,) = book("long", 2).send("target", 1, to=6.0).orders
-    assert order == ("leg", "thing", "target", "buy", 4.0, 10.0, 40.0, 0.4, 0.8 + 1.0)
+    assert order == ("leg", "thing", "target", "buy", 4.0, 10.0, 40.0, 0.4, 0.8 + 1.0, 0)
 
 
 def test_an_order_that_crosses_zero_is_two_which_share_its_costs_and_realises_what_was_closed() -> None:

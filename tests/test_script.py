@@ -914,7 +914,7 @@ EVERY_KEY: dict[str, Any] = {
                 "orders": [
                     {
                         "leg": "stock", "side": "buy", "quantity": 2, "price": 40, "rule": "buy",
-                        "instrument": "index", "notional": 80, "fee": 0.08, "slippage": 0,
+                        "instrument": "index", "notional": 80, "fee": 0.08, "slippage": 0, "number": 1,
                     }
                 ],
                 "timers": ["after.loud.1"],
