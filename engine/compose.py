@@ -136,7 +136,8 @@ class UsedSpec:
         """Return all that is known, for one way of settling fills."""
         program = self.lowering.linked(fill)
         fills = {event.name: f"{self.name}.{event.name}" for event in program.events if event.leg}
-        return Used(self.name, program, self.used.span, self.parameters, self.renamed() | fills, self.made)
+        renamed = self.renamed() | fills
+        return Used(self.name, program, self.used.span, self.parameters, renamed, self.made, self.shape.approvals)
 
 
 @dataclass(slots=True)

@@ -80,6 +80,8 @@ class Used:
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Its events that have another name at the user's."""
     made: Mapping[str, Made] = field(default_factory=dict)
+    approvals: Mapping[str, str] = field(default_factory=dict)
+    """Its transitions that wait under a policy of the user's."""
 
 
 class Renaming:
@@ -251,7 +253,7 @@ class Renaming:
                 targets=tuple(map(self.name, rule.targets)),
                 measure=self.block(rule.measure),
                 action=self.block(rule.action),
-                approval=None if rule.approval is None else self.name(rule.approval),
+                approval=self.used.approvals.get(rule.name, rule.approval and self.name(rule.approval)),
                 oversight=stricter(rule.oversight, self.used.program.oversight),
             )
             for rule in self.used.program.rules

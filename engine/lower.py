@@ -57,7 +57,7 @@ from .memory import Memory
 from .model import MachineShape, Spec
 from .modes import Modes
 from .observe import Observations
-from .people import check_waiting, read_people, read_policies
+from .people import check_waiting, check_waiting_elsewhere, read_people, read_policies
 from .registry import Registry
 from .resets import mutual_resets
 from .source import Document
@@ -161,6 +161,7 @@ class Lowering:
         self._measures()
         self.modes = Modes(self.checker, self.chart, self._blocks())
         check_waiting(spec, self.checker, self.chart, partial(self.modes.rules, self.measures))
+        check_waiting_elsewhere(self.used.values(), spec.approvals, self.checker)
         conflicts = Conflicts(self.chart, self.modes, self.document, findings)
         conflicts.one_order_a_leg(self.machine.fail_safe)
         conflicts.one_region_a_cell(spec.state)

@@ -454,6 +454,11 @@ class UseShape(_Shape):
         description="its events that are called otherwise here, or happen on an event of this spec with other fields",
         examples=[{"release": "resume", "mark": {"tick": {"equity": "strategy.equity"}}}],
     )
+    approvals: dict[Event, Name] = Field(
+        {},
+        description="its transitions that wait for people here, each with a policy of this spec",
+        examples=[{"reset": "release"}],
+    )
     about: About | None = Field(None, description="what it is here for", examples=["stops the strategy"])
 
 

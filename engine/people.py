@@ -11,17 +11,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from .chart import Chart, Edge
+from .chart import Chart
 from .check import Checker, Location
 from .delays import NANOSECOND, delay
-from .diagnostics import suggestion
+from .diagnostics import Span, suggestion
 from .ir import Expr, Person, Policy, Rule, expressions
 from .model import PolicyShape, Spec
 from .symbols import Scope
 from .vocabulary import ANSWERS
 
-__all__ = ["STRUCTURAL", "check_waiting", "fields_read", "holders", "read_people", "read_policies"]
+if TYPE_CHECKING:
+    from .compose import UsedSpec
+
+__all__ = [
+    "STRUCTURAL",
+    "check_waiting",
+    "check_waiting_elsewhere",
+    "fields_read",
+    "holders",
+    "read_people",
+    "read_policies",
+]
 
 STRUCTURAL = "structural"
 """The policy under which `supervised` lets wait what enlarges a leg."""
@@ -105,23 +117,41 @@ def check_waiting(spec: Spec, checker: Checker, chart: Chart, rules: Callable[[]
     for edge, policy in waiting:
         loc: Location = (*edge.loc, "approval")
         if policy not in spec.approvals and policy not in checker.symbols.left_out:
-            help = suggestion(
-                policy, spec.approvals, f"declare it: `approvals: {{{policy}: {{role: risk, within: 1h}}}}`"
-            )
-            checker.findings.error("HR430", f"unknown policy `{policy}`", checker.span(loc), help)
-        if (why := _why_not(edge, lowered[edge.name])) is not None:
+            checker.findings.error("HR430", *_unknown_policy(policy, spec.approvals, checker.span(loc)))
+        if (why := _why_not(lowered[edge.name])) is not None:
             checker.findings.error("HR432", why[0], checker.document.key(loc).span, why[1])
 
 
-def _why_not(edge: Edge, rule: Rule) -> tuple[str, str] | None:
+def check_waiting_elsewhere(used: Iterable[UsedSpec], policies: Iterable[str], checker: Checker) -> None:
+    """Tell transitions of used specs that are to wait for people here and cannot."""
+    for spec in used:
+        rules = {rule.name: rule for rule in spec.program.rules}
+        for name, policy in spec.shape.approvals.items():
+            loc: Location = ("use", spec.name, "approvals", name)
+            if policy not in policies:
+                checker.findings.error("HR430", *_unknown_policy(policy, policies, checker.span(loc)))
+            if name not in rules:
+                message, help = f"`{spec.name}` has no transition `{name}`", suggestion(name, rules, "remove it")
+                checker.findings.error("HR209", message, checker.document.key(loc).span, help)
+            elif (why := _why_not(rules[name])) is not None:
+                checker.findings.error("HR432", why[0], checker.document.key(loc).span, why[1])
+
+
+def _unknown_policy(policy: str, known: Iterable[str], span: Span) -> tuple[str, Span, str]:
+    """Return what is said of a policy that is not declared, where, and what to write instead."""
+    help = suggestion(policy, known, f"declare it: `approvals: {{{policy}: {{role: risk, within: 1h}}}}`")
+    return f"unknown policy `{policy}`", span, help
+
+
+def _why_not(rule: Rule) -> tuple[str, str] | None:
     """Return why a transition cannot wait, and what to write instead."""
-    if not edge.events:
-        return f"`{edge.name}` needs no event: it would be asked for again and again", "move it under `on:` or `every:`"
-    if edge.events[0].startswith("after."):
+    if not rule.events:
+        return f"`{rule.name}` needs no event: it would be asked for again and again", "move it under `on:` or `every:`"
+    if rule.events[0].startswith("after."):
         help = "let `after` lead to a state of its own, and wait under `on:` or `every:` there"
-        return f"`{edge.name}` comes once: after a no it would never come again", help
+        return f"`{rule.name}` comes once: after a no it would never come again", help
     if read := fields_read(rule):
-        what = f"`{edge.name}` reads `{read[0]}`, which is gone when somebody approves"
+        what = f"`{rule.name}` reads `{read[0]}`, which is gone when somebody approves"
         return what, "keep it in a cell with `observe`, or read a mark such as `NAME.price`"
     return None
 
