@@ -1,4 +1,4 @@
-"""The governed desk: a strategy under a sanity gate, two breakers and people, through a year in which all of it is needed."""
+"""The governed desk: a strategy under a sanity gate, two breakers and people, in a year that needs all of it."""
 
 from __future__ import annotations
 
