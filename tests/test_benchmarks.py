@@ -280,7 +280,8 @@ def test_the_desk_has_three_gates_and_four_breakers_and_is_still_at_still_prices
 
     spec = gates.desk()
     program = spec.program("same")
-    assert len(program.gates) == 3
+    locks = [gate for gate in program.gates if gate.name.endswith(".no_new_risk")]
+    assert (len(locks), len(program.gates) - len(locks)) == (4, 3)  # each breaker has one of its own
     assert [part.name for part in program.parts if part.name] == [
         "strategy", "drawdown.(made)", "drawdown", "value_at_risk", "liquidity", "correlation", "(own)",
     ]  # fmt: skip
