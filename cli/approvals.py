@@ -147,7 +147,7 @@ def _open(spec: Path, state: Path, permit: tuple[str, ...]) -> tuple[Spec, Machi
 def _waiting(spec: Spec, machine: Machine) -> tuple[Waiting, ...]:
     from ..engine.waiting import waiting
 
-    return waiting(spec.program(), machine.snapshot())
+    return waiting(spec.program(spec.fill), machine.snapshot())
 
 
 def _is_known(spec: Spec, machine: Machine, number: int, person: str) -> None:

@@ -39,7 +39,7 @@ from .ir import (
     State,
     Timer,
 )
-from .people import STRUCTURAL, fields_read, holders
+from .people import STRUCTURAL, holders, why_not_waiting
 from .statechart import ROOT, Tree
 from .vocabulary import ANSWERS, APPROVAL_EVENTS, BUILTIN_EVENTS, EXPIRED, Vocabulary
 
@@ -286,10 +286,8 @@ def _unsupervised(program: Program, place: Callable[[str], Span], oversight: Spa
             help = f"declare it: `approvals: {{{STRUCTURAL}: {{role: risk, within: 1h}}}}`"
             yield Diagnostic("HR434", message, oversight, help)
             return
-        if read := fields_read(rule):
-            message = f"`{rule.name}` is supervised and reads `{read[0]}`, which is gone when somebody approves"
-            help = "keep it in a cell with `observe`, or read a mark such as `NAME.price`"
-            yield Diagnostic("HR432", message, _place(rule, place), help)
+        if (why := why_not_waiting(rule)) is not None:
+            yield Diagnostic("HR432", f"supervised, it would wait, but {why[0]}", _place(rule, place), why[1])
 
 
 def _place(rule: Rule, place: Callable[[str], Span]) -> Span:

@@ -211,8 +211,8 @@ class _Resolving:
 
     def _orders(self, leg: Leg) -> Expr:
         """Return how many orders a leg makes in its fill."""
-        if leg.side != "both":
-            return self.one
+        if leg.side != "both" or leg.order:
+            return self.one  # a live order that crosses zero is one order
         make, held, after = self.pool.make, self.pool.cell(leg.quantity), self.pool.temp("after")
         turns = (
             self._and(make(one, (held, self.zero), "bool"), make(other, (after, self.zero), "bool"))

@@ -60,7 +60,7 @@ def _events_of(leg: str, quantity: Unit, price: Unit) -> Iterator[FillEvent]:
         ("fee", CellType("real", quantity * price), None, None),
         ("total", CellType("real", quantity), zero, None),
     )
-    for kind, fields in ((fills.FILLED, filled), ("rejected", (order,)), ("cancelled", (order,))):
+    for kind, fields in zip(fills.KINDS, (filled, (order,), (order,)), strict=True):
         declared = tuple(Field(name, each.type, str(each.unit), low, high) for name, each, low, high in fields)
         yield FillEvent(f"{leg}.{kind}", leg, declared, {name: each for name, each, _, _ in fields})
 

@@ -27,12 +27,14 @@ from .evaluate import LARGEST
 from .ir import Assign, Block, Cell, Event, Expr, FillMode, Let, Pool, Program, Require, Type, Value
 from .ledger import LegTerms
 
-__all__ = ["COUNT", "FILLED", "booked", "cells", "fill_of", "outlook", "shown", "sized"]
+__all__ = ["COUNT", "FILLED", "KINDS", "booked", "cells", "fill_of", "outlook", "shown", "sized"]
 
 COUNT = "orders.count"
 """The cell that counts the orders of a machine, of all its parts."""
 FILLED = "filled"
 """The last part of the name of an event that books a fill; the others of a leg end its order."""
+KINDS = (FILLED, "rejected", "cancelled")
+"""The last parts of the names of all of them."""
 
 # Sums of fills differ from what was ordered by roundings; a duplicate or a lost fill differs by a fill.
 _SLACK = Fraction(1, 10**12)

@@ -26,6 +26,7 @@ from .delays import NANOSECOND, delay
 from .desk import DESK_OPS
 from .diagnostics import suggestion
 from .evaluate import EXACT, Environment, evaluate, nanoseconds
+from .fills import KINDS
 from .ir import BoundCheck, Check, Expr, Freshness, Gate, Parameter
 from .model import CalledCheck, CheckShape, ConditionCheck, GateShape, Spec
 from .registry import Registry
@@ -172,6 +173,12 @@ class _Reader:
             if event not in symbols.left_out and not symbols.incomplete:
                 help = suggestion(event, symbols.events, "declare it under `events:`")
                 self.findings.error("HR206", f"unknown event `{event}`", self.document.key(loc).span, help)
+            return None
+        of_used = event.partition(".")[0] in symbols.used and event.rpartition(".")[2] in KINDS
+        if event in symbols.fills or of_used:
+            help = "keep it in a cell: `observe` it, or count it with a transition"
+            message = f"`{event}` fills orders: where fills are simulated it never comes"
+            self.findings.error("HR419", message, self.document.key(loc).span, help)
             return None
         if within is None:
             return None

@@ -90,7 +90,12 @@ class Hearings:
             self.told.append(Ruling(number, "", "refused", self._name(by), f"no proposal {number} waits"))
             self.run.raise_(Occurrence("approval.refused"))
             return
-        if occurrence.name == "approve":
+        if self.run.state.cells[approval.due] <= self.run.context.clock:
+            # Too many timers fell due before, so that its own was passed over; it is too late all the same.
+            self._end(approval, "expired", NOBODY)
+            self._rest(approval)
+            self._raise("expired", approval)
+        elif occurrence.name == "approve":
             self._approve(approval, by, occurrence)
         else:
             self._deny(approval, by)

@@ -231,7 +231,7 @@ class _Lints:
     def _unhandled(self) -> Iterator[Diagnostic]:
         taken = frozenset(self.handled).union(*self.taken.values()) if self.taken else self.handled
         for event in self.program.events:
-            if event.name in taken or event.marks or any(event.observe) or event.name in self.promised:
+            if event.name in taken or event.marks or any(event.observe) or event.name in self.promised or event.leg:
                 continue
             if event.name == self.program.start_event:
                 continue  # initial values read it

@@ -33,6 +33,7 @@ __all__ = [
     "holders",
     "read_people",
     "read_policies",
+    "why_not_waiting",
 ]
 
 STRUCTURAL = "structural"
@@ -118,14 +119,14 @@ def check_waiting(spec: Spec, checker: Checker, chart: Chart, rules: Callable[[]
         loc: Location = (*edge.loc, "approval")
         if policy not in spec.approvals and policy not in checker.symbols.left_out:
             checker.findings.error("HR430", *_unknown_policy(policy, spec.approvals, checker.span(loc)))
-        if (why := _why_not(lowered[edge.name])) is not None:
+        if (why := why_not_waiting(lowered[edge.name])) is not None:
             checker.findings.error("HR432", why[0], checker.document.key(loc).span, why[1])
 
 
 def check_waiting_elsewhere(used: Iterable[UsedSpec], policies: Iterable[str], checker: Checker) -> None:
     """Tell transitions of used specs that are to wait for people here and cannot."""
     for spec in used:
-        rules = {rule.name: rule for rule in spec.program.rules}
+        rules = {rule.name: rule for rule in spec.lowering.program(spec.lowering.fill).rules}
         for name, policy in spec.shape.approvals.items():
             loc: Location = ("use", spec.name, "approvals", name)
             if policy not in policies:
@@ -133,7 +134,11 @@ def check_waiting_elsewhere(used: Iterable[UsedSpec], policies: Iterable[str], c
             if name not in rules:
                 message, help = f"`{spec.name}` has no transition `{name}`", suggestion(name, rules, "remove it")
                 checker.findings.error("HR209", message, checker.document.key(loc).span, help)
-            elif (why := _why_not(rules[name])) is not None:
+            elif rules[name].approval is not None:
+                message = f"`{name}` of `{spec.name}` waits already, under a policy of its own"
+                span, help = checker.document.key(loc).span, "remove it: the people of this spec answer for it anyway"
+                checker.findings.error("HR432", message, span, help)
+            elif (why := why_not_waiting(rules[name])) is not None:
                 checker.findings.error("HR432", why[0], checker.document.key(loc).span, why[1])
 
 
@@ -143,7 +148,7 @@ def _unknown_policy(policy: str, known: Iterable[str], span: Span) -> tuple[str,
     return f"unknown policy `{policy}`", span, help
 
 
-def _why_not(rule: Rule) -> tuple[str, str] | None:
+def why_not_waiting(rule: Rule) -> tuple[str, str] | None:
     """Return why a transition cannot wait, and what to write instead."""
     if not rule.events:
         return f"`{rule.name}` needs no event: it would be asked for again and again", "move it under `on:` or `every:`"

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from .diagnostics import Diagnostic, Span
 from .ir import Block, Program, Raise, Rule
 from .statechart import ROOT, Tree
-from .vocabulary import BUILTIN_EVENTS, DONE, Vocabulary
+from .vocabulary import APPROVAL_EVENTS, BUILTIN_EVENTS, DONE, Vocabulary
 
 __all__ = ["mutual_resets"]
 
@@ -27,7 +27,7 @@ def mutual_resets(program: Program, used: Mapping[str, Span]) -> Iterator[Diagno
     `used` says where each used spec is named; its own file is not the one to change.
     """
     halted = [state.name for state in program.states if "halted" in state.tags]
-    if len(halted) < 2:
+    if not halted:
         return
     happening = _Happening(program)
     for state, rule in happening.waiting(halted):
@@ -49,7 +49,9 @@ class _Happening:
         raised = frozenset(name for block in blocks for name in _raised(block))
         timed = {timer.event for timer in program.timers}
         done = (f"{DONE}{state.name}" for state in program.states)
-        events = dict.fromkeys((*(event.name for event in program.events), *BUILTIN_EVENTS, *done, *timed))
+        events = dict.fromkeys(
+            (*(event.name for event in program.events), *BUILTIN_EVENTS, *APPROVAL_EVENTS, *done, *timed)
+        )
         vocabulary = Vocabulary(events)
         self.taken = {rule.name: vocabulary.matching(rule.events) for rule in program.rules}
         self.coming = {name for name in events if name not in raised or name in timed}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["save", "saved_machine"]
 
 _MAKE_ONE = "make one with `hedgerow run SPEC --events SCRIPT --state FILE`"
-_FILLS: tuple[FillMode, ...] = ("same", "next")
+_SIMULATED: tuple[FillMode, ...] = ("same", "next")
 
 
 def saved_machine(spec: Spec, path: Path) -> Machine:
@@ -52,7 +52,8 @@ def _machine(spec: Spec, path: Path, snapshot: Snapshot) -> Machine:
     """Return a new machine with the program and the params of a snapshot."""
     from .load import ParameterError
 
-    fill = next((fill for fill in _FILLS if digest(spec.program(fill)) == snapshot.program), None)
+    fills = dict.fromkeys((spec.fill, *_SIMULATED))
+    fill = next((fill for fill in fills if digest(spec.program(fill)) == snapshot.program), None)
     if fill is None:
         help = "give the spec that it was saved from; where that has changed since, replay its events into a new state"
         raise _refusal(path, f"this is the state of another program than `{spec.name}`", help)

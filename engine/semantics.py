@@ -196,14 +196,18 @@ def _governed(program: Program) -> dict[str | None, str]:
 
     It sees the orders that gates have stopped in its composition: that of its user, or its own where it uses others.
     """
-    names = sorted((part.name for part in program.parts), key=len)
+    # What a part is given, what fills its orders and what it observes last are parts of their own, in parentheses.
+    parts = [part for part in program.parts if not part.name.endswith(")")]
+    names = sorted((part.name for part in parts), key=len)
     holders = {next(n for n in reversed(names) if leg.name.startswith(f"{n}." if n else "")) for leg in program.legs}
     found: dict[str | None, str] = {}
-    for part in program.parts:
+    for part in parts:
         around = part.name if part.region != part.name else part.name.rpartition(".")[0]
-        # What a part is given, and what it observes last, are parts of their own in its region and come after it.
+        # Where nothing around it has legs either, its gates judge the orders of whoever uses that.
+        while around and not any(leg.name.startswith(f"{around}.") for leg in program.legs):
+            around = around.rpartition(".")[0]
         if part.region and part.name not in holders:
-            found.setdefault(part.region, f"{around}." if around else "")
+            found[part.region] = f"{around}." if around else ""
     return found
 
 
@@ -626,7 +630,8 @@ class Run:
         region = None if source is None else self.tree.region(source)
         if source is None or region is None or region in around:
             return True
-        return occurrence.name == REJECTED and self.reference.oversees(rule.source, source)
+        by_gates = occurrence.name == REJECTED and not occurrence.private
+        return by_gates and self.reference.oversees(rule.source, source)
 
     def _asked(self, leaf: str, rule: Rule) -> Candidate:
         """Return what the guard of a transition says; one that waits for people is passed over."""
@@ -782,7 +787,7 @@ class Run:
         """Tell the region of a dropped transition why it was dropped."""
         if isinstance(dropped, Stopped):
             self.verdicts += dropped.verdicts
-            self.raise_(Occurrence(REJECTED, source=source))
+            self.raise_(Occurrence(REJECTED, source=source, private=not dropped.by_gates))
         else:
             self._fail(f"{what}: {dropped}", source)
 

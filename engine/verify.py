@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from .fills import KINDS
 from .ir import (
     LEAVES,
     NEVER,
@@ -473,7 +474,9 @@ class _Verification:
             if expr is not None:
                 self._expression(where, expr, "real", (), history=True)
         for fresh in check.fresh:
-            self._hold(fresh.event in self.events, where, f"no event `{fresh.event}`")
+            # Where fills are simulated, the events that fill orders are left out.
+            is_known = fresh.event in self.events or fresh.event.rpartition(".")[2] in KINDS
+            self._hold(is_known, where, f"no event `{fresh.event}`")
             self._over_parameters(where, fresh.within)
             self._expression(where, fresh.holds, "bool", ())
         bound = check.bound

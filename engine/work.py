@@ -52,6 +52,8 @@ class Occurrence:
     """The state in which an error happened; None is the whole chart. What is in its region sees it (rule 10)."""
     blind: frozenset[str] = frozenset()
     """Regions that do not see it, because they failed to observe it (rule 7)."""
+    private: bool = False
+    """Whether its region alone sees it, and nothing that governs that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,14 @@ class Dropped(Exception):
 
 
 class Stopped(Dropped):
-    """Gates did not let the orders of a transition through, and it is dropped with them (rule 15)."""
+    """The orders of a transition are not let through, and it is dropped with them (rule 15).
 
-    def __init__(self, rule: Rule | None, verdicts: tuple[Verdict, ...]) -> None:
+    What stopped them is gates, or that an order works on a leg, which is nothing for who governs.
+    """
+
+    def __init__(self, rule: Rule | None, verdicts: tuple[Verdict, ...], *, by_gates: bool = True) -> None:
         super().__init__(rule, Failure("; ".join(verdict.reason for verdict in verdicts)))
-        self.verdicts = verdicts
+        self.verdicts, self.by_gates = verdicts, by_gates
 
 
 class Change(NamedTuple):
@@ -258,7 +263,7 @@ class Work:
             if proposal.after == held:
                 continue
             if leg.working and self.cells[leg.working]:
-                raise Stopped(proposal.rule, (self._working(leg, proposal.rule),))
+                raise Stopped(proposal.rule, (self._working(leg, proposal.rule),), by_gates=False)
             if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
                 reason = f"a guard failed on this event, so `{leg.name}` may not grow"
                 raise Dropped(proposal.rule, Failure(reason))

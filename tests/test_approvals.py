@@ -606,7 +606,7 @@ def test_no_expression_and_no_action_speaks_for_a_person(old: str, new: str, tol
 
 def test_what_a_desk_supervises_may_not_read_what_is_gone() -> None:
     text = BOOK.replace(", approval: structural", "").replace("if: index.price", "if: tick.price")
-    with pytest.raises(SpecError, match=r"HR432.*`buy` is supervised and reads `tick.price`"):
+    with pytest.raises(SpecError, match=r"HR432.*supervised, it would wait, but `buy` reads `tick.price`"):
         spec_of(HEAD, "oversight: supervised\n", text)
 
 

@@ -106,3 +106,28 @@ machine:
     assert loads(text.replace("WAY", "{to: a}")).diagnostics == ()
     with pytest.raises(SpecError, match="HR461"):
         loads(text.replace("WAY", "{do: []}"))
+
+
+WAITING = """
+hedgerow: 1
+name: waiting
+people: {anna: [risk]}
+approvals: {release: {role: risk, within: 4h}}
+events: {trip: {}, release: {}, clear: {}, freed: {}}
+machine:
+  parallel: true
+  states:
+    a: {initial: p, states: {p: {on: {trip: {to: q}}}, q: {tags: [halted], on: {WAYS}}}}
+    b: {initial: r, states: {r: {on: {trip: {to: s}}}, s: {on: {freed: {to: r, do: {raise: clear}}}}}}
+"""
+
+
+def waiting(event: str) -> str:
+    ways = f"{event}: {{name: out, to: p, do: {{raise: freed}}}}, release: {{approval: release, do: []}}"
+    return WAITING.replace("WAYS", ways)
+
+
+def test_an_answer_of_people_is_a_way_out_and_one_waiting_state_need_not_be_halted() -> None:
+    assert "HR461" not in {found.code for found in loads(waiting("approval.denied")).diagnostics}
+    with pytest.raises(SpecError, match="HR461"):
+        loads(waiting("clear"))
