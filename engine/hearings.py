@@ -92,8 +92,7 @@ class Hearings:
             return
         if self.run.state.cells[approval.due] <= self.run.context.clock:
             # Too many timers fell due before, so that its own was passed over; it is too late all the same.
-            self._end(approval, "expired", NOBODY)
-            self._rest(approval)
+            self._time_out(approval)
             self._raise("expired", approval)
         elif occurrence.name == "approve":
             self._approve(approval, by, occurrence)
@@ -147,8 +146,7 @@ class Hearings:
         """Take it as a no that nobody has answered in time; return the event that tells so."""
         if self.run.state.cells[approval.number] == 0:
             return None
-        self._end(approval, "expired", NOBODY)
-        self._rest(approval)
+        self._time_out(approval)
         return Occurrence(EXPIRED, origin="timer", source=approval.source)
 
     # ------------------------------------------------------------------------------------------------------- the parts
@@ -161,6 +159,10 @@ class Hearings:
         self._tell(approval, outcome, by)
         cells = self.run.state.cells
         cells[approval.number], cells[approval.due] = 0, NEVER
+
+    def _time_out(self, approval: Approval) -> None:
+        self._end(approval, "expired", NOBODY)
+        self._rest(approval)
 
     def _rest(self, approval: Approval) -> None:
         """Let a transition not be proposed again for a while."""
