@@ -40,7 +40,7 @@ from .ir import (
     Timer,
 )
 from .people import STRUCTURAL, holders, why_not_waiting
-from .statechart import ROOT, Tree
+from .statechart import Tree
 from .vocabulary import ANSWERS, APPROVAL_EVENTS, BUILTIN_EVENTS, EXPIRED, Vocabulary
 
 __all__ = ["MOST_PROPOSALS", "check_together", "stricter", "with_approvals"]
@@ -131,12 +131,10 @@ def _structural(rule: Rule, policies: dict[str, Policy]) -> Policy | None:
 def _orders(program: Program, tree: Tree, rule: Rule) -> list[Propose]:
     """Return what a transition may order, whichever states it leaves and enters."""
     blocks: list[Block] = [rule.action]
-    if rule.targets:
-        # A history state leads anywhere into its parent.
-        targets = [tree.parent(name) if tree.kind(name) == "history" else name for name in rule.targets]
-        domain = tree.common_ancestor((rule.source, *targets))
+    reach = tree.reach(rule)
+    if reach is not None:
         for state in program.states:
-            if domain == ROOT or tree.is_descendant(state.name, domain):
+            if tree.is_descendant(state.name, reach):
                 blocks += [state.exit, state.entry, state.initially]
     return [each for block in blocks for each in block if isinstance(each, Propose)]
 

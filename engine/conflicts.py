@@ -8,7 +8,6 @@ product of regions is never formed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from .blocks import ordered_legs
 from .chart import Chart, Edge
@@ -49,21 +48,12 @@ class Conflicts:
 
     def _edge(self, edge: Edge) -> None:
         what, targets = edge.name, edge.targets
-        if not targets:
+        domain = self.tree.reach(edge)
+        if domain is None:
             return
-        domain = self.tree.domain(_Reach(edge.source, self._reach(targets), edge.internal), {})
-        assert domain is not None
         orders = self._exits(what, edge.source, domain)
         orders = self._both(what, orders, _orders(self.modes.actions[edge.name]))
         self._both(what, orders, self._entered(what, targets, domain))
-
-    def _reach(self, targets: Sequence[str]) -> tuple[str, ...]:
-        """Return targets with all that a history state may stand for in its place: the widest exit there can be."""
-        found: list[str] = []
-        for target in targets:
-            history = self.tree.kind(target) == "history"
-            found += self.tree.children[self.tree.parent(target)] if history else (target,)
-        return tuple(found)
 
     def _fail_safe(self, target: str | None, scope: str) -> None:
         """Check the ways to a fail-safe state: what is active beside its path, within the innermost state that is on it."""
@@ -226,12 +216,3 @@ def _either(alternatives: Iterable[Orders]) -> Orders:
         for leg, span in orders.items():
             found.setdefault(leg, span)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """A transition to all that it may reach."""
-
-    source: str
-    targets: tuple[str, ...]
-    internal: bool

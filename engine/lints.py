@@ -48,6 +48,7 @@ class _Lints:
         vocabulary = Vocabulary(self.events)
         self.taken = {rule.name: vocabulary.matching(rule.events) for rule in program.rules}
         self.dead = {rule.name: why for rule in program.rules if (why := self._why_dead(rule))}
+        self.live = [rule for rule in program.rules if rule.name not in self.dead]
         self.reached = self._reached()
         safe = [program.fail_safe, *(state.fail_safe for state in program.states)]
         self.fail_safes = frozenset(name for name in safe if name is not None)
@@ -82,9 +83,8 @@ class _Lints:
             if state.fail_safe is not None:
                 waiting += tree.entry_set((state.fail_safe,), name, {}).states
             for rule in self.rules[name]:
-                domain = tree.domain(rule, {})
-                if domain is not None and rule.name not in self.dead:
-                    waiting += tree.entry_set(rule.targets, domain, {}).states
+                if rule.name not in self.dead:
+                    waiting += tree.entered(rule)
         return frozenset(reached)
 
     def _unreachable(self) -> Iterator[Diagnostic]:
@@ -96,7 +96,7 @@ class _Lints:
 
     def _no_way_out(self) -> Iterator[Diagnostic]:
         for state in self.program.states:
-            if state.kind != "atomic" or state.name not in self.reached or self._can_be_left(state.name):
+            if state.kind != "atomic" or state.name not in self.reached or any(self._ways_out(state.name)):
                 continue
             region = self.tree.region(state.name)
             if set(self.tree.leaves(region)) - self.fail_safes == {state.name}:
@@ -110,19 +110,6 @@ class _Lints:
             else:
                 help = "let a transition lead from it, or say that it ends something: `final: true`"
                 yield _warning("HR703", message, state, help)
-
-    def _can_be_left(self, state: str) -> bool:
-        around = frozenset((state, *self.tree.ancestors[state]))
-        for rule in self.program.rules:
-            # A transition of another region may leave the parallel state that both are in.
-            if rule.name in self.dead or not self._can_be_active(rule.source, around):
-                continue
-            domain = self.tree.domain(rule, {})
-            if domain is None or not self.tree.is_descendant(state, domain):
-                continue
-            if state not in self.tree.entry_set(rule.targets, domain, {}).states:
-                return True
-        return False
 
     def _no_reset(self) -> Iterator[Diagnostic]:
         for state in self.program.states:
@@ -140,36 +127,14 @@ class _Lints:
             return False
         if not self.tree.children[state.name] and not self._is_tripped(state.name):
             return False
-        around = frozenset((state.name, *self.tree.ancestors[state.name]))
-        for rule in self.program.rules:
-            inside = self.tree.is_descendant(rule.source, state.name)
-            if rule.name in self.dead or not (inside or self._can_be_active(rule.source, around)):
-                continue
-            domain = self.tree.domain(rule, {})
-            if domain is None or not self.tree.is_descendant(state.name, domain):
-                continue
-            # What a history state stands for may lie elsewhere than its default.
-            recalls = any(self.tree.kind(target) == "history" for target in rule.targets)
-            if recalls or state.name not in self.tree.entry_set(rule.targets, domain, {}).states:
-                return False
-        return True
+        return not any(self._ways_out(state.name))
 
     def _is_tripped(self, state: str) -> bool:
         """Return whether a transition leads to a state."""
-        return any(
-            (domain := self.tree.domain(rule, {})) is not None
-            and rule.source != state
-            and rule.name not in self.dead
-            and state in self.tree.entry_set(rule.targets, domain, {}).states
-            for rule in self.program.rules
-        )
+        return any(rule.source != state and state in self.tree.entered(rule) for rule in self.live)
 
-    def _can_be_active(self, source: str, around: frozenset[str]) -> bool:
-        """Return whether a state is one of those around another one, or in a region beside it."""
-        if source in around:
-            return True
-        common = next((name for name in self.tree.ancestors[source] if name in around), ROOT)
-        return self.tree.kind(common) == "parallel"
+    def _ways_out(self, state: str) -> Iterator[Rule]:
+        return (rule for rule in self.live if self.tree.leads_out(rule, state))
 
     # --------------------------------------------------------------------------------------------------- dead transitions
 
@@ -274,7 +239,7 @@ class _Lints:
             for inner in self.program.rules:
                 if not self.tree.is_descendant(inner.source, outer.source) or inner.source not in self.reached:
                     continue
-                if not self.taken[inner.name] & self.taken[outer.name] or self._leads_out(inner, outer.source):
+                if not self.taken[inner.name] & self.taken[outer.name] or self.tree.leads_out(inner, outer.source):
                     continue
                 if inner.name in self.dead or not _may_both_hold(inner.guard, outer.guard):
                     continue
@@ -294,9 +259,6 @@ class _Lints:
         if target in self.fail_safes or self.tree.kind(target) == "final":
             return True
         return any("halted" in self.states[name].tags for name in around)
-
-    def _leads_out(self, rule: Rule, state: str) -> bool:
-        return any(not self.tree.is_descendant(target, state) for target in rule.targets)
 
     def _is_repeated(self, outer: Rule, inner: Rule) -> bool:
         """Return whether a transition like the outer one is asked before the inner one, in its own state."""

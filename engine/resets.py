@@ -11,7 +11,7 @@ come, so that what is told is certain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from .diagnostics import Diagnostic, Span
 from .ir import Block, Program, Raise, Rule
@@ -60,13 +60,13 @@ class _Happening:
         self._settle()
 
     def _settle(self) -> None:
-        self._enter(self.program.initial, ROOT)
+        self._enter(self.tree.entry_set(self.program.initial, ROOT, {}).states)
         known = -1
         while known != (known := len(self.coming) + len(self.reached) + len(self.firing)):
             scopes = ((name, self.states[name].fail_safe) for name in list(self.reached))
             for scope, target in ((ROOT, self.program.fail_safe), *scopes):
                 if target is not None:
-                    self._enter((target,), scope)
+                    self._enter(self.tree.entry_set((target,), scope, {}).states)
             for rule in self.program.rules:
                 if rule.source in self.reached and self._comes(rule):
                     self._fire(rule)
@@ -77,36 +77,24 @@ class _Happening:
     def _fire(self, rule: Rule) -> None:
         self.firing[rule.name] = rule
         self.coming |= _raised(rule.action)
-        domain = self.tree.domain(rule, {})
-        if domain is None:
-            return
         for name in self.reached:
-            if self._leads_out(rule, name):
+            if self.tree.may_exit(rule, name):
                 self.coming |= _raised(self.states[name].exit)
-        self._enter(rule.targets, domain)
+        self._enter(self.tree.entered(rule))
 
-    def _enter(self, targets: tuple[str, ...], domain: str) -> None:
-        for name in self.tree.entry_set(targets, domain, {}).states:
+    def _enter(self, states: Iterable[str]) -> None:
+        for name in states:
             self.reached.add(name)
             self.coming |= _raised((*self.states[name].initially, *self.states[name].entry))
 
     def waiting(self, halted: list[str]) -> Iterator[tuple[str, Rule]]:
         """Yield those of the halted states that are reached and never left, each with a transition that leads out."""
         for state in halted:
-            ways = [rule for rule in self.program.rules if self._leads_out(rule, state)]
+            ways = [rule for rule in self.program.rules if self.tree.leads_out(rule, state)]
             if state not in self.reached or any(rule.name in self.firing for rule in ways):
                 continue
             if ways:
                 yield state, ways[0]
-
-    def _leads_out(self, rule: Rule, state: str) -> bool:
-        domain, tree = self.tree.domain(rule, {}), self.tree
-        if domain is None or not tree.is_descendant(state, domain):
-            return False
-        around = (state, *tree.ancestors[state])
-        # From inside it, from around it, or from a region beside it.
-        beside = tree.region(rule.source) != tree.region(state)
-        return rule.source in around or tree.is_descendant(rule.source, state) or beside
 
 
 def _raised(block: Block) -> frozenset[str]:

@@ -155,6 +155,44 @@ class Tree:
             return False
         return self.kind(outer) == "final" or (outer == MACHINE and self.is_in_final_state(outer, configuration))
 
+    # ------------------------------------------------------------------------------------- what any configuration allows
+
+    def may_be_together(self, state: str, other: str) -> bool:
+        """Return whether two states can be active at once: one inside the other, or in regions side by side."""
+        inner, around = (state, *self.ancestors[state]), (other, *self.ancestors[other])
+        common = next((name for name in inner if name in around), ROOT)
+        return common in (state, other) or self.kind(common) == "parallel"
+
+    def reach(self, transition: Transition) -> str | None:
+        """Return the widest domain that a transition can have, whatever is remembered; None of one without targets.
+
+        What a history state remembers lies beside it, so that one stands for all of it.
+        """
+        return self._domain(transition, transition.targets) if transition.targets else None
+
+    def may_exit(self, transition: Transition, state: str) -> bool:
+        """Return whether a transition may be taken while a state is active, and exit it, to enter it again or not."""
+        reach = self.reach(transition)
+        return reach is not None and self.is_descendant(state, reach) and self.may_be_together(transition.source, state)
+
+    def leads_out(self, transition: Transition, state: str) -> bool:
+        """Return whether a transition may be taken while a state is active, and leave it inactive.
+
+        What a history state stands for may lie elsewhere than its default.
+        """
+        if not self.may_exit(transition, state):
+            return False
+        return self.recalls(transition) or state not in self.entered(transition)
+
+    def recalls(self, transition: Transition) -> bool:
+        """Return whether a transition leads to a history state."""
+        return any(self.kind(target) == "history" for target in transition.targets)
+
+    def entered(self, transition: Transition) -> list[str]:
+        """Return what a transition enters while nothing is remembered, in document order."""
+        domain = self.domain(transition, {})
+        return [] if domain is None else self.entry_set(transition.targets, domain, {}).states
+
     # --------------------------------------------------------------------------------------------------------- Appendix D
 
     def effective_targets(self, targets: Iterable[str], history: History) -> list[str]:
@@ -172,8 +210,9 @@ class Tree:
     def domain(self, transition: Transition, history: History) -> str | None:
         """Return the state within which a transition exits and enters; None of one without targets."""
         targets = self.effective_targets(transition.targets, history)
-        if not targets:
-            return None
+        return self._domain(transition, targets) if targets else None
+
+    def _domain(self, transition: Transition, targets: Sequence[str]) -> str:
         source = transition.source
         if (
             transition.internal

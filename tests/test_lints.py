@@ -152,6 +152,7 @@ z: {{tags: [halted], on: {{go: {{to: a}}}}}}
         ("{if: tick.x > 1, to: z}", False),
         ("[{if: tick.x > 9, to: z}, {if: tick.x > 1}]", False),
         ("[{if: tick.x > 10, to: z}, {if: tick.x > 1}]", True),
+        ("{if: tick.x > 1, to: a}", True),
     ],
 )
 def test_a_way_to_safety_is_hidden_by_an_inner_transition_on_its_event(inner: str, hides: bool) -> None:
@@ -210,6 +211,12 @@ def test_a_history_state_may_lead_out_of_a_breaker_whatever_its_default() -> Non
     assert {found.severity for found in loads(text).diagnostics} <= {"warning", "note"}
 
 
+def test_a_deep_history_may_lead_out_of_a_breaker_though_its_default_lies_inside() -> None:
+    open_ = "    open: {tags: [halted], initial: b, states: {b: {on: {go: {to: was}}}, c: {on: {go: {to: b}}}}}\n"
+    closed = "    a: {on: {tick: {to: open}, stop: {}}}\n"
+    assert told(f"m:\n  initial: a\n  states:\n{closed}{open_}    was: {{history: deep, default: c}}\n") == []
+
+
 def test_a_way_out_that_never_fires_is_none() -> None:
     found = refused(HALT.replace("STOP", "[{name: one, to: b}, {name: two, to: a}]"))
     assert [code for code, _, _ in found] == ["HR460", "HR702"]
@@ -251,6 +258,7 @@ def test_what_happens_was_never_told_to_be_impossible(case: Case) -> None:
     hidden = {(names[0], names[1]) for code, names in found if code == "HR706"}
     compiled = spec.compile()
     reference = Reference(compiled.program, compiled.parameters, compiled.registry)
+    tree, rules = reference.tree, {rule.name: rule for rule in compiled.program.rules}
     for items in (case.happened, case.other):
         snapshot = reference.initial()
         for item in items:
@@ -263,6 +271,9 @@ def test_what_happens_was_never_told_to_be_impossible(case: Case) -> None:
             assert islands.isdisjoint(step.configuration)
             if "fail_safe" not in step.fired:
                 assert before & stuck <= set(step.configuration)
+                fired = [rules[name] for name in step.fired]
+                for state in tree.with_ancestors(before) - tree.with_ancestors(step.configuration):
+                    assert any(tree.leads_out(rule, state) for rule in fired)
             assert all(each.event not in deaf for each in watch if each.fired)
             for each in watch:
                 assert not any(inner in each.fired and outer in each.fired for inner, outer in hidden)
