@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from .diagnostics import Diagnostic
+from .halts import closed_groups, leads_beyond, listed
 from .ir import Event, Expr, Program, Rule, State
 from .statechart import ROOT, Tree
 from .vocabulary import BUILTIN_EVENTS, Vocabulary
@@ -48,11 +49,13 @@ class _Lints:
         vocabulary = Vocabulary(self.events)
         self.taken = {rule.name: vocabulary.matching(rule.events) for rule in program.rules}
         self.dead = {rule.name: why for rule in program.rules if (why := self._why_dead(rule))}
-        self.live = [rule for rule in program.rules if rule.name not in self.dead]
         self.reached = self._reached()
+        self.never = [rule for rule in program.rules if rule.name in self.dead or rule.source not in self.reached]
+        silent = {rule.name for rule in self.never}
+        self.live = [rule for rule in program.rules if rule.name not in silent]
         safe = [program.fail_safe, *(state.fail_safe for state in program.states)]
         self.fail_safes = frozenset(name for name in safe if name is not None)
-        self.sealed = frozenset(state.name for state in program.states if self._is_sealed(state))
+        self.sealed = tuple(self._sealed())
 
     def findings(self) -> Iterator[Diagnostic]:
         yield from self._unreachable()
@@ -101,7 +104,7 @@ class _Lints:
             region = self.tree.region(state.name)
             if set(self.tree.leaves(region)) - self.fail_safes == {state.name}:
                 continue  # a region of one state has nowhere to go, but where errors lead
-            if self.sealed.intersection((state.name, *self.tree.ancestors[state.name])):
+            if any(name in group for group in self.sealed for name in (state.name, *self.tree.ancestors[state.name])):
                 continue  # told as a breaker without a reset
             message = f"`{state.name}` cannot be left"
             if state.name in self.fail_safes:
@@ -112,22 +115,31 @@ class _Lints:
                 yield _warning("HR703", message, state, help)
 
     def _no_reset(self) -> Iterator[Diagnostic]:
-        for state in self.program.states:
-            if state.name in self.sealed:
-                message = f"`{state.name}` halts and has no reset: no transition leads out of it"
-                help = (
-                    "let a time lead from it (`after:`), a condition, or an event that a person sends, such as `release`; "
-                    "or let it end the machine: `final: true`"
-                )
-                yield Diagnostic("HR460", message, state.span, help)
+        for group in self.sealed:
+            if len(group) > 1:
+                why, it = "and have no reset: they lead only to each other", "one of them"
+            else:
+                why, it = "and has no reset: no transition leads out of it", "it"
+            never = [rule.name for rule in self.never if self._would_free(rule, group)]
+            if never:
+                why += f", as {listed(never)} never {'fires' if len(never) == 1 else 'fire'}"
+            help = (
+                f"let a time lead from {it} (`after:`), a condition, or an event that a person sends, such as `release`; "
+                f"or let {it} end the machine: `final: true`"
+            )
+            halts = "halts" if len(group) == 1 else "halt"
+            yield Diagnostic("HR460", f"{listed(group)} {halts} {why}", self.states[group[0]].span, help)
 
-    def _is_sealed(self, state: State) -> bool:
-        """Return whether a state that halts, and to which not only errors lead, is left by errors at most."""
-        if "halted" not in state.tags or state.kind == "final" or state.name not in self.reached:
-            return False
-        if not self.tree.children[state.name] and not self._is_tripped(state.name):
-            return False
-        return not any(self._ways_out(state.name))
+    def _would_free(self, rule: Rule, group: Sequence[str]) -> bool:
+        return any(leads_beyond(self.tree, rule, state, group) for state in group)
+
+    def _sealed(self) -> Iterator[tuple[str, ...]]:
+        """Yield the halted states, and groups of them, that errors at most lead out of."""
+        halted = [s.name for s in self.program.states if "halted" in s.tags and s.kind != "final"]
+        for group in closed_groups(self.tree, [name for name in halted if name in self.reached], self.live):
+            # A single state to which only errors lead is told as one that cannot be left.
+            if len(group) > 1 or self.tree.children[group[0]] or self._is_tripped(group[0]):
+                yield group
 
     def _is_tripped(self, state: str) -> bool:
         """Return whether a transition leads to a state."""

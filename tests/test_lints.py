@@ -11,6 +11,7 @@ from random_charts import Case, cases
 
 from hedgerow import load
 from hedgerow.engine.diagnostics import SpecError
+from hedgerow.engine.halts import closed_groups
 from hedgerow.engine.load import loads
 from hedgerow.engine.semantics import Reference, Selection
 
@@ -220,6 +221,69 @@ def test_a_deep_history_may_lead_out_of_a_breaker_though_its_default_lies_inside
 def test_a_way_out_that_never_fires_is_none() -> None:
     found = refused(HALT.replace("STOP", "[{name: one, to: b}, {name: two, to: a}]"))
     assert [code for code, _, _ in found] == ["HR460", "HR702"]
+    assert found[0][2] == "`open` halts and has no reset: no transition leads out of it, as `two` never fires"
+
+
+def test_nor_is_one_that_starts_where_nothing_leads() -> None:
+    found = refused(
+        HALT.replace("c: {on: {stop: STOP}}", "c: {on: {stop: {to: b}}}\n    d: {on: {tick: {name: out, to: a}}}")
+    )
+    assert found == [
+        ("HR460", "error", "`open` halts and has no reset: no transition leads out of it, as `out` never fires"),
+        ("HR701", "warning", "no transition leads to `d`"),
+    ]
+
+
+CIRCLE = """\
+a: {on: {tick: {to: b}, stop: {}}}
+b: {tags: [halted], on: {go: {to: c}}}
+c: {tags: [halted], on: {go: {to: d}}}
+d: {tags: [TAG], on: {go: [WAYS]}}
+"""
+
+
+def circle(ways: str = "{to: b}", tag: str = "halted") -> str:
+    return CIRCLE.replace("WAYS", ways).replace("TAG", tag)
+
+
+@pytest.mark.parametrize(
+    ("ways", "why"),
+    [
+        ("{to: b}", ""),
+        ("{to: b}, {name: late, to: a}", ", as `late` never fires"),
+        ("{name: out, if: n > 1 and n < 0, to: a}, {to: b}, {name: late, to: a}", ", as `out` and `late` never fire"),
+    ],
+)
+def test_halted_states_that_lead_only_to_each_other_are_refused_together(ways: str, why: str) -> None:
+    message = f"`b`, `c` and `d` halt and have no reset: they lead only to each other{why}"
+    assert refused(circle(ways))[0] == ("HR460", "error", message)
+
+
+def test_a_circle_of_halted_states_is_left_where_one_leads_out_or_ends_or_does_not_halt() -> None:
+    assert codes(circle("{if: n > 0, to: b}, {to: a}")) == set()
+    assert codes(circle("{if: n > 0, to: b}, {to: z}") + "z: {tags: [halted], final: true}\n") == set()
+    assert codes(circle(tag="calm")) == set()
+    assert codes(circle().replace("on: {go: [", "on: {error.execution: {to: a}, go: [")) == set()
+
+
+def test_a_way_into_a_circle_is_no_part_of_it_and_one_inside_a_breaker_is_not_told_again() -> None:
+    into = circle() + "e: {tags: [halted], on: {go: {to: d}}}\n"
+    found = refused(into.replace("tick: {to: b}", "tick: {to: e}"))
+    assert [found[0][2]] == ["`b`, `c` and `d` halt and have no reset: they lead only to each other"]
+    inside = (
+        HALT.replace("STOP", "{to: b}").replace("b: {", "b: {tags: [halted], ").replace("c: {", "c: {tags: [halted], ")
+    )
+    assert [message for _, _, message in refused(inside)] == [
+        "`open` halts and has no reset: no transition leads out of it"
+    ]
+
+
+def test_a_state_that_halts_beside_another_one_does_not_take_its_place() -> None:
+    regions = "a: {on: {go: {to: both}, stop: {}, tick: {}}}\nboth:\n  parallel: true\n  states:\n"
+    # Each halts one region and, on its way out, the other one: neither region is halted for ever.
+    one = "    one: {initial: p, states: {p: {on: {tick: {to: q}}}, q: {tags: [halted], on: {go: {to: s}}}}}\n"
+    other = "    other: {initial: r, states: {r: {}, s: {tags: [halted], on: {go: {to: q}}}}}\n"
+    assert codes(regions + one + other) == set()
 
 
 def test_a_breaker_that_another_region_ends_has_a_reset() -> None:
@@ -259,6 +323,10 @@ def test_what_happens_was_never_told_to_be_impossible(case: Case) -> None:
     compiled = spec.compile()
     reference = Reference(compiled.program, compiled.parameters, compiled.registry)
     tree, rules = reference.tree, {rule.name: rule for rule in compiled.program.rules}
+    # Any states will do as halted ones: those whose number has a certain bit, and those that have not.
+    leaves = [state.name for state in compiled.program.states if state.kind == "atomic"]
+    halted = [[leaf for i, leaf in enumerate(leaves) if (i >> bit & 1) == one] for bit in range(4) for one in (0, 1)]
+    closed = [set(group) for some in halted for group in closed_groups(tree, some, compiled.program.rules)]
     for items in (case.happened, case.other):
         snapshot = reference.initial()
         for item in items:
@@ -274,6 +342,7 @@ def test_what_happens_was_never_told_to_be_impossible(case: Case) -> None:
                 fired = [rules[name] for name in step.fired]
                 for state in tree.with_ancestors(before) - tree.with_ancestors(step.configuration):
                     assert any(tree.leads_out(rule, state) for rule in fired)
+                assert all(before.isdisjoint(group) or not group.isdisjoint(step.configuration) for group in closed)
             assert all(each.event not in deaf for each in watch if each.fired)
             for each in watch:
                 assert not any(inner in each.fired and outer in each.fired for inner, outer in hidden)
