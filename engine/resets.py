@@ -11,9 +11,10 @@ come, so that what is told is certain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .diagnostics import Diagnostic, Span
+from .halts import closed_groups, leads_beyond, listed
 from .ir import Block, Program, Raise, Rule
 from .statechart import ROOT, Tree
 from .vocabulary import APPROVAL_EVENTS, BUILTIN_EVENTS, DONE, Vocabulary
@@ -26,16 +27,17 @@ def mutual_resets(program: Program, used: Mapping[str, Span]) -> Iterator[Diagno
 
     `used` says where each used spec is named; its own file is not the one to change.
     """
-    halted = [state.name for state in program.states if "halted" in state.tags]
+    halted = [state.name for state in program.states if "halted" in state.tags and state.kind != "final"]
     if not halted:
         return
     happening = _Happening(program)
-    for state, rule in happening.waiting(halted):
+    for group, rule in happening.waiting(halted):
         events = " or ".join(f"`{name}`" for name in sorted(happening.taken[rule.name]))
-        why = f"`{rule.name}` waits for {events}, which nothing raises before `{state}` is left"
+        subject, they = ("is", f"`{group[0]}` is") if len(group) == 1 else ("are", "one of them is")
+        why = f"`{rule.name}` waits for {events}, which nothing raises before {they} left"
         help = "let a time (`after:`), a condition, or an event of its own that a person sends lead out of one of them"
-        place = used.get(state.partition(".")[0], happening.states[state].span)
-        yield Diagnostic("HR461", f"`{state}` is halted for ever: {why}", place, help)
+        place = used.get(group[0].partition(".")[0], happening.states[group[0]].span)
+        yield Diagnostic("HR461", f"{listed(group)} {subject} halted for ever: {why}", place, help)
 
 
 class _Happening:
@@ -55,6 +57,7 @@ class _Happening:
         vocabulary = Vocabulary(events)
         self.taken = {rule.name: vocabulary.matching(rule.events) for rule in program.rules}
         self.coming = {name for name in events if name not in raised or name in timed}
+        self.on_exit = {state.name: raised for state in program.states if (raised := _raised(state.exit))}
         self.reached: set[str] = set()
         self.firing: dict[str, Rule] = {}
         self._settle()
@@ -77,9 +80,9 @@ class _Happening:
     def _fire(self, rule: Rule) -> None:
         self.firing[rule.name] = rule
         self.coming |= _raised(rule.action)
-        for name in self.reached:
-            if self.tree.may_exit(rule, name):
-                self.coming |= _raised(self.states[name].exit)
+        for name, raised in self.on_exit.items():
+            if name in self.reached and self.tree.may_exit(rule, name):
+                self.coming |= raised
         self._enter(self.tree.entered(rule))
 
     def _enter(self, states: Iterable[str]) -> None:
@@ -87,14 +90,29 @@ class _Happening:
             self.reached.add(name)
             self.coming |= _raised((*self.states[name].initially, *self.states[name].entry))
 
-    def waiting(self, halted: list[str]) -> Iterator[tuple[str, Rule]]:
-        """Yield those of the halted states that are reached and never left, each with a transition that leads out."""
-        for state in halted:
-            ways = [rule for rule in self.program.rules if self.tree.leads_out(rule, state)]
-            if state not in self.reached or any(rule.name in self.firing for rule in ways):
-                continue
-            if ways:
-                yield state, ways[0]
+    def waiting(self, halted: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Rule]]:
+        """Yield the groups of halted states that are reached and never left, each with the transition that waits."""
+        reached = [state for state in halted if state in self.reached]
+        for group in closed_groups(self.tree, reached, list(self.firing.values())):
+            rule = self._waits(group)
+            if rule is not None:
+                yield group, rule
+
+    def _waits(self, group: Sequence[str]) -> Rule | None:
+        """Return the transition that keeps a group from being left, or None where none leads out of it.
+
+        What leads out of it may start where nothing has led yet; then one waits that would lead there.
+        """
+        rules, seen = self.program.rules, set[str]()
+        ways = [rule for rule in rules if any(leads_beyond(self.tree, rule, state, group) for state in group)]
+        while ways:
+            for rule in ways:
+                if rule.source in self.reached:
+                    return rule
+            sources = {rule.source for rule in ways} - seen
+            seen |= sources
+            ways = [rule for rule in rules if not sources.isdisjoint(self.tree.entered(rule))]
+        return None
 
 
 def _raised(block: Block) -> frozenset[str]:

@@ -50,6 +50,38 @@ def test_two_used_breakers_that_wait_for_each_other_are_refused_where_they_are_u
     )
 
 
+OFF = "off: {tags: [halted], on: {let_go: {name: reset, to: on, do: {raise: freed}}}}"
+
+
+def test_what_is_named_is_the_transition_that_waits_though_the_way_out_starts_further_in(tmp_path: Path) -> None:
+    further_in = """off:
+      tags: [halted]
+      initial: shut
+      states:
+        shut: {on: {let_go: {name: ready, to: further}}}
+        further: {on: {tick: {name: further_still, to: last}}}
+        last: {on: {tick: {name: reset, to: on, do: {raise: freed}}}}
+"""
+    assert OFF in BREAKER
+    found = told(tmp_path, DESK, BREAKER.replace("fail_safe: off", "fail_safe: shut").replace(OFF, further_in))
+    assert [each.message for each in found] == [
+        f"`{one}.off` is halted for ever: `{one}.ready` waits for `{other}_freed`, "
+        f"which nothing raises before `{one}.off` is left"
+        for one, other in (("first", "second"), ("second", "first"))
+    ]
+
+
+def test_halted_states_that_lead_to_each_other_wait_together(tmp_path: Path) -> None:
+    both = OFF.replace("on: {", "on: {tick: {to: dark}, ") + "\n    dark: {tags: [halted], on: {tick: {to: off}}}"
+    found = told(tmp_path, DESK, BREAKER.replace(OFF, both))
+    assert [each.span.line for each in found] == [6, 7]
+    assert found[0].message == (
+        "`first.off` and `first.dark` are halted for ever: `first.reset` waits for `second_freed`, "
+        "which nothing raises before one of them is left"
+    )
+    assert told(tmp_path, DESK, BREAKER.replace(OFF, both.replace("tick: {to: off}", "tick: {to: on}"))) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
