@@ -71,6 +71,18 @@ report:
   harvest: {buy: stake}
 """
 
+# The same with a gate that stops the orders of some stakes.
+GATED = (
+    SMALL
+    + """
+gates:
+  limits:
+    checks:
+      worth: long.quantity * index.price <= 350 USD
+      stock: {of: long.quantity, most: 1000 IDX}
+"""
+)
+
 # A position that timers cut between two ticks, a pause that ends by itself, a watch beside them, a breaker of bad rows, and
 # an end.
 GUARDED = """

@@ -479,13 +479,16 @@ def test_a_gated_desk_runs_alike_on_every_backend(ordered: str, prices: list[flo
     compiled = spec.compile()
     machine, reference = compiled.machine(), Reference(compiled.program, compiled.parameters, compiled.registry)
     snapshot = reference.initial()
+    stopped = dict.fromkeys(compiled.program.check_names, 0)
     for index, price in enumerate(prices):
         snapshot, step = reference.step(snapshot, "tick", index * SECOND, [price])
         assert machine.send("tick", index * SECOND, price=price) == step
+        for verdict in step.verdicts:
+            stopped[verdict.name] += 1
         if step.orders:
             held = abs(snapshot.cells["a.book.quantity"]) + abs(snapshot.cells["b.book.quantity"])
             assert held * price <= 700
-    same_in_native_code(spec, prices)
+    assert same_in_native_code(spec, prices).stopped.tolist() == [list(stopped.values())]
 
 
 def test_orders_that_every_check_lets_through_stay_in_native_code() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
-from sweep_market import SMALL, market, walk, write_csv
+from sweep_market import GATED, SMALL, market, walk, write_csv
 
 from hedgerow.cli.main import main
 from hedgerow.engine.load import loads
@@ -82,6 +82,29 @@ def test_a_broken_invariant_is_told_by_the_exit_code(place: Path, capsys: pytest
     Path("wild.yaml").write_text(SMALL)
     assert swept(*GRID, "--no-report", spec="wild.yaml") == 1
     assert "broken: small_enough in" in capsys.readouterr().out
+
+
+def test_gates_tell_how_often_they_stopped_orders(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("gated.yaml").write_text(GATED)
+    stakes = ("--grid", "stake=50,100,300 USD", "--no-report")
+    assert swept(*stakes, spec="gated.yaml") == 0
+    assert "stopped orders: limits.worth in 1 set" in capsys.readouterr().out
+    table = parquet.read_table("small-sweep/results.parquet")
+    told = []
+    for stake in (50, 100, 300):
+        options = ("--data", "ticks.csv", "--set", f"stake={stake}", "--no-report", "--json", "--force")
+        main(["run", "gated.yaml", *options])
+        told.append(json.loads(capsys.readouterr().out)["gates"])
+    stopped = ("limits.worth", "limits.stock")
+    assert {name: table[f"stopped.{name}"].to_pylist() for name in stopped} == {
+        name: [each[name] for each in told] for name in stopped
+    }
+    assert json.loads(Path("small-sweep/summary.json").read_text())["gates"] == {"limits.worth": 1, "limits.stock": 0}
+    assert swept(*GRID, "--no-report", "--force") == 0
+    assert not any(
+        name.startswith("stopped") for name in parquet.read_table("small-sweep/results.parquet").column_names
+    )
+    assert "gates" not in capsys.readouterr().out
 
 
 def test_a_sample_is_drawn_from_ranges(place: Path) -> None:

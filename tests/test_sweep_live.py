@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweep_market import (
     BAND,
+    GATED,
     GUARDED,
     MINUTE_NS,
     SMALL,
@@ -61,6 +62,8 @@ RUNS: list[tuple[Path | str, FillMode, dict[str, float]]] = [
     (SPECS / "desk.yaml", "same", {"max_drawdown": 0.001}),
     (SMALL, "same", {"step": 0.004, "stake": 200.0}),
     (SMALL, "next", {"step": 0.004, "stake": 200.0}),
+    (GATED, "same", {"step": 0.004, "stake": 200.0}),
+    (GATED, "next", {"step": 0.004, "stake": 200.0}),
     (GUARDED, "same", {}),
     (GUARDED, "next", {"wait": 3_000.0}),
     (GUARDED, "same", {"last": 104.0}),
@@ -95,6 +98,7 @@ def test_a_sweep_of_one_set_tells_what_a_dry_run_of_it_tells(
     assert dict(zip(shape.invariants, found.broken[0].tolist(), strict=True)) == {
         name: one["events"] for name, one in told["invariants"].items()
     }
+    assert dict(zip(shape.checks, found.stopped[0].tolist(), strict=True)) == told["gates"]
     for name, value in zip(shape.measures, found.measures[0].tolist(), strict=True):
         if name in told["split"]:
             assert value == told["split"][name]
@@ -103,17 +107,18 @@ def test_a_sweep_of_one_set_tells_what_a_dry_run_of_it_tells(
 
 def test_the_runs_that_are_compared_do_what_is_to_be_counted() -> None:
     seen: Counter[str] = Counter()
-    for file, fill, params in RUNS[2:8:5] + RUNS[-3:]:
+    for file, fill, params in (RUNS[2], *RUNS[7:9], *RUNS[-3:]):
         spec = loads(file) if isinstance(file, str) else load(file)
         path = market(spec, walk(1500, 11, volatility=0.006), every_ns=95 * MINUTE_NS)
         found = swept(spec, path, fill, **params)
         seen["orders"] += int(found.orders[0] > 0)
         seen["broken"] += int(found.broken.sum() > 0)
+        seen["stopped"] += int(found.stopped.sum() > 0)
         seen["ended"] += int(found.ended[0])
         seen["several states"] += int((found.nanoseconds[0] > 0).sum() > 2)
         seen["drawdown"] += int(found.drawdown[0] > 0)
-    assert seen["orders"] == seen["drawdown"] == 5
-    assert all(seen[name] for name in ("broken", "ended", "several states")), seen
+    assert seen["orders"] == seen["drawdown"] == 6
+    assert all(seen[name] for name in ("broken", "stopped", "ended", "several states")), seen
 
 
 # --- the machine itself ---

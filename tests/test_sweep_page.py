@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sweep_market import SMALL, market, walk
+from sweep_market import GATED, SMALL, market, walk
 
 from hedgerow.engine.load import loads
 from hedgerow.engine.sweep.charts import _colours, _ink, _shade, _short
@@ -137,6 +137,16 @@ def test_a_sweep_in_which_no_set_could_start_has_a_page() -> None:
     spec = loads(SMALL.replace("initial: index.price}", "initial: index.price / (stake - stake) * 1 USD}"))
     made = sweep(spec, market(spec, walk(30, 5)), parameter_sets(spec, grid={"stake": "7,8"}), backend="live")
     assert "2 sets refused every row and never started" in read(page(made, summarise(made))).text
+
+
+def test_the_page_says_in_how_many_sets_gates_stopped_orders() -> None:
+    spec = loads(GATED)
+    texts = []
+    for stakes in ("100,300", "50,60"):
+        made = sweep(spec, market(spec, walk(200, 31)), parameter_sets(spec, grid={"stake": stakes}), backend="live")
+        texts.append(read(page(made, summarise(made))).text)
+    assert "They stopped orders, each with its transition: limits.worth in 1 set." in texts[0]
+    assert "They let every order through in every set." in texts[1]
 
 
 # --- colours ---

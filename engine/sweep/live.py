@@ -106,6 +106,7 @@ class _Run:
         self.lasted = [0] * len(shape.leaves)
         self.fired: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
+        self.stopped: Counter[str] = Counter()
         self.accepted = self.refused = self.orders = 0
         self.turnover = 0.0
         self.peak, self.drawdown, self.amount = capital, 0.0, 0.0
@@ -168,6 +169,8 @@ class _Run:
         self.held = self._registers(self.machine)
         self.fired.update(step.fired)
         self.broken.update(step.broken)
+        for verdict in step.verdicts:
+            self.stopped[verdict.name] += 1
         self.orders += len(step.orders)
         for order in step.orders:
             self.turnover += order.notional
@@ -231,6 +234,7 @@ class _Run:
         into.fail_safe[0] = self.fired[FAIL_SAFE]
         into.fired[0] = [self.fired[rule] for rule in shape.rules]
         into.broken[0] = [self.broken[name] for name in shape.invariants]
+        into.stopped[0] = [self.stopped[name] for name in shape.checks]
         into.nanoseconds[0] = self.lasted
         if shape.books:
             into.turnover[0] = self.turnover

@@ -184,7 +184,7 @@ class SetRun:
         into.measures[row] = shown[first:-1]
         if self.outside is not None:
             into.refused[row], into.handed[row] = self.outside.refused, self.outside.handed
-            into.fail_safe[row] = self.outside.fail_safe
+            into.fail_safe[row], into.stopped[row] = self.outside.fail_safe, self.outside.stopped
         into.done[row] = True
 
 
@@ -212,7 +212,10 @@ class Outside:
         self.rules = {rule.name: index for index, rule in enumerate(program.rules)}
         self.invariants = {name: index for index, (name, _) in enumerate(program.invariants)}
         self.columns = {name: index for index, name in enumerate(compiled.columns)}
+        self.checks = {name: index for index, name in enumerate(program.check_names)}
         self.refused = self.handed = self.fail_safe = 0
+        self.stopped = [0] * len(self.checks)
+        """How often each check of a gate stopped orders: a kernel hands over every row at which one would."""
 
     def take(self, row: int) -> None:
         memory, path = self.memory, self.path
@@ -259,6 +262,8 @@ class Outside:
             self.fail_safe += rule == FAIL_SAFE
         for name in step.broken:
             memory.words[slots.broken + self.invariants[name]] += 1
+        for verdict in step.verdicts:
+            self.stopped[self.checks[verdict.name]] += 1
         memory.set("orders", memory.get("orders") + len(step.orders))
         turnover = memory.get("turnover")
         for order in step.orders:

@@ -19,7 +19,7 @@ from .interval import DRAWN, Intervals
 from .naming import param_text
 from .summary import neighbours_of
 from .table import SweepTable
-from .told import backend_told, best_told, fragile_told, luck_told, params_told, share_told
+from .told import backend_told, best_told, fragile_told, gates_told, luck_told, params_told, share_told
 from .walkforward_page import walk_forward_section
 from .walkforward_table import Judged
 
@@ -145,6 +145,11 @@ def _story(summary: Json) -> list[tuple[str, str, bool]]:
     if broken:
         told = ", ".join(f"`{name}` in {count:,} sets" for name, count in broken.items())
         found.append(("Broken invariants", f"{told}. `hedgerow run` with the params of one of them shows where.", True))
+    if told := gates_told(summary, "`"):
+        text = f"They stopped orders, each with its transition: {told}. The columns `stopped.*` have how often in each set."
+        found.append(("Gates", text, True))
+    elif summary["gates"]:
+        found.append(("Gates", "They let every order through in every set.", False))
     if summary["fail_safe"]:
         found.append(("Fail-safe", f"{summary['fail_safe']:,} sets entered `fail_safe`.", True))
     if summary["accepted_none"]:

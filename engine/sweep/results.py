@@ -25,7 +25,8 @@ class Shape:
     """What the columns of the wide arrays are, in their order.
 
     `leaves` are the leaves of every region, region after region in the order of the program; `offsets` says at which of
-    them each region begins. `books` is whether the spec has legs, and with them money to speak of.
+    them each region begins. `checks` are those of gates, each with its gate. `books` is whether the spec has legs, and with
+    them money to speak of.
     """
 
     measures: tuple[str, ...]
@@ -33,6 +34,7 @@ class Shape:
     offsets: tuple[int, ...]
     rules: tuple[str, ...]
     invariants: tuple[str, ...]
+    checks: tuple[str, ...]
     days: int
     books: bool
 
@@ -47,6 +49,7 @@ def shape_of(program: Program, days: int) -> Shape:
         offsets=tuple(ends[:-1]),
         rules=tuple(rule.name for rule in program.rules),
         invariants=tuple(name for name, _ in program.invariants),
+        checks=program.check_names,
         days=days,
         books=bool(program.legs),
     )
@@ -64,6 +67,8 @@ class Results:
         fail_safe: how often `fail_safe` was entered, in any part.
         fired (S, R): how often each rule fired, in the order of the program.
         broken (S, I): events after which each invariant did not hold.
+        stopped (S, C): how often each check of a gate did not let the orders of a transition through; several checks may
+            stop the same ones.
         nanoseconds (S, L): time in each leaf. The time between two accepted rows belongs to the leaves that are active
             when the second one comes; timers between them split it at the moments at which they are due. The clock begins
             at the first accepted row and ends with the last; over the leaves of one region that is always active they add
@@ -97,6 +102,7 @@ class Results:
     fail_safe: Counts
     fired: Counts
     broken: Counts
+    stopped: Counts
     nanoseconds: Counts
     equity: Values
     fees: Values
@@ -115,6 +121,7 @@ class Results:
         wide = {
             "fired": len(shape.rules),
             "broken": len(shape.invariants),
+            "stopped": len(shape.checks),
             "nanoseconds": len(shape.leaves),
             "measures": len(shape.measures),
             "days": shape.days,

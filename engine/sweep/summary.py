@@ -61,6 +61,7 @@ def summarise(table: SweepTable, walk_forward: Json | None = None) -> Json:
         "luck": None,
         "walk_forward": walk_forward,
         "invariants": table.broken,
+        "gates": table.stopped,
         "accepted_none": int((table.column("accepted") == 0).sum()),
         "refused": int((table.column("refused") > 0).sum()),
         "ended": int((table.column("ended") > 0).sum()),

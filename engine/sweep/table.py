@@ -89,10 +89,18 @@ class SweepTable:
     @property
     def broken(self) -> dict[str, int]:
         """For each invariant the number of sets that broke it."""
+        return self._sets_with("broken.")
+
+    @property
+    def stopped(self) -> dict[str, int]:
+        """For each check of a gate the number of sets in which it stopped orders."""
+        return self._sets_with("stopped.")
+
+    def _sets_with(self, prefix: str) -> dict[str, int]:
         return {
-            name.removeprefix("broken."): int((values > 0).sum())
+            name.removeprefix(prefix): int((values > 0).sum())
             for name, values in self.columns.items()
-            if name.startswith("broken.")
+            if name.startswith(prefix)
         }
 
     @property
@@ -127,7 +135,8 @@ def columns_of(
         no_edge: flows − fees − slippage, what the same trades come to where prices go nowhere on average.
         cvar: mean loss of the worst 5 % of the days, in money, as a positive number.
         days: UTC days with an accepted row; day_sd: the standard deviation of their P&L, in money, dividing by days − 1.
-        time.STATE: seconds in each leaf; fired.RULE, broken.INVARIANT: counts; report.MEASURE: totals of the spec's report.
+        time.STATE: seconds in each leaf; fired.RULE, broken.INVARIANT, stopped.GATE.CHECK: counts; report.MEASURE: totals of
+            the spec's report.
 
     Args:
         shape: of the results.
@@ -173,10 +182,11 @@ def _wide(shape: Shape) -> list[str]:
         *(f"time.{leaf}" for leaf in shape.leaves),
         *(f"fired.{rule}" for rule in shape.rules),
         *(f"broken.{name}" for name in shape.invariants),
+        *(f"stopped.{name}" for name in shape.checks),
         *(f"report.{name}" for name in shape.measures),
     ]
 
 
 def _wide_values(results: Results) -> Sequence[npt.NDArray[Any]]:
-    blocks = (results.nanoseconds / 1e9, results.fired, results.broken, results.measures)
+    blocks = (results.nanoseconds / 1e9, results.fired, results.broken, results.stopped, results.measures)
     return [column.copy() for block in blocks for column in block.T]

@@ -7,7 +7,17 @@ from typing import Any
 from ..dryrun.narrative import money, percent
 from .naming import set_text
 
-__all__ = ["LUCK", "backend_told", "best_told", "fragile_told", "luck_told", "params_told", "rows", "share_told"]
+__all__ = [
+    "LUCK",
+    "backend_told",
+    "best_told",
+    "fragile_told",
+    "gates_told",
+    "luck_told",
+    "params_told",
+    "rows",
+    "share_told",
+]
 
 Json = dict[str, Any]
 TINY = 1e-6
@@ -57,6 +67,9 @@ def rows(summary: Json) -> list[tuple[str, str]]:
         lines.append(
             ("invariants", f"broken: {told}" if broken else f"all {len(summary['invariants'])} held in every set")
         )
+    if summary["gates"]:
+        told = gates_told(summary)
+        lines.append(("gates", f"stopped orders: {told}" if told else "let every order through in every set"))
     for name, text in (
         ("ended", "sets ended before the data"),
         ("fail_safe", "sets entered `fail_safe`"),
@@ -103,6 +116,12 @@ def fragile_told(summary: Json) -> str:
     """Return how much of the map is fragile."""
     found = summary["fragile"]
     return f"{found['fragile']:,} of {found['cells']:,} cells over {' × '.join(found['params'])}"
+
+
+def gates_told(summary: Json, mark: str = "") -> str:
+    """Return which checks of gates stopped orders, and in how many sets; an empty text where none did."""
+    stopped = ((name, count) for name, count in summary["gates"].items() if count)
+    return ", ".join(f"{mark}{name}{mark} in {count:,} set{'s' if count > 1 else ''}" for name, count in stopped)
 
 
 def luck_told(summary: Json) -> str:
