@@ -13,6 +13,11 @@ __all__ = ["data_options"]
 
 _OPTIONS = (
     click.option(
+        "--stress",
+        metavar="YEAR",
+        help="1987 or 2020: lay that crash over the data. 2008: cut that year out of them.",
+    ),
+    click.option(
         "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Which column feeds a field; repeatable."
     ),
     click.option(

@@ -35,7 +35,12 @@ _TONES: dict[str, dict[str, Any]] = {
 
 @click.command("explain")
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--data", "source", metavar="DATA", help="sp500, nasdaq, wti, vix, or a CSV or Parquet file.")
+@click.option(
+    "--data",
+    "source",
+    metavar="DATA",
+    help="sp500, nasdaq, wti, vix, or a CSV or Parquet file. With --stress it may be left out.",
+)
 @click.option("--row", type=click.IntRange(min=1), metavar="N", help="The row of the data, counted from 1.")
 @click.option(
     "--events",
@@ -53,6 +58,7 @@ def command(
     row: int | None,
     script: Path | None,
     item: int | None,
+    stress: str | None,
     mapping: tuple[str, ...],
     time_column: str | None,
     event: str | None,
@@ -72,7 +78,7 @@ def command(
 
     Exit codes: 0 explained, 2 bad input.
     """
-    kind = _kind(source, row, script, item)
+    kind = _kind(source, stress, row, script, item)
     from ..engine.diagnostics import SpecError
     from ..engine.dryrun.problem import RunError
     from ..engine.explain import explain
@@ -86,15 +92,17 @@ def command(
         chosen = pairs(settings, "--set", "k=9")
         if kind == "row":
             from ..engine.dryrun.data import Window, parse_bound
+            from ..engine.dryrun.narrative import stressed
             from ..engine.dryrun.times import iso
             from ..engine.dryrun.until import before_row
 
-            assert source is not None and row is not None
-            clock, number = iso, row
+            assert row is not None
+            clock = iso
             before = before_row(
                 loaded,
                 source,
                 row,
+                stress=stress,
                 event=event,
                 mapping=pairs(mapping, "--map", "price=close"),
                 time_column=time_column,
@@ -104,9 +112,11 @@ def command(
                 skip_bad=skip_bad,
             )
             found = explain(before.compiled, before.snapshot, before.event, before.time_ns, before.values)
+            place: dict[str, Any] = {"row": row, "stress": before.stress.text if before.stress else None}
+            where = f"row {row:,}" + (f" ({stressed(before.stress.to_json())})" if before.stress else "")
         else:
             assert script is not None and item is not None
-            number = item
+            place, where = {"item": item}, f"item {item:,}"
             found = _of_script(loaded, script, item, chosen, fill or loaded.fill)
         if not found.configuration:
             message = f"the machine had not started: {found.rejected}"
@@ -118,17 +128,19 @@ def command(
     except RunError as error:
         return refuse(error, as_json=as_json)
     if as_json:
-        click.echo(json_text({kind: number, **found.to_json()}, sort=False))
+        click.echo(json_text({**place, **found.to_json()}, sort=False))
     else:
-        _show(lines(found, f"{kind} {number:,}", clock))
+        _show(lines(found, where, clock))
     return HOLDS
 
 
-def _kind(source: str | None, row: int | None, script: Path | None, item: int | None) -> Literal["row", "item"]:
+def _kind(
+    source: str | None, stress: str | None, row: int | None, script: Path | None, item: int | None
+) -> Literal["row", "item"]:
     """Return what is explained; nothing is read before it is known to be one thing."""
-    if (source is None) == (script is None):
+    if (source is None and stress is None) == (script is None):
         raise click.UsageError("give --data DATA and --row N, or --events SCRIPT and --item N")
-    if source is not None:
+    if script is None:
         if row is None or item is not None:
             raise click.UsageError("say which row of the data: --row N, counted from 1")
         return "row"

@@ -30,12 +30,7 @@ __all__ = ["command", "interruptible", "pairs", "reading_progress", "refuse"]
     "--data",
     "source",
     metavar="DATA",
-    help="sp500, nasdaq, wti, vix, or a CSV or Parquet file.",
-)
-@click.option(
-    "--stress",
-    metavar="YEAR",
-    help="1987 or 2020: lay that crash over the data, or run it alone. 2008: cut that year out of the data.",
+    help="sp500, nasdaq, wti, vix, or a CSV or Parquet file. With --stress it may be left out.",
 )
 @click.option(
     "--events",

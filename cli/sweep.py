@@ -32,7 +32,6 @@ ASKED = 10_000
 @click.command("sweep")
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--data", "source", required=True, metavar="DATA", help="As for `hedgerow run`: a name, or a file.")
-@click.option("--stress", metavar="YEAR", help="As for `hedgerow run`: 1987 or 2020 over the data, or 2008 of them.")
 @click.option(
     "--grid",
     "grids",

@@ -359,7 +359,7 @@ def test_a_composed_desk_is_moved_by_the_price_of_its_tick() -> None:
 
 
 def test_a_run_without_data_and_stress_is_no_run() -> None:
-    with pytest.raises(ValueError, match="a dry run needs data or a stress"):
+    with pytest.raises(ValueError, match="a run needs data or a stress"):
         dry_run(holder(), None, event="tick")
 
 

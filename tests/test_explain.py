@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pages import ROOT, fences
 
 from hedgerow.cli.main import main
+from hedgerow.engine.dryrun.dry_run import dry_run
 from hedgerow.engine.dryrun.until import before_row
 from hedgerow.engine.examine import Condition, Side
 from hedgerow.engine.explain import Asked, Explanation, explain
@@ -863,7 +864,7 @@ def test_the_machine_before_a_row_is_the_one_after_the_row_before(
             (1, 2, 3),
             ("1", "--from", "2024-01-02"),
             "--row: error[HR807]: row 1 was left out of the run",
-            "it lies outside of --from and --to, or has no price (a market holiday), or nothing stands in it",
+            "it lies outside of --from and --to (or the year of --stress), has no price, or nothing stands in it",
         ),
         (
             (1, 200, 3),
@@ -923,6 +924,31 @@ def test_options_of_the_run_change_what_is_explained(place: Path, capsys: pytest
         plain = json.loads(capsys.readouterr().out)
         assert main([*band, option, value, "--json"]) == 0
         assert json.loads(capsys.readouterr().out) != plain
+
+
+@pytest.mark.parametrize(
+    ("source", "stress", "number", "told"),
+    [
+        ("sp500", "1987:at=2006-05-10,seed=3", 1_850, "not history: stressed by 1987"),  # within the crash
+        ("sp500", "2020:seed=3", 4_000, "not history: stressed by 2020"),  # long after it
+        (None, "2020:start=3386.15", 40, "not history: stressed by 2020"),
+        (None, "2008", 2_300, "the stress of 2008 as recorded"),
+    ],
+)
+def test_a_row_of_stressed_data_is_explained_as_the_stressed_run_has_it(
+    capsys: pytest.CaptureFixture[str], source: str | None, stress: str, number: int, told: str
+) -> None:
+    stressed = dry_run(band(), source, stress=stress)
+    trace = stressed.trace
+    at = trace.rows.tolist().index(number)
+    before = before_row(band(), source, number, stress=stress)
+    assert before.values == (trace.column("index.price")[at],)
+    assert before.snapshot.cells["cash"] == trace.column("cash")[at - 1]
+    data = () if source is None else ("--data", source)
+    assert main(["explain", str(BAND), *data, "--stress", stress, "--row", str(number)]) == 0
+    assert capsys.readouterr().out.startswith(f"band_limited_hedge, row {number:,} ({told}): `tick` at ")
+    assert main(["explain", str(BAND), *data, "--stress", stress, "--row", str(number), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stress"] == stressed.summary["fingerprint"]["stress"]
 
 
 # --- items of scripts ---
@@ -1028,6 +1054,7 @@ def test_params_of_the_script_and_of_the_command_line_hold_where_it_is_explained
         ["rows.yaml", "--data", "rows.csv", "--row", "0"],
         ["rows.yaml", "--events", "script.yaml", "--item", "1", "--skip-bad"],
         ["rows.yaml", "--events", "script.yaml", "--item", "1", "--map", "x=y"],
+        ["rows.yaml", "--events", "script.yaml", "--item", "1", "--stress", "1987"],
     ],
 )
 def test_options_that_do_not_name_one_event_are_a_usage_error(

@@ -15,9 +15,9 @@ from ..diagnostics import suggestion
 from ..ir import Event, FillMode
 from ..load import Spec
 from .beside import beside
-from .data import Data, Window, open_data
+from .data import Data, Window
 from .problem import RunError
-from .stress import open_stressed
+from .stress import open_run
 from .subject import Subject, compiled_for, subject_of
 from .summary import summarise
 from .trace import Trace, record
@@ -118,13 +118,7 @@ def dry_run(
         ValueError: neither a source nor a stress.
     """
     fed = event_of(spec, event)
-    reading: dict[str, Any] = {"mapping": mapping, "time_column": time_column, "window": window}
-    if stress is not None:
-        data = open_stressed(stress, source, fed, spec.program(), **reading)
-    elif source is not None:
-        data = open_data(source, [field.name for field in fed.fields], **reading)
-    else:
-        raise ValueError("a dry run needs data or a stress")
+    data = open_run(source, stress, fed, spec.program(), mapping=mapping, time_column=time_column, window=window)
     chosen: FillMode = fill or ("next" if data.kind == "bars" else "same")
     compiled = compiled_for(spec, parameters or {}, chosen)
     subject = subject_of(compiled)

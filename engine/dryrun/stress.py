@@ -26,7 +26,7 @@ from .scenario_kinds import CRASH_VOLATILITY, SHARED
 from .stress_told import told_over, told_recorded
 from .times import DAY_NS, iso, parse_time
 
-__all__ = ["NAMES", "RECORDED", "Splice", "Stress", "moved_fields", "open_stressed", "read_stress"]
+__all__ = ["NAMES", "RECORDED", "Splice", "Stress", "moved_fields", "open_run", "open_stressed", "read_stress"]
 
 RECORDED = {"2008": ("2008-01-01", "2009-01-01")}
 """The stresses that are a stretch of recorded data: the first day, and the first one after it."""
@@ -94,6 +94,40 @@ def read_stress(text: str) -> Stress:
     except RunError as error:
         raise RunError("HR816", error.message, PLACE, error.help) from None
     return Stress(name, CRASHES[name], values, given)
+
+
+def open_run(
+    source: str | None,
+    stress: str | None,
+    event: Event,
+    program: Program | None,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    time_column: str | None = None,
+    window: Window | None = None,
+) -> Data:
+    """Open what a run is over: recorded data, data with a stress, or a stress alone.
+
+    Args:
+        source: as in `open_data`, and so are the others; None only with a stress.
+        stress: None leaves the data as they are; see `open_stressed`.
+        event: what a row is.
+        program: says with a stress which fields of the event are prices; None only without one.
+        mapping: field → column.
+        time_column: None finds it.
+        window: which times to keep; None keeps all.
+
+    Raises:
+        RunError: what `open_data` and `open_stressed` raise.
+        ValueError: neither a source nor a stress.
+    """
+    if stress is not None:
+        assert program is not None
+        return open_stressed(stress, source, event, program, mapping=mapping, time_column=time_column, window=window)
+    if source is None:
+        raise ValueError("a run needs data or a stress")
+    fields = [each.name for each in event.fields]
+    return open_data(source, fields, mapping=mapping, time_column=time_column, window=window)
 
 
 def open_stressed(

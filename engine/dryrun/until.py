@@ -10,9 +10,11 @@ import numpy as np
 
 from ..ir import FillMode
 from ..load import Compiled, Spec
-from .data import Batch, Data, Window, open_data
+from .data import Batch, Data, Window
 from .dry_run import bad_row, event_of
 from .problem import RunError
+from .stress import open_run
+from .stress_told import StressTold
 from .subject import compiled_for
 from .trace import Trace, record
 
@@ -32,13 +34,16 @@ class Before:
     event: str
     time_ns: int
     values: tuple[object, ...]
+    stress: StressTold | None
+    """What was done to the prices of the data, if anything was."""
 
 
 def before_row(
     spec: Spec,
-    source: str,
+    source: str | None,
     row: int,
     *,
+    stress: str | None = None,
     event: str | None = None,
     mapping: Mapping[str, str] | None = None,
     time_column: str | None = None,
@@ -53,6 +58,7 @@ def before_row(
         spec: a checked spec.
         source: as in `dry_run`, and so are the others.
         row: a data row of the file, counted from 1, as reports and traces count them.
+        stress: as in `dry_run`.
         event: what a row is.
         mapping: field → column.
         time_column: None finds it.
@@ -64,19 +70,19 @@ def before_row(
     Raises:
         RunError: options or data that do not fit, a row that is not there or is no event, a bad row before it, or a
             machine that has ended by then.
+        ValueError: neither a source nor a stress.
     """
     fed = event_of(spec, event)
-    names = [each.name for each in fed.fields]
-    found = open_data(source, names, mapping=mapping, time_column=time_column, window=window)
+    found = open_run(source, stress, fed, spec.program(), mapping=mapping, time_column=time_column, window=window)
     compiled = compiled_for(spec, parameters or {}, fill or ("next" if found.kind == "bars" else "same"))
-    data = _Until(found.reader, found.mapping, found.time_column, found.window, found.kind, found.notes, row=row)
+    data = _Until(**vars(found), row=row)
     kept = _Kept(compiled.machine(), data)
     types = [each.type for each in fed.fields]
     trace = record(kept, compiled.columns, fed.name, data, field_types=types, skip_bad=skip_bad)
     if kept.call is None:
         raise _not_sent(data, trace)
     snapshot, time_ns, values = kept.call
-    return Before(compiled, snapshot, fed.name, time_ns, values)
+    return Before(compiled, snapshot, fed.name, time_ns, values, data.stress)
 
 
 @dataclass
@@ -144,7 +150,7 @@ def _not_sent(data: _Until, trace: Trace) -> RunError:
         help = "it has no time, so that it was not sent: ask for another row"
         return RunError("HR806", f"row {row} is bad: {data.fault}", name, help, data.line(row))
     if data.reached or (data.rows_in_window and row <= data.rows_read):
-        help = "it lies outside of --from and --to, or has no price (a market holiday), or nothing stands in it"
+        help = "it lies outside of --from and --to (or the year of --stress), has no price, or nothing stands in it"
         return RunError("HR807", f"row {row:,} was left out of the run", "--row", help)
     if not data.rows_in_window:
         return data.nothing()

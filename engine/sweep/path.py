@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...models.performance import DAY_NS
-from ..dryrun.data import Data, Window, open_data
+from ..dryrun.data import Data, Window
 from ..dryrun.narrative import stressed
 from ..dryrun.problem import RunError
-from ..dryrun.stress import open_stressed
+from ..dryrun.stress import open_run
 from ..dryrun.trace import dated, typed
 from ..evaluate import FLOAT
 from ..intake import Refusal, accept_fields, accept_time
@@ -114,12 +114,7 @@ def read_path(
         RunError: data that do not fit the event, no row at all, or a bad row.
         KeyboardInterrupt: `interrupted` said so.
     """
-    reading: dict[str, Any] = {"mapping": mapping, "time_column": time_column, "window": window}
-    if stress is None:
-        data = open_data(source, [each.name for each in event.fields], **reading)
-    else:
-        assert program is not None
-        data = open_stressed(stress, source, event, program, **reading)
+    data = open_run(source, stress, event, program, mapping=mapping, time_column=time_column, window=window)
     rows: list[Times] = []
     times: list[Times] = []
     fields: list[tuple[Values, ...]] = []
