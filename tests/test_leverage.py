@@ -221,8 +221,9 @@ def test_the_shipped_specs_say_what_they_are() -> None:
         found[path.stem] = said
     # The band-limited hedge opens at twice its capital; it bounds its gross and gives up beyond.
     assert found["band_limited_hedge"] == found["desk"] == found["drawdown_breaker"] == []
-    assert found["starter"] == found["signal_hedge"]
-    assert found["starter"] == ["the legs may come to be worth more than the equity, without a ruin guard"]
+    # The starter sells everything below a floor of its equity.
+    assert found["starter"] == []
+    assert found["signal_hedge"] == ["the legs may come to be worth more than the equity, without a ruin guard"]
     assert found["delta_band_hedge"] == [
         "the legs may come to be worth more than the equity, without a cap on `call` and a ruin guard"
     ]

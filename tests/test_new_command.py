@@ -17,11 +17,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_starter_validates_with_a_note_on_its_leverage_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_starter_validates_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "mine"]) == 0
     spec = hedgerow.load("mine.yaml")
     assert spec.name == "mine"
-    assert [(found.code, found.severity) for found in spec.diagnostics] == [("HR708", "note")]
+    assert spec.diagnostics == ()
     assert capsys.readouterr().out == "written to mine.yaml; check it with `hedgerow validate mine.yaml`\n"
 
 
@@ -43,6 +43,17 @@ def test_the_starter_hedges_a_fall_and_lifts_the_hedge_after_the_rise() -> None:
     assert machine.value("hedge.quantity") == 0
     assert machine.value("hedges") == 1
     assert not any(step.broken or step.errors for step in steps)
+
+
+def test_the_starter_sells_everything_where_too_much_is_lost_and_waits_for_a_person() -> None:
+    main(["new", "mine"])
+    machine = hedgerow.load("mine.yaml").compile().machine()
+    fired = [machine.send("tick", index, price=price).fired for index, price in enumerate([100.0, 84.0, 10.0, 200.0])]
+    assert fired == [(), ("shelter",), ("give_up",), ()]
+    assert machine.configuration == ("halted",)
+    assert machine.value("stock.quantity") == machine.value("hedge.quantity") == 0
+    assert not machine.send("manual_exit", 4).broken
+    assert machine.ended
 
 
 def test_the_starter_runs_on_twenty_years_of_prices(capsys: pytest.CaptureFixture[str]) -> None:
