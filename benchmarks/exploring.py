@@ -11,8 +11,9 @@ from typing import Literal
 import hedgerow
 from hedgerow.engine.explore.exploration import explore
 from hedgerow.engine.load import Spec
+from hedgerow.engine.processes import processors
 
-from .host import cores, installed
+from .host import installed
 from .page import Section, Size, Target, unmeasured
 from .rounds import interleave
 from .sweep_loop import spec_file
@@ -42,7 +43,7 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
     words = (
         (
             "`explore` on `band_limited_hedge.yaml`, every invariant watched, parameters drawn from their ranges. "
-            f"Wall time on {cores()} cores of the whole call: parameters, streams, walks, choosing where "
+            f"Wall time on {processors()} cores of the whole call: parameters, streams, walks, choosing where "
             f"to start again; processes start within it (rounds: {size.tick_rounds})."
         ),
     )
@@ -60,7 +61,7 @@ def _seconds(
     shown: dict[str, tuple[str, str]],
 ) -> float:
     start = time.perf_counter()
-    found = explore(spec, steps=steps, workers=cores(), backend=backend).found
+    found = explore(spec, steps=steps, workers=processors(), backend=backend).found
     wall = time.perf_counter() - start
     coverage = found.coverage
     if coverage.steps != steps:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["PEERS", "cores", "describe", "installed"]
+from hedgerow.engine.processes import processors
+
+__all__ = ["PEERS", "describe", "installed"]
 
 PEERS = ("transitions", "python-statemachine", "sismic", "xstate-statemachine")
 """The distributions of the extra `bench`."""
@@ -17,18 +18,14 @@ SWEEP_PEERS = ("numba", "vectorbt")
 
 def describe() -> list[str]:
     """Return the lines of the machine's description: processor, cores, Python, versions; no date."""
+    cores = processors()
     peers = ", ".join(f"{name} {installed(name) or 'not installed'}" for name in (*PEERS, *SWEEP_PEERS))
     return [
-        f"{_processor()}, {cores()} core{'s' if cores() > 1 else ''}, {platform.system()} {platform.machine()}",
+        f"{_processor()}, {cores} core{'s' if cores > 1 else ''}, {platform.system()} {platform.machine()}",
         f"{platform.python_implementation()} {platform.python_version()}",
         f"hedgerow {installed('hedgerow')}",
         peers,
     ]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def installed(distribution: str) -> str | None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from statistics import median
 
 import hedgerow
+from hedgerow.engine.processes import processors
 from hedgerow.engine.prove.prove import prove
 from hedgerow.engine.prove.result import Proof
 
-from .host import cores, installed
+from .host import installed
 from .page import Section, Size, Target, unmeasured
 from .sweep_loop import spec_file
 
@@ -55,10 +56,10 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         table.append(found.row(f"`{flaw}` alone"))
     words = (
         (
-            f"`hedgerow prove` with {cores()} workers, from the loaded spec to the last verdict, walks and counterexamples "
-            f"with it (rounds: {rounds}; `desk` once). What is neither proved nor refuted is noted: an order of transitions "
-            f"that decides, or what only an error leads to. Each flaw of the literal spec is also asked for alone (rounds: "
-            f"{size.tick_rounds}). The worst round stands beside the median."
+            f"`hedgerow prove` with {processors()} workers, from the loaded spec to the last verdict, walks and "
+            f"counterexamples with it (rounds: {rounds}; `desk` once). What is neither proved nor refuted is noted: an "
+            "order of transitions that decides, or what only an error leads to. Each flaw of the literal spec is also asked "
+            f"for alone (rounds: {size.tick_rounds}). The worst round stands beside the median."
         ),
     )
     targets = (
@@ -94,5 +95,5 @@ class _Rounds:
 def _seconds(name: str, only: tuple[str, ...], found: list[Proof]) -> float:
     spec = hedgerow.load(spec_file().parent / f"{name}.yaml", permit=SPECS[name])
     start = time.perf_counter()
-    found.append(prove(spec, only=only, workers=cores()))
+    found.append(prove(spec, only=only, workers=processors()))
     return time.perf_counter() - start

@@ -18,13 +18,14 @@ from hedgerow.engine.backends.native.kernel import Options
 from hedgerow.engine.backends.native.machine import Kernel
 from hedgerow.engine.dryrun.subject import capital_of
 from hedgerow.engine.load import Spec
+from hedgerow.engine.processes import processors
 from hedgerow.engine.sweep.native_runner import NativeRunner
 from hedgerow.engine.sweep.path import EventPath, path_of
 from hedgerow.engine.sweep.results import Results, shape_of
 from hedgerow.engine.sweep.sets import ParameterSets, parameter_sets
 from hedgerow.engine.sweep.table import SweepTable
 
-from .host import cores, installed
+from .host import installed
 from .page import Section, Size, Target, unmeasured
 from .processes import Cost
 from .rounds import interleave, ratio
@@ -71,13 +72,13 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         return unmeasured(title, head, "llvmlite")
     spec, path, sets = made(size.sets, size.set_rows)
     checked, theirs = _spread(sets, CHECKED), _spread(sets, size.peer_sets)
-    threads = ("one thread", f"{cores()} threads")
+    threads = ("one thread", f"{processors()} threads")
     alone, together = (f"hedgerow, the peer's outputs, {one}" for one in threads)
     works: dict[str, Callable[[], object]] = {
         alone: partial(simulated, spec, path, sets, 1),
-        together: partial(simulated, spec, path, sets, cores()),
+        together: partial(simulated, spec, path, sets, processors()),
     }
-    for name, workers in zip(threads, (1, cores()), strict=True):
+    for name, workers in zip(threads, (1, processors()), strict=True):
         whole = partial(hedgerow.sweep, spec, path, sets, backend="native", workers=workers)
         works[f"hedgerow, the whole table, {name}"] = whole
     counts = dict.fromkeys(works, len(sets))

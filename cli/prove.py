@@ -187,8 +187,6 @@ def _answer(
     spec: Spec, asked: _Asked, given: Certificate | None, workers: int | None, *, twice: bool, early: bool
 ) -> _Answer:
     """Prove; `early` tells on stderr, before that, how the spec is not the one of the certificate."""
-    import os
-
     from ..engine.diagnostics import printable
     from ..engine.prove.agreement import identity_differences, proof_differences
     from ..engine.prove.certify import certificate, identity
@@ -213,7 +211,6 @@ def _answer(
         check_named(asked.only, names)
         second = None
         if twice:
-            workers = workers or os.cpu_count() or 1
             second = second_opinion(proof, seconds=asked.limit, workers=workers, progress=progress)
     made = certificate(about, proof, asked.limit, second)
     if given is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -46,7 +45,7 @@ def prove(
         fill: as in `Spec.compile`.
         parameters: parameters that are fixed; others may be anything in their ranges.
         seconds: limit of one question to the solver, and of the search for one counterexample.
-        workers: processes that ask; all cores where it is left out.
+        workers: processes that ask; one a processor where it is left out.
         only: names of properties; all where it is empty.
         progress: is told what happens.
 
@@ -67,7 +66,7 @@ def prove(
     found: list[Result] = []
     inductions: list[Induction] = []
     outcomes = 0
-    with Solvers(workers or os.cpu_count() or 1) as solvers:
+    with Solvers(workers) as solvers:
         for cone in cones(program):
             proving = Proving(spec, cone.program, fixed, solvers, seconds, walks, sieve, progress)
             found += (each for each in proving.results(only) if _is_about(each, cone))

@@ -65,14 +65,14 @@ def second_version() -> str:
 
 
 def second_opinion(
-    proof: Proof, *, seconds: float, workers: int, progress: Callable[[str], None] | None = None
+    proof: Proof, *, seconds: float, workers: int | None = None, progress: Callable[[str], None] | None = None
 ) -> SecondOpinion:
     """Ask every question of a proof again.
 
     Args:
         proof: has the scripts of its obligations and grounds.
         seconds: what each question may take, > 0.
-        workers: processes, ≥ 1.
+        workers: processes, ≥ 1; one a processor where it is left out.
         progress: told how far it is.
 
     Raises:

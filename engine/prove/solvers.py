@@ -20,6 +20,8 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Any, Literal
 
+from ..processes import processors
+
 __all__ = ["Answer", "Question", "SolverError", "Solvers", "solver_version"]
 
 Verdict = Literal["sat", "unsat", "unknown"]
@@ -81,8 +83,9 @@ class Solvers:
     module = ".worker"
     """What a worker runs, in this package."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = max(1, workers)
+    def __init__(self, workers: int | None) -> None:
+        """Take how many processes ask; None is one a processor."""
+        self.workers = max(1, processors() if workers is None else workers)
         self.asked = 0
         """Questions that went to a worker."""
         self._decided: dict[tuple[str, bool], Answer] = {}

@@ -16,7 +16,6 @@ of their own. Neither is it one about money: a fee is a share of what is traded,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -83,7 +82,7 @@ def mirrored(
         mirror: what it does to names.
         fill: as in `Spec.compile`.
         seconds: limit of one question to the solver.
-        workers: processes that ask; all cores where it is left out.
+        workers: processes that ask; one a processor where it is left out.
 
     Raises:
         ValueError: a transition, a cell or a field that there is none of, or two transitions that cannot be compared:
@@ -99,7 +98,7 @@ def mirrored(
                 raise ValueError(f"there is no transition `{name}`")
         if (rules[first].source, rules[first].events) != (rules[second].source, rules[second].events):
             raise ValueError(f"`{first}` and `{second}` differ in their state or in their event")
-    with Solvers(workers or os.cpu_count() or 1) as solvers:
+    with Solvers(workers) as solvers:
         induction = Induction.of(program, spec.registry, solvers, seconds)
         image = _Image(induction.machine, mirror)
         induction.run(facts_of(program, induction.machine.algebra, bold=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -76,7 +75,7 @@ def widest(
         fill: as in `Spec.compile`.
         only: names of claims; every claim where it is empty.
         seconds: limit of one question to the solver.
-        workers: processes that ask; all cores where it is left out.
+        workers: processes that ask; one a processor where it is left out.
         progress: is told each range.
 
     Raises:
@@ -92,7 +91,7 @@ def widest(
     if found is None or found.given is not None or found.type == "bool":
         known = ", ".join(f"`{p.name}`" for p in program.parameters if p.given is None and p.type != "bool")
         raise ParameterError(f"`{parameter}` is no param with a range: there are {known or 'none'}")
-    with Solvers(workers or os.cpu_count() or 1) as solvers:
+    with Solvers(workers) as solvers:
         return _Widening(spec, program, found, frozenset(only), solvers, seconds, progress).widest()
 
 
