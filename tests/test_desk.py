@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runners import same_in_native_code
+from traders import SECOND, composed, head
 from twins import Twins
 
 from hedgerow.engine.counterexample.sent import Sent
@@ -23,7 +22,6 @@ from hedgerow.engine.load import Spec, loads
 from hedgerow.engine.printer import program_text
 from hedgerow.engine.prove.player import Player
 
-SECOND = 10**9
 PERIOD = 60 * SECOND
 
 # It orders what it is told to: three legs in two instruments, one of them on both sides.
@@ -76,13 +74,6 @@ use:
   a: {spec: part.yaml}
   b: {spec: part.yaml, events: {go: go_b}}
 """
-
-
-def composed(desk: str, **files: str) -> Spec:
-    with TemporaryDirectory() as folder:
-        for name, text in files.items():
-            (Path(folder) / f"{name}.yaml").write_text(text)
-        return loads(desk, "desk.yaml", folder=folder)
 
 
 @cache
@@ -470,15 +461,10 @@ gates:
       jump: {of: desk.jump, most: 0.6}
       repeats: {of: desk.repeats(2s), most: 0}
 """
-TRADER = """\
-hedgerow: 1
-name: trader
-units: [USD, X]
-capital: {USD: 1000}
-params: {low: {default: 20, unit: USD/X, range: [1, 100]}}
-events: {tick: {x: {unit: USD/X, range: [1, 1000]}}}
-instruments: {x: {unit: X, price: tick.x, fee: 0.001}}
-legs: {both: {instrument: x, side: both}, long: {instrument: x, side: long}}
+TRADER = (
+    head("trader", params="low: {default: 20, unit: USD/IDX, range: [1, 100]}")
+    + """\
+legs: {both: {instrument: index, side: both}, long: {instrument: index, side: long}}
 machine:
   initial: on
   fail_safe: off
@@ -486,12 +472,13 @@ machine:
     on:
       on:
         tick:
-          - {name: buy, if: tick.x < low, do: {increase: {both: 3 X, long: 1 X}}}
-          - {name: turn, if: tick.x > 60 USD / 1 X, do: [{target: {both: -both.quantity}}, {close: long}]}
-          - {name: sell, if: tick.x > 40 USD / 1 X, do: [{target: {both: 0 X}}]}
-      after: {90s: {name: tired, do: {target: {long: 2 X}}}}
+          - {name: buy, if: tick.price < low, do: {increase: {both: 3 IDX, long: 1 IDX}}}
+          - {name: turn, if: tick.price > 60 USD / 1 IDX, do: [{target: {both: -both.quantity}}, {close: long}]}
+          - {name: sell, if: tick.price > 40 USD / 1 IDX, do: [{target: {both: 0 IDX}}]}
+      after: {90s: {name: tired, do: {target: {long: 2 IDX}}}}
     off: {}
 """
+)
 PAIR = (
     "hedgerow: 1\nname: desk\nuse: {gate: {spec: gate.yaml}, a: {spec: t.yaml}, b: {spec: t.yaml, params: {low: 30}}}\n"
 )
@@ -520,7 +507,7 @@ def test_a_desk_runs_alike_on_every_backend_whatever_its_gate_asks(moves: Any, r
     machine = Twins(spec.compile(fill=fill))
     times = np.cumsum([wait for _, wait in moves]).tolist()
     prices = [price for price, _ in moves]
-    orders = sum(len(machine.send("tick", time, x=price).orders) for time, price in zip(times, prices, strict=True))
+    orders = sum(len(machine.send("tick", time, price=price).orders) for time, price in zip(times, prices, strict=True))
     assert same_in_native_code(spec, prices, fill, times).orders[0] == orders
 
 

@@ -5,52 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import textwrap
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runners import same_in_native_code
+from traders import SECOND, buyer, composed, head, steps
 
 from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.load import Spec, loads
 from hedgerow.engine.semantics import Reference
-from hedgerow.engine.step import Step
 
-SECOND = 10**9
-HEAD = """\
-hedgerow: 1
-name: small
-units: [USD, IDX]
-capital: {USD: 1000}
-events: {tick: {price: {unit: USD/IDX, range: [1, 1000]}}, stop: {}, back: {}}
-params: {most: {default: 500, unit: USD, range: [1, 10000]}}
-instruments: {index: {unit: IDX, price: tick.price, fee: 0.001}}
-"""
-BOOK = """\
-legs: {book: {instrument: index, side: both}}
-machine:
-  initial: trading
-  fail_safe: stopped
-  states:
-    trading:
-      on:
-        tick:
-          - {name: buy, if: tick.price < 50 USD / 1 IDX, do: [{increase: {book: 4 IDX}}]}
-          - {name: turn, if: tick.price > 900 USD / 1 IDX, do: [{target: {book: -book.quantity}}]}
-          - {name: sell, if: tick.price > 60 USD / 1 IDX, do: [{target: {book: 0 IDX}}]}
-        stop: {to: stopped}
-        gate.rejected: {name: told, do: []}
-    stopped:
-      tags: [halted]
-      entry: [{close: book}]
-      on: {back: {to: trading}}
-"""
+HEAD = head(events="stop: {}, back: {}, ")
+BOOK = buyer(person=True)
 SANITY = """\
 gates:
   sanity:
@@ -63,11 +34,6 @@ gates:
 
 def spec_of(*parts: str) -> Spec:
     return loads("".join(textwrap.dedent(part) for part in parts), "small.yaml")
-
-
-def steps(spec: Spec, prices: Sequence[float], **settings: Any) -> list[Step]:
-    machine = spec.bind(settings).machine()
-    return [machine.send("tick", index * SECOND, price=price) for index, price in enumerate(prices)]
 
 
 def test_an_order_that_a_check_does_not_let_through_is_dropped_with_its_transition() -> None:
@@ -242,13 +208,10 @@ use:
   a: {spec: strategy.yaml}
   b: {spec: strategy.yaml, params: {most: 100}}
 """
-STRATEGY = BOOK.replace("        stop: {to: stopped}\n", "").replace("      on: {back: {to: trading}}\n", "")
 
 
 def desk(tmp_path: Path) -> Spec:
-    (tmp_path / "breaker.yaml").write_text(BREAKER)
-    (tmp_path / "strategy.yaml").write_text(HEAD.replace(", stop: {}, back: {}", "") + STRATEGY + SANITY)
-    return loads(DESK, "desk.yaml", folder=tmp_path)
+    return composed(DESK, breaker=BREAKER, strategy=head() + buyer() + SANITY)
 
 
 def test_a_spec_without_legs_gates_every_order_of_a_desk_and_others_their_own(tmp_path: Path) -> None:
@@ -465,10 +428,8 @@ gates: {no_new_risk: {applies: increase, checks: {closed: not In(open)}}}
 
 @cache
 def gated_desk(ordered: str) -> Spec:
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "breaker.yaml").write_text(FALLING)
-        (Path(folder) / "strategy.yaml").write_text(HEAD.replace(", stop: {}, back: {}", "") + STRATEGY + SANITY)
-        return loads(GATED_DESK.replace("ORDERED", ordered), "desk.yaml", folder=folder)
+    strategy = head() + buyer() + SANITY
+    return composed(GATED_DESK.replace("ORDERED", ordered), breaker=FALLING, strategy=strategy)
 
 
 @pytest.mark.parametrize("ordered", ["false", "ordered()"])

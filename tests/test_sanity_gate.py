@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runners import same_in_native_code
+from traders import SECOND, head
 from twins import Twins
 
 from hedgerow.cli.main import main
@@ -21,16 +22,11 @@ from hedgerow.engine.load import Spec, load, loads
 from hedgerow.engine.step import Step
 
 GATE = Path(__file__).parents[1] / "specs" / "governance" / "sanity_gate.yaml"
-SECOND = 10**9
 START = 1_600_000_000
 
-TRADER = """\
-hedgerow: 1
-name: trader
-units: [USD, IDX]
-capital: {USD: 1000}
-events: {tick: {price: {unit: USD/IDX, range: [0.001, 1e9]}, size: {unit: IDX}}, flatten: {}}
-instruments: {index: {unit: IDX, price: tick.price}}
+TRADER = (
+    head("trader", params="", price="[0.001, 1e9]", size="IDX", events="flatten: {}, ", fee=0)
+    + """\
 legs: {book: {instrument: index, side: both}}
 machine:
   initial: on
@@ -42,6 +38,7 @@ machine:
         flatten: {to: off}
     off: {tags: [halted], entry: {close: book}, on: {tick: {name: over, if: tick.size != 0, to: on}}}
 """
+)
 
 
 def composed(folder: Path) -> Path:
