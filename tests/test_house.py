@@ -188,9 +188,10 @@ def test_a_constraint_is_a_version_and_names_no_place_to_fetch_it_from() -> None
 def licence(name: str) -> str:
     """Return what a distribution declares: an expression, the first line of a text, classifiers."""
     about = distribution(name).metadata
-    text = (about["License"] or "").strip().partition("\n")[0]
-    kinds = [kind for kind in about.get_all("Classifier") or () if kind.startswith("License ::")]
-    return " | ".join([about["License-Expression"] or "", text, *kinds])
+    # Some packages bring a reader of metadata that raises where a key is missing.
+    expressions, texts, kinds = (about.get_all(key) or [] for key in ("License-Expression", "License", "Classifier"))
+    first = [text.strip().partition("\n")[0] for text in texts]
+    return " | ".join((*expressions, *first, *(kind for kind in kinds if kind.startswith("License ::"))))
 
 
 STRONG_COPYLEFT = re.compile(r"(?<!L)A?GPL|(?<!Lesser )General Public|Affero", re.IGNORECASE)
