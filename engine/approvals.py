@@ -8,19 +8,24 @@
         state halted   leave: set approval(reset).number = 0
         rule reset: halted on release if approval(reset).number == 0 and now >= approval(reset).free and calm -> closed
 
+    {raise: wish, after: 1h}: set due(wish) = …    ->  set due(wish), by(wish) = …, person
+    {cancel: wish}: set due(wish) = never          ->  set due(wish), by(wish) = never, -1
+
 So a transition that waits, or that was refused a moment ago, is passed over as one whose guard is false, in every backend.
-What `engine.hearings` does with one that is selected all the same no backend does but the reference.
+What `engine.hearings` does with one that is selected all the same no backend does but the reference. And whoever brings an
+event is the proposer of what it leads to, however late: who armed a delayed event stands beside its timer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
 from .delays import disarmed, due_cell
 from .diagnostics import Diagnostic, Span
 from .ir import (
+    NEVER,
     NOBODY,
     PROPOSALS,
     ZERO,
@@ -68,6 +73,7 @@ def with_approvals(program: Program, pool: Pool) -> Program:
     approvals = tuple(_approval(program, tree, *each) for each in _waiting(program))
     if not approvals:
         return program
+    program = _with_bringers(program, pool)
     by_rule = {each.rule: each for each in approvals}
     place = next(rule.span for rule in program.rules if rule.name in by_rule)
     return replace(
@@ -214,6 +220,46 @@ def _asking(rule: Rule, approvals: dict[str, Approval], pool: Pool) -> Rule:
     allowed = pool.make("ge", (now, pool.cell(approval.free, "int")), "bool")
     guard = pool.make("and", (idle, allowed), "bool")
     return replace(rule, guard=guard if rule.guard is None else pool.make("and", (guard, rule.guard), "bool"))
+
+
+# ------------------------------------------------------------------------------------------------- who armed what comes late
+
+
+def _with_bringers(program: Program, pool: Pool) -> Program:
+    """Return a program in which each delayed event keeps who brought the event that armed it.
+
+    What a state does in time (`after`, `every`) is nobody's, however the machine came there.
+    """
+    declared = {event.name for event in program.events}
+    bringers = {timer.due: f"by({timer.name})" for timer in program.timers if timer.event in declared}
+    if not bringers:
+        return program
+    last = Fraction(len(program.people) - 1)
+    known = (Cell(name, "int", "1", Fraction(NOBODY), last, NOBODY, "timer") for name in bringers.values())
+
+    def noting(block: Block) -> Block:
+        return tuple(_noting(each, bringers, pool) if isinstance(each, Assign) else each for each in block)
+
+    return replace(
+        program,
+        cells=(*program.cells, *known),
+        timers=tuple(replace(timer, person=bringers.get(timer.due, "")) for timer in program.timers),
+        states=tuple(
+            replace(state, entry=noting(state.entry), initially=noting(state.initially), exit=noting(state.exit))
+            for state in program.states
+        ),
+        rules=tuple(replace(rule, action=noting(rule.action)) for rule in program.rules),
+    )
+
+
+def _noting(assign: Assign, bringers: Mapping[str, str], pool: Pool) -> Assign:
+    """Return an assignment that notes, where it arms a delayed event, who did, and where it disarms one, nobody."""
+    noted = [
+        (bringers[cell], pool.constant(NOBODY, "int") if value.value == NEVER else pool.make("person", (), "int"))
+        for cell, value in assign.targets
+        if cell in bringers
+    ]
+    return replace(assign, targets=(*assign.targets, *noted)) if noted else assign
 
 
 # ------------------------------------------------------------------------------------------------ what only a whole shows

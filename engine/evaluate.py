@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
-from .ir import NEVER, Expr, Value
+from .ir import NEVER, NOBODY, Expr, Value
 
 __all__ = ["EXACT", "FLOAT", "LARGEST", "Arithmetic", "Environment", "Failure", "due", "evaluate", "nanoseconds"]
 
@@ -128,6 +128,8 @@ class Environment:
     was: Collection[str] = ()
     ordered: Collection[str] = ()
     """Legs of which orders were released."""
+    person: Any = NOBODY
+    """Who brought the event of the macrostep, by index."""
 
 
 def evaluate(expr: Expr, env: Environment) -> Any:
@@ -175,6 +177,8 @@ def _compute(expr: Expr, env: Environment, known: dict[int, Value]) -> Any:
             return expr.name in env.was
         case "ordered":
             return any(leg.startswith(expr.name) for leg in env.ordered)
+        case "person":
+            return env.person
         case "and":
             return _value(expr.args[0], env, known) and _value(expr.args[1], env, known)
         case "or":

@@ -28,15 +28,6 @@ class Hearings:
     def __init__(self, run: Run) -> None:
         self.run, self.reference = run, run.reference
         self.told: list[Ruling] = []
-        self.person: Any = NOBODY
-        """Who brought the event of this macrostep, by index."""
-
-    def begin(self, external: Occurrence | None) -> None:
-        """Note who brings the event of a macrostep: whatever it leads to is that person's proposal."""
-        self.person = NOBODY
-        if external is not None and external.origin == "event":
-            field = self.reference.events[external.name].person
-            self.person = NOBODY if field is None else external.fields[f"{external.name}.{field.name}"]
 
     # ----------------------------------------------------------------------------------------------------- proposals
 
@@ -67,16 +58,16 @@ class Hearings:
         return waits
 
     def _propose(self, approval: Approval, work: Work) -> None:
-        cells, clock, arithmetic = self.run.state.cells, self.run.context.clock, self.reference.arithmetic
+        cells, context, arithmetic = self.run.state.cells, self.run.context, self.reference.arithmetic
         number = cells[PROPOSALS] + 1
         changes = {change.leg: change.change for change in work.changes}
         shown = tuple((leg, changes.get(leg, arithmetic.real(0))) for leg, _ in approval.shown)
         cells[PROPOSALS] = cells[approval.number] = number
-        cells[approval.due] = arithmetic.due(clock, self.run.state.value(approval.within))
-        cells[approval.proposer], cells[approval.approver] = self.person, NOBODY
+        cells[approval.due] = arithmetic.due(context.clock, self.run.state.value(approval.within))
+        cells[approval.proposer], cells[approval.approver] = context.person, NOBODY
         cells.update((cell, value) for (_, cell), (_, value) in zip(approval.shown, shown, strict=True))
         cells.update((kept, cells[cell]) for cell, kept in approval.evidence)
-        self._tell(approval, "asked", self.person, orders=tuple(each for each in shown if each[0] in changes))
+        self._tell(approval, "asked", context.person, orders=tuple(each for each in shown if each[0] in changes))
         self._raise("asked", approval)
 
     # -------------------------------------------------------------------------------------------------------- answers

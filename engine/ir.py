@@ -85,10 +85,10 @@ NOBODY = -1
 PROPOSALS = "approval()"
 """The cell that counts what is proposed to people: it holds the number of the last proposal."""
 
-# Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(name) was(name) ordered
+# Leaves: const(value) param(name) cell(name) before(name) field(name) temp(name) now active(name) was(name) ordered person
 # In checks of gates also desk(name) and desk_before(name), with a period or none, until `engine.desk` has resolved them.
 # Operators take converted arguments only: there is no mixed arithmetic.
-LEAVES = frozenset(("const", "param", "cell", "before", "field", "temp", "now", "active", "was", "ordered"))
+LEAVES = frozenset(("const", "param", "cell", "before", "field", "temp", "now", "active", "was", "ordered", "person"))
 INFIX: Mapping[str, str] = {
     "add": "+",
     "sub": "-",
@@ -113,9 +113,10 @@ class Expr:
     `real(x)` converts an int; `seconds(now, then)` is the real difference of two int64 nanosecond stamps;
     `due(then, delay)` is the stamp `delay` seconds after another, rounded to the nanosecond (half to even), `NEVER` where
     no clock reaches it, and an error for a delay below 0; `active(s)` and `was(s)` ask for a state, by its name, and
-    `ordered` for orders of legs whose names begin with its name; `select(c, a, b)` evaluates only the branch it takes, as
-    `and` and `or` do; `given(c, a)` is `a` where `c` holds and an error named `name` elsewhere; `min(a, b)` is
-    `b if b < a else a` and `max(a, b)` is `b if b > a else a`.
+    `ordered` for orders of legs whose names begin with its name; `person` is who brought the event of the macrostep, by
+    index, or `NOBODY` (the language has no word for it, `engine.approvals` alone writes it); `select(c, a, b)` evaluates
+    only the branch it takes, as `and` and `or` do; `given(c, a)` is `a` where `c` holds and an error named `name`
+    elsewhere; `min(a, b)` is `b if b < a else a` and `max(a, b)` is `b if b > a else a`.
     """
 
     op: str
@@ -473,6 +474,8 @@ class Timer:
     fields: tuple[tuple[str, str], ...]
     """The cells that hold the fields of the event, by their qualified names."""
     span: Span
+    person: str = ""
+    """The cell that holds who brought the event that armed it, by index, if it keeps that; see `engine.approvals`."""
 
 
 @dataclass(frozen=True, slots=True)

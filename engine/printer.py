@@ -58,8 +58,8 @@ def _text(expr: Expr) -> str:
             return expr.name
         case "before":
             return f"before.{expr.name}"
-        case "now":
-            return "now"
+        case "now" | "person":
+            return expr.op
         case "active":
             return f"In({expr.name})"
         case "was":
@@ -144,7 +144,7 @@ def program_text(program: Program) -> str:
 def _timer(timer: Timer) -> str:
     again = "" if timer.period is None else f" every {_text(timer.period)}"
     fields = ", ".join(f"{field}={cell}" for field, cell in timer.fields)
-    return f"timer {timer.name}: event {timer.event}({fields}) at {timer.due}{again}"
+    return f"timer {timer.name}: event {timer.event}({fields}) at {timer.due}{again}{_after(' of ', timer.person)}"
 
 
 def _state(state: State) -> list[str]:
@@ -264,6 +264,7 @@ _LATER = {
     Leg: ("working", "order"),
     Program: ("outlook", "approvals", "people"),
     Require: ("waits",),
+    Timer: ("person",),
 }
 _UNDECIDED = frozenset(("about", "approval", "oversight", "policies"))
 """What decides nothing, or only through the approvals that are made of it."""

@@ -24,7 +24,7 @@ from .evaluate import FLOAT, Arithmetic, Environment, Failure, evaluate
 from .fills import shown
 from .hearings import Hearings
 from .intake import Refusal, accept_fields, accept_time
-from .ir import NEVER, Approval, Cell, Event, Expr, Pool, Program, Rule, Timer, Value
+from .ir import NEVER, NOBODY, Approval, Cell, Event, Expr, Pool, Program, Rule, Timer, Value
 from .monitors import monitor
 from .printer import digest
 from .registry import Registry
@@ -80,6 +80,9 @@ class Reference:
         self.approvals = {each.rule: each for each in program.approvals}
         self.waiting = {each.timer: each for each in program.approvals}
         """The approvals by their timers."""
+        self.armed_by = {each.name: each.person for each in program.timers if each.person}
+        self.armed_by |= {each.timer: each.proposer for each in program.approvals}
+        """The cells that hold who brought the events that armed timers; of other timers nobody is known."""
         self.asks_growth = bool(program.gates) or not all(each.always for each in program.approvals)
         """Whether it matters which orders enlarge a leg."""
         pool = Pool()
@@ -305,6 +308,8 @@ class Run:
         Raises:
             Refusal: the machine cannot start with it, or its marks cannot be set.
         """
+        person = None if event is None else event.person
+        self.context.person = NOBODY if event is None or person is None else fields[f"{event.name}.{person.name}"]
         if not self.snapshot.configuration:
             occurrence = self._open(event, time, fields)
         else:
@@ -341,6 +346,7 @@ class Run:
 
     def meet(self, event: str) -> None:
         """Carry an event of the engine's own through a macrostep."""
+        self.context.person = NOBODY
         self.raise_(Occurrence(event))
         self._macrostep(None)
 
@@ -451,6 +457,10 @@ class Run:
         self.context.clock, self.context.fields = max(due, self.context.clock), {}
         self.timers.append((timer.name, due))
         self.state.cells[timer.due] = NEVER if timer.period is None else self._due_again(timer, due)
+        armed_by = self.reference.armed_by.get(timer.name)
+        self.context.person = NOBODY if armed_by is None else self.state.cells[armed_by]
+        if timer.person:
+            self.state.cells[timer.person] = NOBODY
         occurrence: Occurrence | None = Occurrence(
             timer.event, {name: self.state.cells[cell] for name, cell in timer.fields}, "timer"
         )
@@ -495,7 +505,6 @@ class Run:
         self.context.cautious, self.told, self.failed = set(), set(), set()
         cells, active, orders = dict(self.state.cells), frozenset(self.state.active), len(self.orders)
         self.context.before, self.context.was = cells, active
-        self.hearings.begin(external)
         self._settle(external)
         ordered = frozenset(order.leg for order in self.orders[orders:])
         env = replace(self.state.environment(), before=cells, was=active, ordered=ordered)

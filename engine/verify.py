@@ -17,6 +17,7 @@ from .fills import KINDS
 from .ir import (
     LEAVES,
     NEVER,
+    NOBODY,
     PROPOSALS,
     Approval,
     Assign,
@@ -45,7 +46,7 @@ __all__ = ["ProgramError", "verify"]
 
 _NUMBERS: tuple[Type, ...] = ("real", "int")
 _HISTORY = frozenset(("before", "was", "ordered"))
-_MACHINE = frozenset(("cell", "before", "field", "temp", "now", "active", "was", "ordered"))
+_MACHINE = frozenset(("cell", "before", "field", "temp", "now", "active", "was", "ordered", "person"))
 _ARITHMETIC = frozenset(("add", "sub", "mul", "min", "max"))
 _ORDER = frozenset(("lt", "le", "gt", "ge"))
 
@@ -293,10 +294,16 @@ class _Verification:
                 cell = self.cells[name]
                 same = (cell.kind, cell.low, cell.high) == ("timer", field.low, field.high)
                 self._hold(same, where, f"cell `{name}` does not hold what `{field.name}` may be")
+        if timer.person and self._is_cell(where, timer.person, "int"):
+            cell = self.cells[timer.person]
+            people = Fraction(NOBODY), Fraction(len(self.program.people) - 1)
+            fits = cell.kind == "timer" and (cell.low, cell.high) == people
+            self._hold(fits, where, f"cell `{cell.name}` does not hold who armed it")
 
     def _parts(self) -> None:
         program = self.program
         held = Counter(name for timer in program.timers for name in (timer.due, *(cell for _, cell in timer.fields)))
+        held.update(timer.person for timer in program.timers if timer.person)
         for cell in program.cells:
             if cell.kind == "timer" or held[cell.name]:
                 self._hold(held[cell.name] == 1, f"cell {cell.name}", f"it belongs to {held[cell.name]} timers")
@@ -518,6 +525,8 @@ class _Verification:
                 self._constant(where, node.type, node.value)
             case "now":
                 self._hold(node.type == "int", where, "the time is an int")
+            case "person":
+                self._hold(node.type == "int", where, "a person is an int")
             case "ordered":
                 self._hold(node.type == "bool", where, "`ordered` is a bool")
             case "active" | "was":

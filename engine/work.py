@@ -11,6 +11,7 @@ from .bound import Results
 from .evaluate import FLOAT, Environment, Failure, evaluate
 from .intake import Refusal, accept_fields
 from .ir import (
+    NOBODY,
     Assign,
     Block,
     BoundCheck,
@@ -114,6 +115,8 @@ class Context:
     """By leg the signed change that was approved, while a transition fires that waited for it."""
     tries: bool = False
     """Whether a transition is only tried, to be shown to people."""
+    person: Any = NOBODY
+    """Who brought the event of this macrostep, by index: whatever it leads to is that person's proposal."""
 
 
 @dataclass(slots=True)
@@ -150,6 +153,7 @@ class Work:
             context.clock,
             self.active,
             context.was,
+            person=context.person,
         )
 
     def value(self, expr: Expr) -> Any:

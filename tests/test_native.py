@@ -14,6 +14,7 @@ import pytest
 from generated import Event, Sketch, events, sketches
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from late_people import APART, LATE, PEOPLE, Sent, happenings
 from random_charts import Case, Input, cases
 
 import hedgerow
@@ -174,6 +175,15 @@ def test_generated_specs_run_natively_as_they_run_live(sketch: Sketch, data: st.
 @given(case=cases())
 def test_random_charts_run_natively_as_they_run_live(case: Case) -> None:
     agree(loads(case.chart.text, "chart.json").compile(), map(plain, case.happened))
+
+
+@pytest.mark.parametrize("text", [LATE, APART], ids=["one", "two"])
+@some(60)
+@given(happened=happenings())
+def test_who_arms_a_delayed_event_is_noted_natively_as_it_is_live(text: str, happened: list[Sent]) -> None:
+    rows = [(name, now, () if by is None else (PEOPLE.index(by),)) for name, now, by in happened]
+    native = agree(loads(text).compile(), rows)
+    assert native.taken[True] > 0
 
 
 CLAIMED = """

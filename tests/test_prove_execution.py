@@ -13,6 +13,7 @@ import pytest
 from generated import Sketch, events, sketches
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from late_people import APART, LATE, PEOPLE, Sent, happenings
 from macrosteps import Followed, Recorder, differences
 from random_charts import Case, cases
 from ruamel.yaml import YAML
@@ -140,6 +141,15 @@ def _happening(spec: Spec) -> Any:
         return Happening(item.event, item.time_ns, [item.fields.get(name) for name in names])
 
     return made
+
+
+@pytest.mark.parametrize("text", [LATE, APART], ids=["one", "two"])
+@MANY
+@given(happened=happenings())
+def test_who_brings_what_comes_late_is_on_symbols_who_it_is_on_numbers(text: str, happened: list[Sent]) -> None:
+    compiled = loads(text).compile()
+    sent = [Happening(name or None, now, () if by is None else (PEOPLE.index(by),)) for name, now, by in happened]
+    assert followed(compiled.program, compiled.parameters, sent) >= 1
 
 
 @MANY

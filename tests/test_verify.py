@@ -379,6 +379,14 @@ BROKEN_CHART: dict[str, tuple[Callable[[Program], Program], str]] = {
     "a timer twice": (lambda p: replace(p, timers=(*p.timers, p.timers[0])), "timer: a name is declared twice"),
     "a timer without its cell": (timer("late", due="gone"), "timer late: no cell `gone`"),
     "a timer with a real cell": (timer("late", due="n"), "timer late: cell `n` is real, its value is int"),
+    "a timer that keeps a number as who armed it": (
+        timer("late", person="n"),
+        "timer late: cell `n` is real, its value is int",
+    ),
+    "a timer that keeps a time as who armed it": (
+        timer("late", person="due(late)"),
+        "timer late: cell `due(late)` does not hold who armed it",
+    ),
     "a timer that is armed at the start": (
         cell("due(late)", initial=0),
         "timer late: cell `due(late)` is not that of a timer that is not armed",

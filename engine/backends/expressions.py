@@ -109,6 +109,8 @@ class Expressions:
         self.checks = program.conditions
         self.fields: dict[str, str] = {}
         """The locals that hold the fields of the event at hand."""
+        self.person = ""
+        """The local or literal that says who brought it."""
         self.hoisted: dict[int, str] = {}
         self.hoisted_lines: list[str] = []
         self.reads: dict[int, frozenset[str]] = {}
@@ -310,6 +312,8 @@ class Expressions:
                 return values.temps[expr.name]
             case "now":
                 return "time_"
+            case "person":
+                return self.person
             case "active":
                 return self._condition(values.now, expr.name)
             case "was":

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import CodeType
 
-from ..ir import Block, Call, Event, Program
+from ..ir import NOBODY, Block, Call, Event, Program
 from ..vocabulary import ANSWERS
 from .columns import columns_of
 from .expressions import Lines, Values
@@ -171,6 +171,7 @@ class _Generator:
         arguments = ", ".join(fields.values())
         values = f"({arguments},)" if fields else "()"
         write.fields = {f"{event.name}.{name}": local for name, local in fields.items()}
+        write.person = str(NOBODY) if event.person is None else fields[event.person.name]
         calls = any(isinstance(i, Call) for b in self._blocks_of(event) for i in b)
         write.pushed = []
         write.results = "results_" if calls else "{}"

@@ -94,6 +94,8 @@ class Values:
                 return self.explorer.lift(env.temps[node.name], type)
             case "now":
                 return self.explorer.lift(env.now, type)
+            case "person":
+                return self.explorer.lift(env.person, type)
             case "active":
                 return self.algebra.constant(node.name in env.active, "bool")
             case "was":

@@ -166,6 +166,8 @@ class Expressions:
                 return self.temps[node.name]
             case "now":
                 return self.variable("clock")
+            case "person":
+                return self.variable("person")
             case "active":
                 return self._is_active(node.name)
             case "was":

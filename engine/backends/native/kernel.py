@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...ir import NEVER, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State, expressions
+from ...ir import NEVER, NOBODY, Assign, Block, Event, Expr, Pool, Program, Propose, Raise, State, expressions
 from ...statechart import ROOT
 from ...vocabulary import ANSWERS
 from ..layout import Layout
@@ -135,7 +135,7 @@ class _Kernel:
             code.declare(f"before.{variable}", slots.variables[variable].kind)
         for register in slots.registers:
             code.declare(f"was.{register}", "i64")
-        for name in ("row", "stop", "stop_number", "steps", "fired_timers", "due", "event"):
+        for name in ("row", "stop", "stop_number", "steps", "fired_timers", "due", "event", "person"):
             code.declare(name, "i64")
         for name in ("pending", "timed", "touched"):
             code.declare(name, "i1")
@@ -321,9 +321,13 @@ class _Kernel:
                 code.set(f"given{index}", whole)
 
     def _give_fields(self) -> None:
+        person = str(NOBODY)
         for index, field in enumerate(self.event.fields):
             name = self.write.fields[f"{self.event.name}.{field.name}"]
-            self.code.set(name, self.code.get(f"given{index}"))
+            value = self.code.get(f"given{index}")
+            self.code.set(name, value)
+            person = value if field.people is not None else person
+        self.code.set("person", person)
         self.write.forget()
 
     def _start(self) -> None:
@@ -411,6 +415,9 @@ class _Kernel:
             if timer.period is not None:
                 again = self._again(timer.period)
             write.write(timer.due, again)
+            code.set("person", code.get(self.slots.cells[timer.person]) if timer.person else str(NOBODY))
+            if timer.person:
+                write.write(timer.person, str(NOBODY))
             code.do(f"store i64 {write.numbers[timer.event]}, ptr %held")
             known = dict(timer.fields)
             fields = program.event(timer.event).fields if known else ()
