@@ -64,6 +64,8 @@ class Proposal:
     leg: str
     after: Any
     rule: Rule | None
+    ends: bool
+    """Whether it says where the leg ends (`close`, `target`), and not by how much it changes."""
 
 
 class Dropped(Exception):
@@ -198,7 +200,8 @@ class Work:
                 if self._are_full(instruction.waits) and not self.value(instruction.condition):
                     raise Failure(instruction.reason)
             case Propose():
-                self.proposals.append(Proposal(instruction.leg, self.value(instruction.after), rule))
+                ends = instruction.verb in ("close", "target")
+                self.proposals.append(Proposal(instruction.leg, self.value(instruction.after), rule, ends))
             case Raise():
                 self._queue(instruction)
             case Push():
@@ -258,7 +261,7 @@ class Work:
             Dropped: one of them cannot be.
         """
         reference = self.context.reference
-        for proposal in sorted(self._one_a_leg(), key=lambda each: reference.legs[each.leg]):
+        for proposal in self._one_a_leg():
             leg = reference.program.legs[reference.legs[proposal.leg]]
             held = self.cells[leg.quantity]
             if self.context.shown is not None:
@@ -266,8 +269,6 @@ class Work:
                 proposal = replace(proposal, after=self._approved(proposal, held, shown))
             if proposal.after == held:
                 continue
-            if leg.working and self.cells[leg.working]:
-                raise Stopped(proposal.rule, (self._working(leg, proposal.rule),), by_gates=False)
             if self._is_cautious(proposal.rule) and abs(proposal.after) > abs(held):
                 reason = f"a guard failed on this event, so `{leg.name}` may not grow"
                 raise Dropped(proposal.rule, Failure(reason))
@@ -422,12 +423,16 @@ class Work:
         self.orders += orders_of(leg.name, leg.instrument, name, short, held, temps["delta"], price, costs, number)
 
     def _one_a_leg(self) -> list[Proposal]:
+        """Return what is ordered, in the order of the legs."""
         reference = self.context.reference
         chosen: dict[str, Proposal] = {}
-        for proposal in self.proposals:
+        for proposal in sorted(self.proposals, key=lambda each: reference.legs[each.leg]):
             leg = reference.program.legs[reference.legs[proposal.leg]]
-            if proposal.after == self.cells[leg.quantity]:
-                continue  # no change is no order
+            works = bool(leg.working and self.cells[leg.working])
+            if proposal.after == self.cells[leg.quantity] and not (works and proposal.ends):
+                continue  # no change is no order, unless the leg is to end here and an order takes it elsewhere
+            if works:
+                raise Stopped(proposal.rule, (self._working(leg, proposal.rule),), by_gates=False)
             first = chosen.setdefault(proposal.leg, proposal)
             if first is proposal:
                 continue

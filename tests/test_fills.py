@@ -307,6 +307,111 @@ def test_a_leg_on_which_an_order_works_takes_no_other_and_that_is_no_error(text:
     assert [order.leg for order in target(machine, "short", 1.0).orders] == ["short"]
 
 
+SHUT = """\
+shut: {name: shut, do: [{close: [long, short, book]}, {set: {heard: heard + 0.5}}]}
+back: {name: back, do: [{target: {long: 0 X}}]}
+less: {name: less, do: [{reduce: {long: long.quantity}}]}
+leave: {name: leave, to: aside}
+"""
+ASIDE = "aside: {entry: {close: [long, short, book]}, on: {leave: {name: come, to: on}}}\n"
+"""What closes: in a transition, on entry, by another word; and what would take nothing from nothing."""
+
+
+def shutting(text: str) -> str:
+    """Return a spec in which events close legs, too."""
+    deep = 16 if text is TWO else 8
+    text = text.replace("  stop: {}\n", "  stop: {}\n  shut: {}\n  back: {}\n  less: {}\n  leave: {}\n")
+    first, state = f"{' ' * deep}error.execution:", f"{' ' * (deep - 4)}on:\n"
+    return text.replace(first, indented(SHUT, deep) + first).replace(state, indented(ASIDE, deep - 4) + state, 1)
+
+
+@pytest.mark.parametrize("text", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("event", ["shut", "back", "leave"])
+def test_a_leg_that_holds_nothing_yet_is_not_closed_while_an_order_opens_it(text: str, event: str) -> None:
+    machine = book(shutting(text))
+    target(machine, "long", 4.0)
+    before = machine.snapshot.configuration
+    step = machine.send(event, 1)
+    assert (step.orders, step.errors, step.fired) == ((), (), ("stopped",))
+    assert [verdict.reason for verdict in step.verdicts] == ["order 1 of `long` is working: 4 X of it are outstanding"]
+    assert machine.snapshot.configuration == before
+    machine.send("long.cancelled", 2, order=1)
+    step = machine.send(event, 3)
+    assert (step.fired, step.orders, step.verdicts) == ((event,), (), ())
+
+
+def test_two_regions_that_order_a_leg_on_which_an_order_works_are_both_told_so_and_neither_fails() -> None:
+    regions = """\
+machine:
+  parallel: true
+  fail_safe: halted
+  states:
+    buyer: {initial: buying, states: {buying: {on: {all: {name: more, do: {increase: {long: 2 X}}}}}, halted: {}}}
+    closer: {initial: closing, states: {closing: {on: {all: {name: shut, do: {close: long}}}}}}
+"""
+    machine = book(HEAD + regions)
+    assert machine.send("all", 1, to=0.0).fired == ("more", "shut")
+    step = machine.send("all", 2, to=0.0)
+    assert (step.fired, step.errors) == ((), ())
+    assert sorted((verdict.name, verdict.rule) for verdict in step.verdicts) == [
+        ("long.working", "more"),
+        ("long.working", "shut"),
+    ]
+
+
+def test_to_take_nothing_from_a_leg_is_no_order_of_it_whatever_works() -> None:
+    machine = book(shutting(ONE))
+    target(machine, "long", 4.0)
+    assert (machine.send("less", 1).fired, machine.value("long.working")) == (("less",), 4.0)
+
+
+def test_a_fail_safe_state_that_cannot_close_tells_of_the_order_that_works() -> None:
+    text = halting(ONE).replace("    halted: {}\n", "    halted: {entry: {close: long}}\n")
+    machine = book(text)
+    target(machine, "long", 4.0)
+    step = fill(machine, "short", 9, 1.0)
+    assert machine.snapshot.configuration == ("halted",)
+    assert step.errors[-1] == "entering `halted`: order 1 of `long` is working: 4 X of it are outstanding"
+
+
+@pytest.mark.parametrize("text", [ONE, TWO], ids=["one", "two"])
+@FEW
+@given(
+    deeds=st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(("fill", "part", "cancelled", "rejected")), st.sampled_from(LEGS)),
+            st.tuples(st.just("target"), st.sampled_from(LEGS), st.integers(-3, 3)),
+            st.tuples(st.sampled_from(("shut", "back", "leave", "all"))),
+        ),
+        max_size=25,
+    )
+)
+def test_no_close_fires_and_leaves_an_order_working_that_opens_the_leg_unseen(
+    text: str, deeds: list[tuple[Any, ...]]
+) -> None:
+    machine = book(shutting(text))
+    closes = {"shut": LEGS, "back": ("long",), "leave": LEGS}
+    for kind, *rest in deeds:
+        working = {leg: machine.value(f"{leg}.working") for leg in LEGS}
+        if kind in ("shut", "back", "leave"):
+            step = machine.send(kind, 0)
+            for leg in closes[kind] if kind in step.fired else ():
+                assert not working[leg]
+                assert machine.value(f"{leg}.quantity") + machine.value(f"{leg}.working") == 0
+        elif kind == "all":
+            machine.send("all", 0, to=2.0)
+        elif kind == "target":
+            target(machine, rest[0], float(rest[1]))
+        elif working[rest[0]]:
+            (leg,) = rest
+            number, left, done = (machine.value(f"{leg}.{each}") for each in ("order", "working", "total"))
+            size = abs(left) / (2 if kind == "part" else 1)
+            if kind in ("fill", "part"):
+                fill(machine, leg, int(number), size, total=done + size)
+            else:
+                machine.send(f"{leg}.{kind}", 0, order=int(number))
+
+
 def test_a_gate_sees_what_works_as_if_it_were_filled() -> None:
     machine = book(most=10.0)
     target(machine, "long", 6.0)

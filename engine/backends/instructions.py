@@ -314,11 +314,12 @@ class Instructions(Expressions):
             for cell in changed:
                 self.cell(code, values, cell)
             given = "" if always else f"{after} is not None and "
+            if leg.working:
+                # A leg that is to end where it stands is ordered too while an order works on it; the reference tells.
+                with code.block(f"if {given}{self.cell(code, values, leg.working)} != 0.0:"):
+                    code.add(self.defer)
             with code.block(f"if {given}{after} != {held}:"):
                 inner = values.copy()
-                if leg.working:
-                    with code.block(f"if {self.cell(code, inner, leg.working)} != 0.0:"):
-                        code.add(self.defer)
                 inner.temps = {"after": after}
                 inner.known = {
                     key: local
