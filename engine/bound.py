@@ -102,7 +102,9 @@ class Functions:
         returned = _returned(question, binding, signature.fields, arguments)
         figures = checked_results(name, signature.results, returned)
         # A plain result is the verdict itself.
-        return {each or "ok": value for each, value in figures.items()} | checked_words(name, signature.words, returned)
+        said = {each or "ok": value for each, value in figures.items()} | checked_words(name, signature.words, returned)
+        limit = signature.limit_given(arguments)
+        return said if limit is None else {**said, "limit": limit}
 
 
 def _returned(

@@ -90,6 +90,14 @@ class Signature:
         yes = [result for result in self.results if result.name in ("", "ok") and result.type == "bool"]
         return {"ok": yes[0], **found} if yes else {}
 
+    def limit_given(self, arguments: Mapping[str, object]) -> object:
+        """Return the limit that a function was given to judge its `value` by, where it does not return it; else None."""
+        told = self.verdict()
+        limit = next((each for each in self.arguments if (each.name, each.kind) == ("limit", "real")), None)
+        if limit is None or "limit" in told or "value" not in told or limit.unit != told["value"].unit:
+            return None
+        return arguments.get(limit.name, limit.default)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:

@@ -18,21 +18,25 @@ __all__ = ["CorrelationChange", "PopulationStability", "correlation_within", "po
 
 
 class PopulationStability(NamedTuple):
-    """Whether two samples are of one law as far as can be told, the index, and what chance explains of it."""
+    """Whether two samples are of one law as far as can be told, the index, what chance explains of it, and why not."""
 
     ok: bool
     value: float
     critical: float
+    reason: str
 
 
 class CorrelationChange(NamedTuple):
-    """Whether a correlation is what it was as far as can be told, by how much it changed, and what chance explains."""
+    """Whether a correlation is what it was as far as can be told, by how much it changed, what chance explains, and why
+    not.
+    """
 
     ok: bool
     value: float
     critical: float
     before: float
     after: float
+    reason: str
 
 
 def population_stability_within(
@@ -52,7 +56,8 @@ def population_stability_within(
         confidence: in (0, 1); of windows without a shift about a share 1 − confidence is above the critical value.
 
     Returns:
-        ok, whether value is at most limit or at most critical; value, the index, ≥ 0; critical, > 0.
+        ok, whether value is at most limit or at most critical; value, the index, ≥ 0; critical, > 0; reason, a text, empty
+        where ok.
 
     Raises:
         ValueError: a NaN, too few values, an argument outside its range, or so many equal earlier values, as in a constant
@@ -66,7 +71,9 @@ def population_stability_within(
     counts = bin_counts(earlier, later, bins)
     value = population_stability_index(*counts)
     critical = population_stability_critical(bins, earlier.size, later.size, confidence)
-    return PopulationStability(value <= limit or value <= critical, value, critical)
+    ok = value <= limit or value <= critical
+    reason = f"the index is {value:.3g}: above {limit:.3g}, and above the {critical:.3g} that chance explains"
+    return PopulationStability(ok, value, critical, "" if ok else reason)
 
 
 def correlation_within(*, first: Window, second: Window, recent: int, confidence: float = 0.99) -> CorrelationChange:
@@ -83,7 +90,8 @@ def correlation_within(*, first: Window, second: Window, recent: int, confidence
 
     Returns:
         ok, whether |value| ≤ critical; value, by how many standard errors the transformed correlation rose; critical, the
-        normal quantile of (1 + confidence) / 2; before and after, the two correlations, in (−1, 1).
+        normal quantile of (1 + confidence) / 2; before and after, the two correlations, in (−1, 1); reason, a text, empty
+        where ok.
 
     Raises:
         ValueError: a NaN, too few pairs, windows of different lengths, confidence outside (0, 1), values that are constant
@@ -99,7 +107,10 @@ def correlation_within(*, first: Window, second: Window, recent: int, confidence
     before, after = (correlation(one, other) for one, other in zip(*parts, strict=True))
     value = fisher_distance(after, recent, before, first.size - recent)
     critical = NormalDist().inv_cdf((1 + confidence) / 2)
-    return CorrelationChange(abs(value) <= critical, value, critical, before, after)
+    ok = abs(value) <= critical
+    moved = f"the correlation was {before:.3g} and is {after:.3g}"
+    reason = f"{moved}: {abs(value):.3g} standard errors away, and chance explains {critical:.3g}"
+    return CorrelationChange(ok, value, critical, before, after, "" if ok else reason)
 
 
 def _parted(values: Window, recent: int) -> tuple[Window, Window]:

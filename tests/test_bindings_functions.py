@@ -98,7 +98,8 @@ def test_a_signature_says_all_that_the_engine_reads(name: str) -> None:
     for field, hint in fields(name).items():
         kind, *units = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         literal = get_origin(kind) is Literal and not field.startswith(".")
-        assert kind in (float, int, bool) or literal or kind == Window, field
+        words = kind is str and field.startswith(".")
+        assert kind in (float, int, bool) or literal or words or kind == Window, field
         assert [unit for unit in units if not re.fullmatch(r"(1|[A-Z])(/[A-Z])?|s", unit)] == []
         if literal:
             assert all(type(choice) is str for choice in get_args(kind))
@@ -119,14 +120,14 @@ def test_the_documentation_names_every_argument_and_result(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_result_is_of_plain_finite_numbers(name: str) -> None:
+def test_a_result_is_of_plain_finite_numbers_and_words(name: str) -> None:
     # A NumPy float divides to inf where a float raises, so none may reach the engine.
     result = resolve(name)(**EXAMPLES[name])
     expected = hints(type(result))
     for field, value in result._asdict().items():
         kind = get_args(expected[field])[0] if get_origin(expected[field]) is Annotated else expected[field]
         assert type(value) is kind, field
-        assert math.isfinite(value)
+        assert kind is str or math.isfinite(value)
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"sizing.hedge_curve"}))
@@ -144,7 +145,8 @@ def test_units_are_true_a_change_of_units_changes_nothing_else(name: str) -> Non
         **{field: value if type(value) is int else value * factor(field) for field, value in example.items()}
     )
     for field, value in result._asdict().items():
-        assert changed._asdict()[field] == pytest.approx(value * factor(f".{field}"), rel=1e-12), field
+        expected = value if type(value) is str else pytest.approx(value * factor(f".{field}"), rel=1e-12)
+        assert changed._asdict()[field] == expected, field
 
 
 def test_the_hedge_curve_depends_on_the_currencys_unit_as_its_documentation_says() -> None:
@@ -219,9 +221,10 @@ def test_a_shift_fails_where_it_is_large_and_no_accident() -> None:
     critical = stats.chi2.ppf(0.99, 3) * (2 / 40)
     assert index < critical
     found = population_stability_within(values=values, recent=40, bins=4, limit=0.2)
-    assert found == (True, pytest.approx(index, rel=1e-12), pytest.approx(critical, rel=1e-12))  # an accident
+    assert found == (True, pytest.approx(index, rel=1e-12), pytest.approx(critical, rel=1e-12), "")  # an accident
     few = population_stability_within(values=values, recent=40, bins=4, limit=0.2, confidence=0.5)
     assert few.ok is False
+    assert few.reason == "the index is 0.208: above 0.2, and above the 0.118 that chance explains"
     assert population_stability_within(values=values, recent=40, bins=4, limit=0.21, confidence=0.5).ok  # but small
     with pytest.raises(ValueError, match="reference has too many equal values for 5 bins"):
         population_stability_within(values=np.concatenate((steps, steps)), recent=40, bins=5)
@@ -235,6 +238,11 @@ def test_a_correlation_that_turned_fails_and_one_that_held_does_not() -> None:
     assert held.ok
     assert not turned.ok
     assert turned.value < -held.critical
+    assert held.reason == ""
+    assert turned.reason == (
+        f"the correlation was {turned.before:.3g} and is {turned.after:.3g}: {-turned.value:.3g} standard errors away, and "
+        "chance explains 2.58"
+    )
     assert held.critical == pytest.approx(stats.norm.ppf(0.995), rel=1e-9)
     assert held.after == pytest.approx(stats.pearsonr(first[-60:], (first + noise)[-60:]).statistic, rel=1e-12)
     assert turned.before == held.before

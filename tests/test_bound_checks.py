@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -28,7 +29,7 @@ from hedgerow.engine.evaluate import Failure
 from hedgerow.engine.ir import Program
 from hedgerow.engine.load import Spec, load, loads
 from hedgerow.engine.printer import digest, program_text
-from hedgerow.engine.registry import Registry
+from hedgerow.engine.registry import Registry, builtin_registry
 from hedgerow.engine.semantics import Reference
 from hedgerow.engine.sweep.path import path_of
 from hedgerow.engine.sweep.runner import sweep
@@ -79,6 +80,52 @@ def test_a_value_below_its_limit_is_below_the_least() -> None:
 def test_a_function_gives_its_own_reason_and_unit() -> None:
     verdict = steps(spec_of("{call: my.worded, with: {value: cash, reason: policy}}"), [40])[0].verdicts[0]
     assert (verdict.unit, verdict.reason) == ("lots", "`g.c` says: because of policy")
+
+
+SHIPPED = {
+    "risk.value_at_risk_within": (
+        "{returns: seen, equity: 1000 USD, limit: 20 USD}",
+        (250.0, None, 20.0, "USD"),
+        "`g.c` would be 250 USD, above 20",
+    ),
+    "liquidity.drain_within": (
+        "{outflow: 40 USD, inflow: 10 USD, forecast: 100 USD}",
+        (0.3, None, 0.25, "1"),
+        "`g.c` would be 0.3, above 0.25",
+    ),
+    "drift.population_stability_within": (
+        "{values: seen, recent: 10, bins: 2}",
+        (0.5 * math.log(2) + 0.45 * math.log(10), None, 0.25, "1"),
+        "`g.c` says: the index is 1.38: above 0.25, and above the 1.33 that chance explains",
+    ),
+    "drift.correlation_within": (
+        "{first: seen, second: other, recent: 10}",
+        (-2 * math.atanh(0.974559) / math.sqrt(2 / 7), None, None, "1"),
+        "`g.c` says: the correlation was 0.975 and is -0.975: 8.14 standard errors away, and chance explains 2.58",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_no_of_a_shipped_guard_tells_the_value_the_limit_and_why(name: str) -> None:
+    given, figures, told = SHIPPED[name]
+    moves = """\
+    windows:
+      seen: {of: (tick.price * 1 IDX / 1 USD - 50) / 40, on: tick, length: 20, until_full: skip}
+      other: {of: (tick.price * 1 IDX / 1 USD - 50) ** 2, on: tick, length: 20, until_full: skip}
+    """
+    check = f"{{call: {name}, with: {given}, deadline: 60s}}"
+    (verdict,) = steps(spec_of(check, moves, registry=builtin_registry()), [*range(51, 61), *range(49, 39, -1)])[
+        -1
+    ].verdicts
+    value, least, most, unit = figures
+    assert (verdict.value, verdict.least, verdict.most, verdict.unit) == (
+        pytest.approx(value, rel=1e-5),
+        least,
+        most,
+        unit,
+    )
+    assert verdict.reason == told
 
 
 def test_a_bool_is_a_verdict() -> None:
