@@ -27,12 +27,11 @@ from typing import Any
 
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
-from ..bound import Results
 from ..evaluate import Failure
 from ..intake import Refusal, in_order
 from ..ir import Event, Program, Rule, State, Value
 from ..load import Compiled
-from ..semantics import FAIL_SAFE, Reference, Run, Selection
+from ..semantics import FAIL_SAFE, Reference, Run
 from ..snapshot import Snapshot
 from ..statechart import Entry, Tree
 from ..step import Step
@@ -89,9 +88,9 @@ class Adapter:
         if reasons := tuple(_differences(program)):
             raise UnsupportedChart("; ".join(reasons))
         self.program = program
-        self._reference = _Reference(self, compiled)
-        self._snapshot = self._reference.initial()
-        ancestors = self._reference.tree.ancestors
+        self.reference = Reference(program, compiled.parameters, compiled.registry)
+        self._snapshot = self.reference.initial()
+        ancestors = self.reference.tree.ancestors
         self._paths = {name: ".".join((*reversed(above), name)) for name, above in ancestors.items()}
         self._run: _TransitionsRun | None = None
         self._model = _Model()
@@ -138,7 +137,7 @@ class Adapter:
 
     def _take(self, happen: Input) -> Step:
         if self._snapshot.ended:
-            self._snapshot, step = self._reference.refuse(self._snapshot, "the machine has ended")
+            self._snapshot, step = self.reference.refuse(self._snapshot, "the machine has ended")
         else:
             self._snapshot, step = self.process(self._snapshot, happen)
         assert self.configuration == self._snapshot.configuration
@@ -146,7 +145,7 @@ class Adapter:
 
     def process(self, snapshot: Snapshot, happen: Input) -> tuple[Snapshot, Step]:
         """Let one input happen to a snapshot; what the machine calls meanwhile goes to its run."""
-        outer, self._run = self._run, _TransitionsRun(self._reference, snapshot)
+        outer, self._run = self._run, _TransitionsRun(self, snapshot)
         try:
             return happen(self._run)
         finally:
@@ -251,31 +250,12 @@ def _rules(program: Program, event: str) -> tuple[Rule, ...]:
     return tuple(Rule(FAIL_SAFE, leaf, (), None, (target,), False, (), (), span) for leaf in leaves)
 
 
-class _Reference(Reference):
-    """The reference of an adapter: what it refuses is told to the adapter's machine."""
-
-    def __init__(self, adapter: Adapter, compiled: Compiled) -> None:
-        super().__init__(compiled.program, compiled.parameters, compiled.registry)
-        self.adapter = adapter
-
-    def refuse(
-        self,
-        snapshot: Snapshot,
-        reason: str,
-        watch: list[Selection] | None = None,
-        results: Results | None = None,
-    ) -> tuple[Snapshot, Step]:
-        if snapshot.ended:
-            return super().refuse(snapshot, reason)
-        return self.adapter.process(snapshot, lambda run: run.refuse(reason))
-
-
 class _TransitionsRun(Run):
     """The processing of one event: the reference's, with `transitions` in the place of its statechart."""
 
-    def __init__(self, reference: _Reference, snapshot: Snapshot) -> None:
-        super().__init__(reference, snapshot, {})
-        self.adapter = reference.adapter
+    def __init__(self, adapter: Adapter, snapshot: Snapshot) -> None:
+        super().__init__(adapter.reference, snapshot, {})
+        self.adapter = adapter
         self.chosen: list[Rule] = []
         """The transition that fires now, or has fired."""
         self.work = self.state
@@ -324,6 +304,10 @@ class _TransitionsRun(Run):
 
     # ------------------------------------------------------------------------------------------- what the reference calls
 
+    def _refused(self, reason: str) -> tuple[Snapshot, Step]:
+        # It starts over as a run of its own, which the machine is to call.
+        return self.adapter.process(self.snapshot, lambda run: run.refuse(reason))
+
     def _open(self, event: Event | None, time: int, fields: Mapping[str, Value]) -> Occurrence | None:
         occurrence = super()._open(event, time, fields)
         assert self.adapter.leaf == self._leaf()
@@ -347,7 +331,7 @@ class _TransitionsRun(Run):
             self.adapter.stand(self._leaf())
             # The reference knows the rule to drop as its own.
             if isinstance(self.dropped, Stopped):
-                raise Stopped(rule, self.dropped.verdicts)
+                raise Stopped(rule, self.dropped.verdicts, by_gates=self.dropped.by_gates)
             raise Dropped(rule, Failure(str(self.dropped)))
         for part in Work.__slots__:
             setattr(work, part, getattr(self.work, part))
