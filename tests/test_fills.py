@@ -424,6 +424,20 @@ def test_a_gate_sees_what_works_as_if_it_were_filled() -> None:
     assert target(machine, "book", -6.0).orders
 
 
+def test_what_a_desk_grows_by_counts_what_still_works_and_what_is_traded_does_not() -> None:
+    checks = "{grown: {of: desk.gross - before.desk.gross, most: 50 USD}, traded: {of: desk.traded, most: 25 USD}}"
+    machine = book(
+        ONE.replace("{gross: {of: long.quantity + short.quantity + abs(book.quantity), most: most}}", checks)
+    )
+    target(machine, "long", 2.0)
+    target(machine, "book", 2.0)
+    # 20 each work; 20 more are 60 by the one and 20 by the other.
+    (verdict,) = target(machine, "short", 2.0).verdicts
+    assert (verdict.check, verdict.value) == ("grown", 60.0)
+    fill(machine, "long", 1, 2.0)
+    assert target(machine, "short", 1.0).orders
+
+
 def test_a_gate_on_cash_sees_what_working_orders_will_cost() -> None:
     text = ONE.replace("gross: {of:", "paid: {of: cash, least: 500 USD}, gross: {of:")
     machine = book(text)
