@@ -146,9 +146,11 @@ class Hearings:
         return any(bool(by == each) for each in approval.who)
 
     def _end(self, approval: Approval, outcome: Outcome, by: Any) -> None:
-        """Let a proposal wait no more."""
+        """Let a proposal wait no more; what comes of its end is of who made it, whoever has answered."""
         self._tell(approval, outcome, by)
         cells = self.run.state.cells
+        if cells[approval.proposer] != NOBODY:
+            self.run.context.person = cells[approval.proposer]
         cells[approval.number], cells[approval.due] = 0, NEVER
 
     def _time_out(self, approval: Approval) -> None:

@@ -80,9 +80,6 @@ class Reference:
         self.approvals = {each.rule: each for each in program.approvals}
         self.waiting = {each.timer: each for each in program.approvals}
         """The approvals by their timers."""
-        self.armed_by = {each.name: each.person for each in program.timers if each.person}
-        self.armed_by |= {each.timer: each.proposer for each in program.approvals}
-        """The cells that hold who brought the events that armed timers; of other timers nobody is known."""
         self.asks_growth = bool(program.gates) or not all(each.always for each in program.approvals)
         """Whether it matters which orders enlarge a leg."""
         pool = Pool()
@@ -346,7 +343,6 @@ class Run:
 
     def meet(self, event: str) -> None:
         """Carry an event of the engine's own through a macrostep."""
-        self.context.person = NOBODY
         self.raise_(Occurrence(event))
         self._macrostep(None)
 
@@ -457,10 +453,9 @@ class Run:
         self.context.clock, self.context.fields = max(due, self.context.clock), {}
         self.timers.append((timer.name, due))
         self.state.cells[timer.due] = NEVER if timer.period is None else self._due_again(timer, due)
-        armed_by = self.reference.armed_by.get(timer.name)
-        self.context.person = NOBODY if armed_by is None else self.state.cells[armed_by]
+        self.context.person = NOBODY
         if timer.person:
-            self.state.cells[timer.person] = NOBODY
+            self.context.person, self.state.cells[timer.person] = self.state.cells[timer.person], NOBODY
         occurrence: Occurrence | None = Occurrence(
             timer.event, {name: self.state.cells[cell] for name, cell in timer.fields}, "timer"
         )

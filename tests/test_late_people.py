@@ -127,27 +127,48 @@ def test_a_proposal_is_of_whoever_armed_what_led_to_it(text: str, happened: list
 # ------------------------------------------------------------------------------------------------------------ other ways
 
 
-def test_what_comes_of_a_proposal_that_nobody_answered_is_of_who_made_it() -> None:
-    text = """\
+AGAIN = """\
 hedgerow: 1
 name: again
 people: {anna: [risk], ben: [risk]}
 approvals: {p: {role: risk, within: 1h}}
-events: {wish: {by: {type: person}}, go: {}}
+events: {wish: {by: {type: person}}, go: {}, tick: {}, spoil: {}}
+state: {stale: {type: bool, initial: "false"}}
 machine:
   initial: on
   states:
     on:
       on:
-        wish: {name: first, approval: p, to: off}
-        approval.expired: {name: retry, do: {raise: go}}
+        wish: {name: first, if: not stale, approval: p, do: {raise: go, after: 1s}}
+        tick: {name: first_again, approval: p, do: {raise: go, after: 1s}}
+        spoil: {name: spoil, do: {set: {stale: "true"}}}
+        approval.expired approval.denied approval.lapsed: {name: retry, do: {raise: go}}
         go: {name: second, approval: p, to: off}
     off: {}
 """
-    both = Twins(loads(text).compile())
+
+
+@pytest.mark.parametrize("end", ["expired", "denied", "lapsed", "granted"])
+def test_what_comes_of_the_end_of_a_proposal_is_of_who_made_it_whoever_answered(end: str) -> None:
+    both = Twins(loads(AGAIN).compile())
     both.send("wish", 0, by="anna")
-    assert said(both.advance(3600 * SECOND)) == [("expired", None), ("asked", "anna")]
-    assert said(both.send("approve", 3601 * SECOND, number=2, by="anna")) == [("refused", "anna")]
+    if end == "lapsed":
+        both.send("spoil", 1)
+    answer = "deny" if end == "denied" else "approve"
+    step = both.advance(3600 * SECOND) if end == "expired" else both.send(answer, 2, number=1, by="ben")
+    assert step.approvals[0].outcome == end
+    asked = both.advance(2 * SECOND) if end == "granted" else step
+    assert said(asked)[-1] == ("asked", "anna")
+    assert said(both.send("approve", both.snapshot.time_ns, number=2, by="anna")) == [("refused", "anna")]
+
+
+@pytest.mark.parametrize(("answer", "later"), [("deny", 0), ("approve", 1)])
+def test_what_comes_of_an_answer_to_what_nobody_proposed_is_of_who_answered(answer: str, later: int) -> None:
+    both = Twins(loads(AGAIN).compile())
+    both.send("tick", 0)
+    step = both.send(answer, 1, number=1, by="ben")
+    asked = both.advance(2 * SECOND) if later else step
+    assert said(asked)[-1] == ("asked", "ben")
 
 
 def test_what_comes_of_an_event_that_cannot_be_observed_is_of_who_brought_it() -> None:
