@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from . import syntax
 from .check import Checker, Location, is_bare_literal, places
 from .diagnostics import Span, suggestion
 from .ir import Call, Expr, Instruction, Require, Source
+from .record import Record
 from .registry import Argument, BindingError, Registry, Result
 from .source import Scalar
 from .symbols import Scope, Typed
@@ -32,8 +33,7 @@ _LONGEST = 160
 """Letters of a condition that a failure shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoundCall:
+class BoundCall(Record):
     """A call whose arguments fit. `units` are those of the results, in their order."""
 
     function: str

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Literal
 
 from .check import Location
 from .diagnostics import Findings, Span, suggestion
 from .model import DefaultShape, MachineShape, NodeShape, TransitionShape
+from .record import Record
 from .source import Document, Scalar
 from .statechart import MACHINE, Tree
 from .vocabulary import BUILTIN_EVENTS, matches
@@ -24,8 +25,7 @@ Target = tuple[str, Location]
 """A state by name, and where the name is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Record):
     """A state and where it stands.
 
     `initial` are the targets of its initial transition, of a history state those of its default one; a name that is
@@ -44,8 +44,7 @@ class Node:
         return self.shape.history == "deep"
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Record):
     """A transition and where it stands; `name` is its own, or made from its place.
 
     `events` are its event descriptors (none: it is eventless), `event` is the declared event whose fields it can read:
@@ -65,8 +64,7 @@ class Edge:
         return self.shape.internal
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Record):
     """States and transitions in document order."""
 
     nodes: dict[str, Node]

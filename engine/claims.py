@@ -11,7 +11,6 @@ All become invariants of the program, but for what comes to an end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import reduce
 
 from .check import Checker, Location, places
@@ -19,6 +18,7 @@ from .diagnostics import suggestion
 from .ir import Expr, Ranking
 from .laws import MAX_DEPTH, MAX_SIZE
 from .model import RankingShape, Spec, UnchangedShape
+from .record import Record
 from .symbols import Scope
 from .units import ONE, SECOND
 
@@ -28,8 +28,7 @@ Named = tuple[tuple[str, Expr], ...]
 """Conditions by name, in the order of the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Record):
     """What a spec claims; those that are wrong have been told and are left out."""
 
     invariants: Named

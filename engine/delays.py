@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from .check import Checker, Location
 from .diagnostics import Span, suggestion
 from .evaluate import EXACT, Environment, Failure, evaluate
 from .ir import NEVER, ZERO, Assign, Cell, Expr, Field, Pool, Timer
+from .record import Record
 from .symbols import RESERVED, Scope
 from .units import SECOND
 
@@ -58,8 +58,7 @@ def disarmed(pool: Pool, timer: str) -> tuple[str, Expr]:
     return f"due({timer})", pool.constant(NEVER, "int")
 
 
-@dataclass(frozen=True, slots=True)
-class _Delayed:
+class _Delayed(Record):
     """What a delayed `raise` sends, and where that is written."""
 
     event: str

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .record import Record
+
 __all__ = [
     "WAIVABLE",
     "Diagnostic",
@@ -44,8 +46,7 @@ class Span:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Record):
     """One finding. `code` is a key of `hedgerow.engine.codes.CODES`; `help` says what to write instead."""
 
     code: str

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from .diagnostics import Span
+from .record import Record
 
 __all__ = [
     "Document",
@@ -45,16 +46,14 @@ class Scalar:
     exact: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Record):
     """Entries in the order of the file; keys are distinct texts."""
 
     entries: tuple[tuple[Scalar, Node], ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Record):
     """Items in the order of the file."""
 
     items: tuple[Node, ...]

@@ -10,7 +10,7 @@ Where fills are simulated there are no such events; a transition on them alone i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from .ir import Block, Cell, Event, Field, FillMode, Part, Rule
 from .ledger import LegTerms
 from .model import Spec
 from .observe import Observations
+from .record import Record
 from .symbols import INT_LIMIT, CellType
 from .units import ONE, Unit
 from .vocabulary import matches
@@ -34,8 +35,7 @@ BOOKS = Part("(fills)", None, (), (), ())
 """The part that books fills: it commits by itself, because what a spec observes of a fill may fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class FillEvent:
+class FillEvent(Record):
     """An event that tells what became of an order."""
 
     name: str

@@ -14,11 +14,12 @@ This module imports no other stage. `engine.printer` shows a program as text, `e
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 from .diagnostics import Span
+from .record import Record
 
 __all__ = [
     "INFIX",
@@ -191,8 +192,7 @@ class Pool:
 # ---------------------------------------------------------------------------------------------------- instructions
 
 
-@dataclass(frozen=True, slots=True)
-class Let:
+class Let(Record):
     """Bind a name for the rest of the block."""
 
     temp: str
@@ -200,16 +200,14 @@ class Let:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Record):
     """Write cells, all from the values before the instruction."""
 
     targets: tuple[tuple[str, Expr], ...]
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(Record):
     """Fail the transition (or the observation) with `reason` unless the condition holds.
 
     It is skipped while a window in `waits` is not full, as the call is whose results it is about.
@@ -221,8 +219,7 @@ class Require:
     waits: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(Record):
     """Propose that a leg's quantity become `after`; the gates and the leg's fill block decide the rest."""
 
     leg: str
@@ -231,8 +228,7 @@ class Propose:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(Record):
     """Queue an internal event with its fields."""
 
     event: str
@@ -240,8 +236,7 @@ class Raise:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(Record):
     """Append a value to a window, dropping the oldest one when it is full."""
 
     window: str
@@ -249,8 +244,7 @@ class Push:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record):
     """Call a bound function once and keep its results in cells.
 
     `arguments` maps parameter names to an expression, to the name of a window, or to a literal string. `into` maps a
@@ -264,8 +258,7 @@ class Call:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record):
     """An argument that is no expression: the view of a window, or a literal."""
 
     kind: Literal["window", "literal"]
@@ -296,8 +289,7 @@ def expressions(instruction: Instruction) -> Iterator[Expr]:
 # ---------------------------------------------------------------------------------------------------- declarations
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Record):
     """A constant of one run. `low` and `high` are inclusive; None is unbounded."""
 
     name: str
@@ -312,8 +304,7 @@ class Parameter:
     """Its value over other parameters, where the spec that uses this one gives it; it cannot be set then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record):
     """A field of an event; `low` and `high` are inclusive; None is unbounded.
 
     One that is a person holds the index of one of `people`; these are empty until `engine.approvals` has set them.
@@ -327,8 +318,7 @@ class Field:
     people: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record):
     """An external or raised event, and what it does before any transition is selected."""
 
     name: str
@@ -347,8 +337,7 @@ class Event:
         return next((field for field in self.fields if field.people is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record):
     """A named value in the snapshot. `initial` is None where the start blocks write it."""
 
     name: str
@@ -360,8 +349,7 @@ class Cell:
     kind: Literal["state", "observed", "memory", "ledger", "measure", "timer", "approval"]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Record):
     """The last `length` values that were pushed, oldest first."""
 
     name: str
@@ -370,8 +358,7 @@ class Window:
     """Whether calls that read it are skipped until it is full."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(Record):
     """Something that can be held."""
 
     name: str
@@ -380,8 +367,7 @@ class Instrument:
     """The cell that holds its last mark."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Record):
     """A position in one instrument.
 
     `fill` books an accepted order: it reads the temp `after` (the quantity to reach) and binds `delta` (signed change of
@@ -398,8 +384,7 @@ class Leg:
     order: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Record):
     """A node of the statechart, in document order; `name` is unique in the program."""
 
     name: str
@@ -424,8 +409,7 @@ class State:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(Record):
     """A part of the chart with a register: which of its `leaves` is active, if any.
 
     The outermost region is the whole chart; each child of a parallel state begins another. Leaves are the atomic, final
@@ -436,8 +420,7 @@ class Region:
     leaves: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record):
     """A transition. `events` are event descriptors as written (`tick`, `error.*`); an eventless one has none.
 
     Without targets it exits and enters nothing. An internal one, from a compound state into it, does not leave its source.
@@ -459,8 +442,7 @@ class Rule:
     oversight: Oversight | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Record):
     """An event that comes at a time: of an `after` or `every`, or of a delayed `raise`.
 
     It is armed while its cell `due` (int64 nanoseconds) is not `NEVER`. Timers are declared in document order.
@@ -478,8 +460,7 @@ class Timer:
     """The cell that holds who brought the event that armed it, by index, if it keeps that; see `engine.approvals`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """What belongs to one spec of a composition; a spec that uses no other is one part.
 
     `name` stands before the names of its cells, states and so on; it is empty for the spec itself.
@@ -496,8 +477,7 @@ class Part:
     """The same for legs whose instrument is marked by what the event observes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Record):
     """A termination claim: while in `state`, each firing of `rule` multiplies `measure` by at most `factor`."""
 
     name: str
@@ -512,8 +492,7 @@ class Ranking:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(Record):
     """That an event came at most `within` seconds before now: `holds` is true then."""
 
     event: str
@@ -521,8 +500,7 @@ class Freshness:
     holds: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class BoundCheck:
+class BoundCheck(Record):
     """A bound function that is asked for a verdict: it lets orders through where its `ok` is true.
 
     The call has no cells to keep results in. Later than `deadline_ns` (of the wall clock) no answer is a yes; with `isolate`
@@ -534,8 +512,7 @@ class BoundCheck:
     isolate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Record):
     """What a gate asks: it lets orders through where `condition` is true and what is bound says yes.
 
     Where the condition is `least <= value <= most`, these are given with their unit, to be told; a limit may be missing. It
@@ -552,8 +529,7 @@ class Check:
     bound: BoundCheck | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Record):
     """Checks that orders must pass, evaluated on the machine as the orders of a microstep would leave it.
 
     `before` in them is the start of the macrostep. `legs` are those whose orders it judges; none stands for all.
@@ -569,16 +545,14 @@ class Gate:
         return f"{self.name}.{check.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Record):
     """Somebody who may approve, and the roles that he or she holds. In events and cells a person is an index."""
 
     name: str
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Record):
     """Under what a transition waits: whose approval it needs, of how many persons, and how long it waits for it."""
 
     name: str
@@ -591,8 +565,7 @@ class Policy:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Record):
     """A transition that waits for people, and the cells of its proposal.
 
     A proposal waits while the cell `number` is not 0. `who` are the people who may approve it, by index.
@@ -624,16 +597,14 @@ class Approval:
     """By cell that the guard reads the cell that keeps what it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Record):
     """What the report of a run declares: measure cells by rule, and limits over the parameters."""
 
     measures: tuple[tuple[str, tuple[str, ...]], ...] = ()
     limits: tuple[tuple[str, Expr], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record):
     """One compiled spec."""
 
     name: str
@@ -661,7 +632,7 @@ class Program:
     invariants: tuple[tuple[str, Expr], ...]
     helpers: tuple[tuple[str, Expr], ...]
     rankings: tuple[Ranking, ...]
-    report: Report = field(default_factory=Report)
+    report: Report = Report()
     gates: tuple[Gate, ...] = ()
     people: tuple[Person, ...] = ()
     oversight: Oversight | None = None

@@ -18,12 +18,12 @@ was filled since the last one. Fills from outside are in `engine.fills`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
 from .diagnostics import Span
 from .ir import Assign, Block, Cell, Expr, FillMode, Instruction, Let, Pool, Propose, Require
+from .record import Record
 
 __all__ = [
     "ACCRUED",
@@ -48,8 +48,7 @@ ACCRUED = "accrued"
 """The cell that holds the time up to which borrow has been charged, in int64 nanoseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class InstrumentTerms:
+class InstrumentTerms(Record):
     """What trading an instrument costs; every expression is over the parameters."""
 
     name: str
@@ -69,8 +68,7 @@ class InstrumentTerms:
         return f"{self.name}.unsettled"
 
 
-@dataclass(frozen=True, slots=True)
-class LegTerms:
+class LegTerms(Record):
     """A position as its spec declares it."""
 
     name: str

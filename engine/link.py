@@ -53,14 +53,14 @@ from .ir import (
     State,
     Timer,
 )
+from .record import Record
 from .statechart import MACHINE, Tree
 from .vocabulary import APPROVAL_EVENTS, BUILTIN_EVENTS, DONE, ENGINE_ROOTS, REJECTED, TIMED, matches
 
 __all__ = ["Made", "Renaming", "Used", "link"]
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Record):
     """An event of a used spec that happens on an event of the user's, with a value for each of its fields."""
 
     event: str

@@ -21,13 +21,13 @@ import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
 from typing import Any, Literal
 
 from ..models.windows import Window
 from .ir import Type
+from .record import Record
 
 __all__ = [
     "Argument",
@@ -49,8 +49,7 @@ class BindingError(Exception):
     """A bound function cannot be imported, or its annotations say nothing the engine understands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Record):
     """A parameter of a bound function: `unit` is a monomial over unit variables, `words` are the literals allowed."""
 
     name: str
@@ -61,8 +60,7 @@ class Argument:
     default: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """A result field; `name` is empty for a plain result."""
 
     name: str
@@ -70,8 +68,7 @@ class Result:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Record):
     """The arguments and results of a bound function, in their order; `words` are the results that are texts."""
 
     arguments: tuple[Argument, ...]
@@ -99,8 +96,7 @@ class Signature:
         return arguments.get(limit.name, limit.default)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Record):
     """A name in the registry, imported when first used."""
 
     name: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from .ir import Expr, Pool, Type
+from .record import Record
 from .syntax import DESK
 from .units import Unit
 
@@ -57,8 +58,7 @@ class Typed:
         return self.expr.type
 
 
-@dataclass(frozen=True, slots=True)
-class CellType:
+class CellType(Record):
     """What an expression needs to know of a cell, a parameter or a field."""
 
     type: Type
@@ -69,8 +69,7 @@ class CellType:
     """Whether it is one of the people, which no expression can read or make up."""
 
 
-@dataclass(frozen=True, slots=True)
-class LegNames:
+class LegNames(Record):
     """What a leg holds, and on which side."""
 
     instrument: str

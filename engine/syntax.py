@@ -8,10 +8,12 @@ by identity.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from fractions import Fraction
 from typing import Literal
+
+from .record import Record
 
 __all__ = [
     "DESK",
@@ -42,8 +44,7 @@ ArithmeticOperator = Literal["+", "-", "*", "/"]
 CompareOperator = Literal["<", "<=", ">", ">=", "==", "!="]
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Record):
     """A literal ≥ 0: `30d` is 2,592,000 of unit `s`, `5 USD` is 5 of unit `USD`, a bare one has none."""
 
     value: Fraction
@@ -53,8 +54,7 @@ class Number:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(Record):
     """`true` or `false`."""
 
     value: bool
@@ -62,8 +62,7 @@ class Truth:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Record):
     """A dotted name of a few parts: `price`, `before.long.quantity`."""
 
     path: tuple[str, ...]
@@ -71,8 +70,7 @@ class Name:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Record):
     """`-operand` or `not operand`."""
 
     op: Literal["-", "not"]
@@ -81,8 +79,7 @@ class Unary:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Record):
     """`left op right` with op one of `+ - * /`."""
 
     op: ArithmeticOperator
@@ -92,8 +89,7 @@ class Binary:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Power:
+class Power(Record):
     """`base ** exponent`, the exponent a literal from 1 to 8."""
 
     base: Node
@@ -102,8 +98,7 @@ class Power:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Record):
     """A chain: `a < b <= c` has three operands and two ops, and holds where each neighbouring pair does."""
 
     operands: tuple[Node, ...]
@@ -112,8 +107,7 @@ class Compare:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Record):
     """Two or more operands joined by one word."""
 
     op: Literal["and", "or"]
@@ -122,8 +116,7 @@ class Logic:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Record):
     """`then if condition else otherwise`."""
 
     then: Node
@@ -133,8 +126,7 @@ class Choice:
     end: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record):
     """`function(arguments, keyword=argument)`; `name_end` is the offset after the function's name."""
 
     function: str

@@ -13,13 +13,13 @@ say is for whoever reads both. None of it is part of the program.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from ..check import Location, places
 from ..diagnostics import Findings, suggestion
 from ..model import Spec
+from ..record import Record
 from ..source import Document
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ MAX_TEST_BYTES = 2_000_000
 """A file of tests that is larger is not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backed:
+class Backed(Record):
     """A claim in words: its name, what it says, and (kind, name) of each thing that backs it."""
 
     name: str

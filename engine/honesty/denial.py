@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..record import Record
 from .folded import fold
 from .phrases import PHRASES, Phrase, terms_of
 
@@ -85,8 +85,7 @@ _AFTERWARDS = (
 """What denies a claim after it, in its clause; compiled where it is first asked, which few specs do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Record):
     """A claim of a text: what kind, and `text[start:end]` that makes it."""
 
     phrase: Phrase

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from ..record import Record
 
 __all__ = ["Folded", "fold"]
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Record):
     """A folded text; `places[i]` is where the character `text[i]` stood in the text as written.
 
     `|` stands where a sentence or a part of one ends, `,` where a comma was; both have a blank on each side.

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+
+from ..record import Record
 
 __all__ = ["PHRASES", "Phrase", "terms_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(Record):
     """A kind of claim. `reason` says in one sentence why it cannot hold, `instead` what an honest text says."""
 
     name: str
