@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from .document import EnoughError, Part, ReadingError
 from .numbers import plain_value
 
 if TYPE_CHECKING:
+    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.reader import Reader
     from ruamel.yaml.scanner import Scanner
@@ -38,7 +40,8 @@ def yaml_parts(text: str, report: Report) -> Iterator[Part]:
     from ruamel.yaml.error import MarkedYAMLError
 
     yaml = YAML(typ="safe", pure=True)
-    yaml.Reader, yaml.Scanner = _reader(), _scanner(text, report)
+    reader, scanner = _tools()
+    yaml.Reader, yaml.Scanner = reader, partial(scanner, text, report)
     stream = yaml.parse(text)
     documents = 0
     end = 0
@@ -72,33 +75,72 @@ def yaml_parts(text: str, report: Report) -> Iterator[Part]:
             yield Part("end", start, end)
 
 
-def _reader() -> type[Reader]:
-    """Return a reader that takes the text as it is: to look for what cannot be read was up to `source`."""
+@cache
+def _tools() -> tuple[type[Reader], Callable[..., Scanner]]:
+    """Return a reader of texts that `source` has looked through, and a scanner that takes only what specs have use for.
+
+    ruamel's own look at each character, of comments too, and take half as long again.
+    """
     from ruamel.yaml.reader import Reader
-
-    class CheckedReader(Reader):
-        def check_printable(self, data: str) -> None:
-            """Take any character; ruamel's own pattern, which a text beyond ASCII needs, takes 5 ms to compile."""
-
-    return CheckedReader
-
-
-def _scanner(text: str, report: Report) -> type[Scanner]:
-    """Return a scanner that reports what specs have no use for, instead of making tokens of it."""
     from ruamel.yaml.scanner import Scanner
     from ruamel.yaml.tokens import ScalarToken
 
-    word = re.compile(r"[^\s,\[\]{}]+")
-    following = re.compile(r"(?:[^,\[\]{}\n#:]|:(?=\S))*")
+    class LineReader(Reader):
+        def check_printable(self, data: str) -> None:
+            """Take any character; ruamel's own pattern, which a text beyond ASCII needs, takes 5 ms to compile."""
+
+        def forward(self, length: int = 1) -> None:
+            # INVARIANT: lines end at line feeds, and the whole text is in the buffer.
+            start, end = self.pointer, self.pointer + length
+            self.pointer, self.index = end, self.index + length
+            if feeds := self.buffer.count("\n", start, end):
+                self.line += feeds
+                self.column = end - 1 - self.buffer.rindex("\n", start, end)
+            else:
+                self.column += length
 
     class SpecScanner(Scanner):
+        """Reports what specs have no use for, instead of making tokens of it."""
+
+        def __init__(self, text: str, report: Report, loader: YAML) -> None:
+            self.text, self.report = text, report
+            super().__init__(loader)
+
+        def need_more_tokens(self) -> bool:
+            # Where no key can have begun, the next token stays what it is.
+            return not (self.tokens and not self.possible_simple_keys) and super().need_more_tokens()
+
+        def scan_to_next_token(self) -> None:
+            reader, gap = self.reader, _FLOW_GAP if self.flow_context else _BLOCK_GAP
+            found = gap.match(reader.buffer, reader.pointer)
+            assert found is not None  # it may be empty
+            reader.forward(len(found[0]))
+            if "\n" in found[0] and not self.flow_context:
+                self.allow_simple_key = True
+
+        def scan_plain(self) -> ScalarToken:
+            reader, indent = self.reader, self.indent + 1
+            words = _FLOW_WORDS if self.flow_context else _BLOCK_WORDS
+            start = end = reader.get_mark()
+            chunks: list[str] = []
+            spaces: list[str] = []
+            while reader.peek() != "#" and (found := words.match(reader.buffer, reader.pointer)):
+                self.allow_simple_key = False
+                chunks += (*spaces, found[0])
+                reader.forward(len(found[0]))
+                end = reader.get_mark()
+                spaces = self.scan_plain_spaces(indent, start)
+                if not spaces or (not self.flow_context and reader.column < indent):
+                    break
+            return ScalarToken("".join(chunks), True, start, end)
+
         def _skip(self, code: str, what: str, help: str) -> None:
             start = self.reader.index
-            match = word.match(text, start)
-            shown = match[0] if match else text[start]
+            match = _WORD.match(self.text, start)
+            shown = match[0] if match else self.text[start]
             if len(shown) == 1:
                 help = f"quote this: `{shown}` begins {what}"
-            report(code, f"`{shown[:60]}` is {what}", start, start + len(shown), help)
+            self.report(code, f"`{shown[:60]}` is {what}", start, start + len(shown), help)
             self.reader.forward(len(shown))
 
         def fetch_tag(self) -> None:
@@ -114,18 +156,27 @@ def _scanner(text: str, report: Report) -> type[Scanner]:
             start = self.reader.get_mark()
             self._skip("HR010", "an alias", _ANCHOR_HELP)
             # What follows, as in `*x + 1`, was meant as one value.
-            self.reader.forward(len(rest[0]) if (rest := following.match(text, self.reader.index)) else 0)
-            shown = text[start.index : self.reader.index]
+            self.reader.forward(len(rest[0]) if (rest := _FOLLOWING.match(self.text, self.reader.index)) else 0)
+            shown = self.text[start.index : self.reader.index]
             self.tokens.append(ScalarToken(shown, True, start, self.reader.get_mark()))
 
         def fetch_directive(self) -> None:
             start = self.reader.index
             help = "leave the line out; a spec is YAML 1.2 without directives"
-            raise ReadingError("HR005", "a line begins with `%`", start, _line_end(text, start), help)
+            raise ReadingError("HR005", "a line begins with `%`", start, _line_end(self.text, start), help)
 
-    return SpecScanner
+    return LineReader, SpecScanner
 
 
+_WORD = re.compile(r"[^\s,\[\]{}]+")
+_FOLLOWING = re.compile(r"(?:[^,\[\]{}\n#:]|:(?=\S))*")
+# Blanks, comments and line feeds; a tab is a blank within brackets only.
+_BLOCK_GAP = re.compile(r"(?: *(?:#[^\n\0]*)?\n)* *(?:#[^\n\0]*)?")
+_FLOW_GAP = re.compile(r"(?:[ \t]*(?:#[^\n\0]*)?\n)*[ \t]*(?:#[^\n\0]*)?")
+# A value without quotes, as far as it goes on its line: up to a tab, `: ` or ` #`, and within brackets a comma or a bracket.
+_BLOCK_WORD, _FLOW_WORD = r"(?:[^ \t\n\0:]|:(?![ \t\n\0]))+", r"(?:[^ \t\n\0:,\[\]{}]|:(?![ \t\n\0]))+"
+_BLOCK_WORDS = re.compile(f"{_BLOCK_WORD}(?: +(?!#){_BLOCK_WORD})*")
+_FLOW_WORDS = re.compile(f"{_FLOW_WORD}(?: +(?!#){_FLOW_WORD})*")
 _ANCHOR_HELP = "write the value out where it is used, or name it with `let`"
 
 

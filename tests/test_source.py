@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from hedgerow.engine.source import (
     parse_text,
     read,
 )
+from hedgerow.engine.yaml_text import _tools
 
 Found = tuple[str, str, tuple[int, int, int, int], str]
 
@@ -581,6 +583,35 @@ def test_only_a_spec_error_escapes_from_any_text(text: str, file: str) -> None:
         assert diagnostic.help
         assert 1 <= diagnostic.span.column <= len(lines[diagnostic.span.line - 1]) + 1
     str(found).encode()
+
+
+# What the scanner refuses before ruamel sees it, or would not see alike: tags, anchors, aliases, directives, line breaks.
+ORDINARY = [piece for piece in PIECES if not set(piece) & set("&*!%\r\x85\ud800")]
+
+
+def events(text: str, *, ours: bool) -> list[object]:
+    """Return the events of a text with their places, up to the error that ends them."""
+    yaml = YAML(typ="safe", pure=True)
+    if ours:
+        yaml.Reader, scanner = _tools()
+        yaml.Scanner = partial(scanner, text, pytest.fail)
+    found: list[object] = []
+    try:
+        for event in yaml.parse(text):
+            value = getattr(event, "value", None)
+            found.append((type(event), value, str(event.start_mark), str(event.end_mark)))
+    except YAMLError as error:
+        found.append(str(error))
+    return found
+
+
+@given(st.lists(st.sampled_from(ORDINARY), max_size=25).map("".join))
+def test_the_scanner_takes_what_that_of_ruamel_takes(text: str) -> None:
+    try:
+        expected = events(text, ours=False)
+    except ValueError:  # ruamel's way with an escape that is no number
+        return
+    assert events(text, ours=True) == expected
 
 
 @given(content=st.binary(max_size=200))
