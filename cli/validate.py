@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,11 @@ from .main import BAD_INPUT, HOLDS
 from .permit import permit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..engine.diagnostics import Diagnostic
     from ..engine.load import Spec
+    from ..engine.source import Document
 
 __all__ = ["command"]
 
@@ -42,7 +44,8 @@ def command(paths: tuple[str, ...], permit: tuple[str, ...], as_json: bool) -> i
     stdout. Exit codes: 0 all hold, 2 a mistake.
     """
     files, refused, passed_over = _found(paths)
-    checked = [*refused, *(_checked(file, permit) for file in files)]
+    reader = _remembering()
+    checked = [*refused, *(_checked(file, permit, reader) for file in files)]
     if as_json:
         document = {
             "ok": all(one.ok for one in checked),
@@ -83,12 +86,19 @@ class _Checked:
         }
 
 
-def _checked(file: str, permit: tuple[str, ...]) -> _Checked:
+def _remembering() -> Callable[[str], Document]:
+    """Return a reader that reads a file once, however many of the specs use it."""
+    from ..engine.source import read
+
+    return cache(read)
+
+
+def _checked(file: str, permit: tuple[str, ...], reader: Callable[[str], Document]) -> _Checked:
     from ..engine.diagnostics import SpecError
     from ..engine.load import load
 
     try:
-        spec = load(file, permit=permit)
+        spec = load(file, permit=permit, reader=reader)
     except SpecError as error:
         log("spec.refused", file=file, errors=_count(error.diagnostics, "error"))
         return _Checked(file, None, error.diagnostics, error.sources)

@@ -27,7 +27,7 @@ from .ir import Exact, Expr, FillMode, Parameter, Pool, Program, Raise
 from .link import Made, Renaming, Used, is_state_timer
 from .memory import Memory
 from .model import UseShape
-from .source import Document, read
+from .source import Document
 from .statechart import MACHINE
 from .symbols import RESERVED, CellType, Scope, Typed
 from .units import parse_unit
@@ -146,6 +146,7 @@ class Files:
 
     check: Callable[[Document, Findings, Files, tuple[str, ...], Path], Lowering | None]
     """Checks one document; returns None where it does not hold."""
+    reader: Callable[[str], Document]
     permit: frozenset[str]
     sources: dict[str, str] = field(default_factory=dict)
     """The text of every file that was read."""
@@ -210,7 +211,7 @@ class Files:
         self, path: str, written: str, findings: Findings, *, span_of: Document, name: str, open_: tuple[str, ...]
     ) -> Lowering | None:
         try:
-            document = read(path)
+            document = self.reader(path)
         except SpecError as error:
             self.sources.update(error.sources)
             first = error.diagnostics[0]

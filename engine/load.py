@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from .ir import Expr, FillMode, Parameter, Program, Value
 from .lower import Lowering, lower
 from .modes import timer_delays
 from .printer import digest
+from .record import Record
 from .registry import Registry, builtin_registry
 from .shape import read_shape
 from .source import Document, parse_text, read
@@ -36,8 +36,7 @@ class ParameterError(ValueError):
     """A parameter that a spec does not have, or a value outside its type or range."""
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(Record):
     """Whether a backend can run a spec, and why not."""
 
     backend: str
@@ -321,18 +320,25 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def load(path: str | Path, *, permit: Iterable[str] = (), registry: Registry | None = None) -> Spec:
+def load(
+    path: str | Path,
+    *,
+    permit: Iterable[str] = (),
+    registry: Registry | None = None,
+    reader: Callable[[str], Document] = read,
+) -> Spec:
     """Read, check and lower a spec, and those that it uses.
 
     Args:
         path: a YAML or JSON file.
         permit: codes of findings that are waived: they are told as warnings.
         registry: the functions that it may bind; the shipped and installed ones by default.
+        reader: reads a file; one that remembers spares specs that use each other a second reading.
 
     Raises:
         SpecError: every mistake of the file, in its order.
     """
-    return _check(read(path), Path(path).parent, permit, registry)
+    return _check(reader(os.fspath(path)), Path(path).parent, permit, registry, reader)
 
 
 def loads(
@@ -347,11 +353,17 @@ def loads(
     return _check(parse_text(text, file), None if folder is None else Path(folder), permit, registry)
 
 
-def _check(document: Document, folder: Path | None, permit: Iterable[str], registry: Registry | None) -> Spec:
+def _check(
+    document: Document,
+    folder: Path | None,
+    permit: Iterable[str],
+    registry: Registry | None,
+    reader: Callable[[str], Document] = read,
+) -> Spec:
     findings = Findings(permit)
     registry = builtin_registry() if registry is None else registry
     path = "" if folder is None else os.path.normpath(folder / Path(document.file).name)
-    files = Files(partial(_lower, registry=registry), frozenset(permit))
+    files = Files(partial(_lower, registry=registry), reader, frozenset(permit))
     lowering = _lower(document, findings, files, (path,), folder, registry=registry)
     sources = {document.file: document.text, **files.sources}
     if findings.failed or lowering is None:

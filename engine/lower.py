@@ -108,7 +108,8 @@ class Lowering:
         self.funding: dict[str, list[tuple[str, Expr, Span]]] = {}
         self.measures: dict[str, dict[str, Expr]] = {}
         self.fills = FillEvents(spec, checker, used)
-        self._programs: dict[FillMode, Program] = {}
+        self._alone: dict[FillMode, Program] = {}
+        self._linked: dict[FillMode, Program] = {}
 
     # ------------------------------------------------------------------------------------------------------ the stages
 
@@ -589,11 +590,11 @@ class Lowering:
 
     def linked(self, fill: FillMode) -> Program:
         """Return the program with one way of settling fills, linked with those of the specs that this one uses."""
-        if fill not in self._programs:
+        if fill not in self._linked:
             own = self.alone(fill)
             parts = [used.linked(fill) for used in self.used.values()]
-            self._programs[fill] = link(own, parts, self.pool) if parts else own
-        return self._programs[fill]
+            self._linked[fill] = link(own, parts, self.pool) if parts else own
+        return self._linked[fill]
 
     @property
     def fill(self) -> FillMode:
@@ -641,6 +642,11 @@ class Lowering:
 
     def alone(self, fill: FillMode) -> Program:
         """Return the program of the spec without those that it uses."""
+        if fill not in self._alone:
+            self._alone[fill] = self._own(fill)
+        return self._alone[fill]
+
+    def _own(self, fill: FillMode) -> Program:
         spec, pool = self.spec, self.pool
         legs = tuple(self.legs.values())
         terms = tuple(self.instruments.values())

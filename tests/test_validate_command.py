@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hedgerow.cli.main import main
+from hedgerow.engine import source
 from hedgerow.engine.codes import CODES
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -95,6 +96,21 @@ def test_a_named_file_is_checked_whatever_it_holds(folder: Path, capsys: pytest.
 
 def test_a_file_named_twice_is_checked_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert validated(capsys, "good.yaml", "good.yaml", "*.yaml")[1] == {"good.yaml": True}
+
+
+def test_a_file_that_several_specs_use_is_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "other"):
+        text = f"hedgerow: 1\nname: {name}\nuse: {{good: {{spec: good.yaml}}}}\n"
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
+    read, asked = source.read, []
+
+    def counted(path: str) -> source.Document:
+        asked.append(path)
+        return read(path)
+
+    monkeypatch.setattr(source, "read", counted)
+    assert main(["validate", "one.yaml", "good.yaml", "other.yaml"]) == 0
+    assert asked == ["one.yaml", "good.yaml", "other.yaml"]
 
 
 @pytest.mark.parametrize(
