@@ -57,6 +57,8 @@ class Books:
         self.equity: Array = self.cash + self.net
         peaks = np.maximum.accumulate(np.maximum(self.equity, subject.capital))
         self.drawdown: Array = (peaks - self.equity) / peaks if subject.capital > 0 else np.zeros(size)
+        self.lasted: Array = np.diff(trace.times).astype(np.float64)
+        """How long each line but the last held, in ns: (n - 1,)."""
 
 
 def books(subject: Subject, trace: Trace) -> Books | None:
@@ -190,36 +192,35 @@ def _money(subject: Subject, trace: Trace, account: Books) -> Json:
 def _exposure(subject: Subject, trace: Trace, account: Books) -> Json:
     some = account.gross > 0
     ratio = np.divide(np.abs(account.net), account.gross, out=np.zeros(len(trace)), where=some)
-    exposure: Json = {"net_to_gross": _over_time(trace, ratio)}
+    exposure: Json = {"net_to_gross": _over_time(trace, account, ratio)}
     for name, values in (("net", np.abs(account.net)), ("gross", account.gross)):
         limit = subject.limits.get(name)
         exposure[name] = {
             "limit": limit,
-            **_over_time(trace, values),
+            **_over_time(trace, account, values),
             "share_of_limit": None,
             "time_over_limit": None,
         }
         if limit:
-            exposure[name]["share_of_limit"] = _over_time(trace, values / limit)
-            exposure[name]["time_over_limit"] = _weighted(trace, (values > limit).astype(np.float64))
+            exposure[name]["share_of_limit"] = _over_time(trace, account, values / limit)
+            exposure[name]["time_over_limit"] = _weighted(account, (values > limit).astype(np.float64))
     return exposure
 
 
-def _over_time(trace: Trace, values: Array) -> Json:
+def _over_time(trace: Trace, account: Books, values: Array) -> Json:
     worst = int(np.argmax(values))
     return {
         "max": float(values[worst]),
         "max_at": iso(int(trace.times[worst])),
-        "mean": _weighted(trace, values),
+        "mean": _weighted(account, values),
         "last": float(values[-1]),
     }
 
 
-def _weighted(trace: Trace, values: Array) -> float:
+def _weighted(account: Books, values: Array) -> float:
     """Return the mean over time: a line's value holds until the next line."""
-    lasted = np.diff(trace.times).astype(np.float64)
-    total = float(lasted.sum())
-    return float(values[:-1] @ lasted) / total if total else float(values.mean())
+    total = float(account.lasted.sum())
+    return float(values[:-1] @ account.lasted) / total if total else float(values.mean())
 
 
 def _risk(subject: Subject, trace: Trace, account: Books) -> Json:

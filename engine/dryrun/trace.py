@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from struct import Struct
@@ -221,6 +221,8 @@ class _Recording:
         self.trace = Trace(columns)
         self.done = False
         self._length = 0
+        self._waiting: Any = None
+        """The machine before the timers that fired with the last row; None where none was due."""
         self._refused: list[Rejection] = []
         """Of the batch at hand: rows that cannot be sent are known before the others."""
         self._rows: list[npt.NDArray[np.int64]] = []
@@ -262,50 +264,57 @@ class _Recording:
 
     def _send(self, batch: Batch) -> None:
         """Send the rows of a batch; the loop that all the time goes into."""
-        port, observe = self.port, self.machine.observation
+        observe = self.machine.observation
         pack = Struct(f"={len(self.trace.columns)}d").pack
         packed = bytearray()
         refused: list[int] = []
         quiet: Any = None
         index = -1
-        timed = self.twin is not None
-        next_ns = NEVER_NS if self.beside is None else self.beside.next_ns
-        for index, values in enumerate(self._events(batch)):
-            if values[0] >= next_ns:
-                next_ns = self._send_beside(values[0], batch, index, self._length + index - len(refused))
-                if self.done:
-                    index -= 1
-                    break
-            waiting = self._waiting(values[0]) if timed else None
-            step = port(*values)
+        for index, step in enumerate(self._steps(batch, refused)):
             # A step in which nothing happened is one shared object: known again by identity, it costs
             # nothing to read.
             if step is not quiet:
                 line = self._length + index - len(refused)
-                early = () if waiting is None else self._told_apart(waiting, step, line)
+                early = () if self._waiting is None else self._told_apart(self._waiting, step, line)
                 if self._step(step, batch, index, line, early):
                     quiet = step
                 if step.rejected is not None:
                     refused.append(index)
-                    if self.done:
-                        break
-                    continue
+                else:
+                    packed += pack(*observe())
+                if self.done:
+                    break
+                continue
             packed += pack(*observe())
-            if self.done:
-                break
         kept = np.ones(index + 1, np.bool_)
         kept[refused] = False
         self._rows.append(batch.rows[: index + 1][kept])
         self._times.append(batch.times[: index + 1][kept])
-        self._values.append(np.frombuffer(packed, np.float64).reshape(-1, len(self.trace.columns)).T)
+        lines = np.frombuffer(packed, np.float64).reshape(-1, len(self.trace.columns))
+        # What comes after reads column by column.
+        self._values.append(np.ascontiguousarray(lines.T))
         self._length += int(kept.sum())
 
-    def _events(self, batch: Batch) -> Iterator[tuple[Any, ...]]:
+    def _steps(self, batch: Batch, refused: list[int]) -> Iterator[Any]:
+        """Yield what each row did, in order; `refused` are the rows of the batch that did nothing."""
         columns: list[list[Any]] = [batch.times.tolist()]
         for position, values in enumerate(batch.fields):
             kind = self.field_types[position] if self.field_types else "real"
             columns.append(typed(values, kind))
-        return zip(*columns, strict=True)
+        if self.twin is None and self.beside is None:
+            return map(self.port, *columns)
+        return self._timed_steps(batch, zip(*columns, strict=True), refused)
+
+    def _timed_steps(self, batch: Batch, events: Iterable[tuple[Any, ...]], refused: list[int]) -> Iterator[Any]:
+        """Yield what each row did, having sent what comes before it and kept how timers found the machine."""
+        next_ns = NEVER_NS if self.beside is None else self.beside.next_ns
+        for index, values in enumerate(events):
+            if values[0] >= next_ns:
+                next_ns = self._send_beside(values[0], batch, index, self._length + index - len(refused))
+                if self.done:
+                    return
+            self._waiting = self._before_timers(values[0]) if self.twin is not None else None
+            yield self.port(*values)
 
     def _send_beside(self, until: int, batch: Batch, index: int, line: int) -> int:
         """Send what comes up to the time of a row, before it; return when the next one comes."""
@@ -325,7 +334,7 @@ class _Recording:
                 break
         return self.beside.next_ns
 
-    def _waiting(self, time_ns: int) -> Any:
+    def _before_timers(self, time_ns: int) -> Any:
         """Return the machine as it is before timers fire, or None where none is due."""
         machine: Any = self.machine
         due = machine.next_due
