@@ -6,7 +6,6 @@ looked. `SpecError` carries them all, in file order.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -157,7 +156,10 @@ def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
         candidates = {each for each in candidates if each.startswith(start) or each.endswith(end)}
     ordered = sorted(candidates)[:_MANY_NAMES]
     near = [each for each in ordered if each.lower() == name.lower()]
-    near = near or difflib.get_close_matches(name[:100], ordered, n=1, cutoff=0.6)
+    if not near:
+        import difflib  # most specs have no name to be told
+
+        near = difflib.get_close_matches(name[:100], ordered, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else otherwise
 
 

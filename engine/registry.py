@@ -182,7 +182,9 @@ def _installed() -> list[Binding]:
     from importlib.metadata import entry_points
 
     kinds: tuple[Literal["guard", "action"], ...] = ("guard", "action")
-    return [Binding(each.name, kind, each.value) for kind in kinds for each in entry_points(group=f"hedgerow.{kind}s")]
+    # Asked for one group it would read those of every package too, each time.
+    found = entry_points()
+    return [Binding(each.name, kind, each.value) for kind in kinds for each in found.select(group=f"hedgerow.{kind}s")]
 
 
 @cache

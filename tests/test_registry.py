@@ -303,10 +303,8 @@ def test_a_missing_field_of_a_result_is_refused() -> None:
 
 def test_other_packages_add_functions_and_may_not_take_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def offer(*entries: tuple[str, str, str]) -> Registry:
-        found = [importlib.metadata.EntryPoint(name, value, group) for name, value, group in entries]
-        monkeypatch.setattr(
-            importlib.metadata, "entry_points", lambda group: [each for each in found if each.group == group]
-        )
+        found = importlib.metadata.EntryPoints(importlib.metadata.EntryPoint(*each) for each in entries)
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda: found)
         return builtin_registry.__wrapped__()
 
     own = offer(("desk.limit", "desk.limits:within", "hedgerow.guards"))

@@ -191,17 +191,15 @@ def test_checking_a_spec_without_windows_imports_no_heavy_package(folder: Path) 
     assert answer.stdout.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize(
-    ("name", "asked"), [("band_limited_hedge", ""), ("signal_hedge", "hedgerow.guards hedgerow.actions")]
-)
-def test_installed_packages_are_looked_through_for_specs_that_bind_functions(name: str, asked: str) -> None:
+@pytest.mark.parametrize(("name", "asked"), [("band_limited_hedge", ""), ("signal_hedge", "packages")])
+def test_installed_packages_are_looked_through_once_for_specs_that_bind_functions(name: str, asked: str) -> None:
     code = (
-        "import importlib.metadata, sys; from hedgerow.cli.main import main\n"
-        "importlib.metadata.entry_points = lambda *, group: print(group, file=sys.stderr) or []\n"
+        "import importlib.metadata as metadata, sys; from hedgerow.cli.main import main\n"
+        "metadata.entry_points = lambda: print('packages', file=sys.stderr) or metadata.EntryPoints()\n"
         f"main(['validate', '--json', {str(SPECS / f'{name}.yaml')!r}])"
     )
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert answer.stderr.split() == asked.split()
+    assert answer.stderr.strip() == asked
 
 
 # --- logs ---
