@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,20 @@ class Books:
             self.net += quantity * price
             self.gross += np.abs(quantity) * price
         self.equity: Array = self.cash + self.net
-        peaks = np.maximum.accumulate(np.maximum(self.equity, subject.capital))
-        self.drawdown: Array = (peaks - self.equity) / peaks if subject.capital > 0 else np.zeros(size)
-        self.lasted: Array = np.diff(trace.times).astype(np.float64)
+        self._times, self._capital = trace.times, subject.capital
+
+    @cached_property
+    def drawdown(self) -> Array:
+        """The fall from the peak as a share of it; 0 without capital."""
+        if self._capital <= 0:
+            return np.zeros(len(self.equity))
+        peaks: Array = np.maximum.accumulate(np.maximum(self.equity, self._capital))
+        return (peaks - self.equity) / peaks
+
+    @cached_property
+    def lasted(self) -> Array:
         """How long each line but the last held, in ns: (n - 1,)."""
+        return np.diff(self._times).astype(np.float64)
 
 
 def books(subject: Subject, trace: Trace) -> Books | None:
