@@ -321,13 +321,16 @@ class Work:
             if not judged:
                 continue
             rule = max(judged, key=self._place)
-            for check in gate.checks:
-                if not self._passes(check, env):
-                    verdict = self._verdict(gate, check, "" if rule is None else rule.name, env)
-                    stopped.setdefault(self._place(rule), (rule, []))[1].append(verdict)
+            verdicts = self._refusals(gate, "" if rule is None else rule.name, env)
+            if verdicts:
+                stopped.setdefault(self._place(rule), (rule, []))[1].extend(verdicts)
         if stopped:
             rule, verdicts = stopped[max(stopped)]
             raise Stopped(rule, tuple(verdicts))
+
+    def _refusals(self, gate: Gate, rule: str, env: Environment) -> list[Verdict]:
+        """Return why a gate does not let orders through; nothing where it does."""
+        return [self._verdict(gate, check, rule, env) for check in gate.checks if not self._passes(check, env)]
 
     def _outlook(self) -> Environment:
         """Return what gates judge: the machine with every working order filled."""

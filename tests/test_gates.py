@@ -256,6 +256,17 @@ machine:
         assert {each.kind: each.verdict for each in proof.results}["orders"] == verdict
 
 
+def test_a_proof_follows_as_many_ways_through_a_gate_of_many_checks_as_of_one() -> None:
+    from hedgerow.engine.prove.prove import prove
+
+    def followed(checks: str) -> int:
+        return prove(spec_of(HEAD, BOOK, checks), workers=1, seconds=2.0, only=["book"]).outcomes
+
+    one, many = "c: cash > 0 USD", ", ".join(f"c{n}: cash > {n} USD" for n in range(6))
+    gate = "gates: {{sane: {{applies: increase, checks: {{{}}}}}}}\n"
+    assert followed(gate.format(one)) == followed(gate.format(many))
+
+
 # ------------------------------------------------------------------------------------------------ in every way of running
 
 

@@ -14,7 +14,6 @@ from ..evaluate import Environment, Failure
 from ..ir import (
     BoundCheck,
     Call,
-    Check,
     Exact,
     Expr,
     Gate,
@@ -56,8 +55,16 @@ class _SymbolicWork(Work):
         explorer = _explorer(self.context)
         return explorer.decide(explorer.fresh(f"{question.call.function} says yes", "bool"))
 
-    def _verdict(self, gate: Gate, check: Check, rule: str, _: Environment) -> Verdict:
-        return Verdict(gate.name, check.name, rule, None, None, None, check.unit, "")
+    def _refusals(self, gate: Gate, rule: str, env: Environment) -> list[Verdict]:
+        """Return the checks of a gate that has said no: it is asked as one, for it matters to nobody which of them did."""
+        reference = self.context.reference
+        assert isinstance(reference, SymbolicReference)
+        algebra, values = reference.explorer.algebra, reference.values
+        holding = algebra.all_of(*(values.holding(check.condition, env) for check in gate.checks))
+        bound = (check.bound for check in gate.checks if check.bound is not None)
+        if reference.explorer.decide(holding) and all(self._says_yes(each, env) for each in bound):
+            return []
+        return [Verdict(gate.name, check.name, rule, None, None, None, check.unit, "") for check in gate.checks]
 
     def _run(self, instruction: Instruction, rule: Rule | None) -> None:
         """Run an instruction; a call that does not keep its contract is one that fails, see `_call`."""
