@@ -310,6 +310,13 @@ def test_guided_walks_reach_what_follows_an_error_and_a_history() -> None:
     assert (coverage.fired > 0).all()
 
 
+@pytest.mark.parametrize("backend", ["native", "live"])
+def test_guided_walks_release_what_two_persons_must_agree_to(backend: Any) -> None:
+    steps = {"native": 1 << 19, "live": 1 << 16}[backend]
+    coverage = explore(load(SPECS / "governed_desk.yaml"), steps=steps, backend=backend).found.coverage
+    assert coverage.fired[coverage.chart.rules.index("drawdown.reset")] > 0
+
+
 def test_a_machine_that_native_code_keeps_handing_over_is_given_up_in_time() -> None:
     text = REMEMBERS.replace("if: tick.x < -1", "if: tick.x > -9").replace("1 / (tick.x + 5)", "1 / total")
     coverage = explore(loads(text.replace("  fail_safe: broken\n", "")), steps=100_000).found.coverage

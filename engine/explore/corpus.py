@@ -7,12 +7,13 @@ often the less it has been chosen since something new came of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..counterexample.sent import Sent
+from ..vocabulary import ANSWERS
 from .events import Outside
 from .streams import Book, odd_values, some_values
 from .walk import Outcome, Point, Walk
@@ -30,6 +31,8 @@ _MOST_CLOCK = 80 * 365 * 86_400 * 10**9
 _MOST_POINTS = 400
 _BY_HAND = 3
 """Walks that begin by hand in each configuration when it is first seen."""
+_ANSWERS, _YES = 6, 0.8
+"""Answers by hand to what people may have proposed, and the share of them that say yes: one no ends what waits for two."""
 _GAPS = (0, 1, 1_000, 10**9, 60 * 10**9, 3_600 * 10**9, 86_400 * 10**9, 30 * 86_400 * 10**9)
 
 
@@ -101,7 +104,10 @@ class Corpus:
         return point is self.start and start is not None and start not in self.outside.streamed
 
     def _opening(self, point: Point, most: int) -> tuple[Sent, ...]:
-        """Return up to three events by hand: such as streams do not have, now and then one that is refused."""
+        """Return up to three events by hand: such as streams do not have, now and then one that is refused.
+
+        What people bring is followed by answers, which come too late by themselves.
+        """
         source, clock = self.source, point.clock
         found: list[Sent] = []
         if self._must(point):
@@ -113,6 +119,7 @@ class Corpus:
             if self.outside.others and source.random() < 0.8:
                 event = self.outside.others[int(source.integers(len(self.outside.others)))]
                 found.append(Sent(event.name, clock, some_values(event, source)))
+                found += self._hearing(clock)
                 continue
             event = self.outside.streamed[int(source.integers(len(self.outside.streamed)))]
             if event.fields and source.random() < 0.7:
@@ -120,6 +127,13 @@ class Corpus:
             else:  # refused for its time, where the machine has started after it
                 found.append(Sent(event.name, clock - 10**9, some_values(event, source)))
         return tuple(found[: max(most, 0)])
+
+    def _hearing(self, clock: int) -> Iterator[Sent]:
+        """Yield what people answer at once, where anything waits for them."""
+        answers = {event.name: event for event in self.outside.others if event.name in ANSWERS}
+        for _ in range(_ANSWERS if answers.keys() >= {*ANSWERS} else 0):
+            answer = answers["approve" if self.source.random() < _YES else "deny"]
+            yield Sent(answer.name, clock, some_values(answer, self.source))
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:
         """Keep the points of walks on which something new was reached, and where all of them stopped."""

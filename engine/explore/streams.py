@@ -33,7 +33,7 @@ Values = npt.NDArray[np.float64]
 _WIDE = 1e6
 """Fields without an end of their range are drawn up to here, and as far below 0."""
 _PROPOSALS = 8
-"""People answer the first few proposals: a number at random would be none."""
+"""People answer the first few proposals, the first one most often: a number at random would be none."""
 _KINDS = ("wander", "trend", "flat", "returns", "swing", "jumps", "extremes")
 _SHARES = (0.3, 0.15, 0.12, 0.18, 0.1, 0.1, 0.05)
 _SHORTEST, _LONGEST = 12, 400
@@ -112,7 +112,9 @@ def _column(field: Field, rows: int, source: np.random.Generator) -> Values:
         return source.integers(0, 2, rows).astype(np.float64)
     low = -_WIDE if field.low is None else float(field.low)
     if field.name == "number" and field.high == MOST_PROPOSALS:
-        return source.integers(1, _PROPOSALS + 1, rows).astype(np.float64)
+        return np.minimum(source.geometric(0.5, rows), _PROPOSALS).astype(np.float64)
+    if field.people:
+        return source.integers(0, len(field.people), rows).astype(np.float64)
     high = max(_WIDE, low + _WIDE) if field.high is None else float(field.high)
     low = min(low, high - _WIDE) if field.low is None else low
     column = _Column(low, high, source)
