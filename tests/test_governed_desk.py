@@ -14,6 +14,7 @@ from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.dryrun.dry_run import DryRun, dry_run
 from hedgerow.engine.load import loads
+from hedgerow.engine.prove.prove import prove
 from hedgerow.engine.script import parse_script
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -155,3 +156,11 @@ def test_one_that_cannot_wait_is_refused_where_it_is_used(
     assert (told.code, told.severity) == (code, "error")
     assert said in told.message
     assert ("approvals:" if code == "HR431" else "breaker:") in text.splitlines()[told.span.line - 1]
+
+
+@pytest.mark.slow
+def test_all_of_it_is_proved() -> None:
+    proof = prove(desk(), workers=2)
+    assert {each.verdict for each in proof.results} <= {"proved", "noted"}
+    claimed = {each.name for each in proof.results if each.kind == "invariant"}
+    assert {"no_new_risk_while_open", "strategy.gross_never_grows", "loss.trial_ends"} <= claimed

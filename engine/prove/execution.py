@@ -51,8 +51,11 @@ class Machine:
         symbol = algebra.symbol
         self.cells = {cell.name: symbol("cell", cell.name, cell.type) for cell in program.cells}
         self.clock = symbol("temp", "clock", "int")
-        self._after: dict[int, tuple[Outcome, Environment]] = {}
-        self._before: dict[Control, Environment] = {}
+        self.clocks = self.clock, symbol("temp", "time", "int")
+        """Where the machine stands in time, and when the next event comes."""
+        # INVARIANT: outcomes and claims are kept as long as the machine, so an identity stays that of one of them.
+        self._after: dict[int, tuple[Outcome, Environment, dict[int, Expr]]] = {}
+        self._before: dict[Control, tuple[Environment, dict[int, Expr]]] = {}
 
     # ---------------------------------------------------------------------------------------------------------- inputs
 
@@ -164,7 +167,7 @@ class Machine:
         self.explorer.number = standing.number
         for path, outcome in self.explorer.explore(assumed, run, MOST):
             if outcome is not None:
-                yield replace(outcome, conditions=tuple(path.conditions))
+                yield replace(outcome, conditions=tuple(path.conditions), implied=tuple(path.implied))
 
     def play(self, standing: Standing, input: Input, time: Expr, fields: Mapping[str, Expr]) -> Outcome | None:
         """Return what an input makes of a machine all of whose values are constants; None where it is refused."""
@@ -263,8 +266,9 @@ class Machine:
                 was=outcome.was,
                 ordered=outcome.ordered,
             )
-            self._after[id(outcome)] = outcome, env
-        return self.values.holding(claim, self._after[id(outcome)][1])
+            self._after[id(outcome)] = outcome, env, {}
+        _, env, said = self._after[id(outcome)]
+        return self._said(claim, env, said)
 
     def measured(self, expr: Expr, outcome: Outcome, cells: Mapping[str, Expr]) -> Expr:
         """Return the value of an expression over some cells of an outcome; where it has none it is anything."""
@@ -297,14 +301,20 @@ class Machine:
     def held(self, claim: Expr, control: Control) -> Expr:
         """Return what a claim about one moment says of a control state before a macrostep."""
         if control not in self._before:
-            self._before[control] = Environment(
+            env = Environment(
                 self.reference.parameters,
                 self.reference.arithmetic,
                 self.cells,
                 now=self.clock,
                 active=self.active(control),
             )
-        return self.values.holding(claim, self._before[control])
+            self._before[control] = env, {}
+        return self._said(claim, *self._before[control])
+
+    def _said(self, claim: Expr, env: Environment, said: dict[int, Expr]) -> Expr:
+        if id(claim) not in said:
+            said[id(claim)] = self.values.holding(claim, env)
+        return said[id(claim)]
 
 
 def _numbered(name: str, number: int) -> str:

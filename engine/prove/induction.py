@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from ..ir import Exact, Expr, Program
 from ..registry import Registry
@@ -33,6 +34,9 @@ MOST = 2_000
 """Outcomes over all control states; a program with more is not decided."""
 PATIENCE = 300.0
 """Seconds for following every way; a program that takes longer is not decided."""
+View = Literal["bare", "tied", "whole"]
+_VIEWS: tuple[View, ...] = "bare", "tied", "whole"
+"""What a question is told besides the claim: facts about it; conditions of the outcome that are tied to it; everything."""
 _GLANCE = 1.0
 """Seconds for the question whether a way is possible; without an answer it counts as possible."""
 
@@ -113,32 +117,41 @@ class Induction:
         known = {id(fact.claim) for fact in self.known}
         self.facts = tuple(fact for fact in facts if id(fact.claim) not in known)
         self._end = time.monotonic() + PATIENCE
-        while True:
-            self._assumed.clear()
+        settled = False
+        while not settled:
             self.impossible.clear()
             self.outcomes = self._explored()
             if self.told is not None:
                 self.told(f"{len(self.known) + len(self.facts)} facts over {len(self.outcomes)} outcomes")
-            wrong = self._wrong()
-            if not wrong:
-                return
-            kept = [fact for fact in self.facts if id(fact) not in wrong]
-            for fact, broken in wrong.values():
-                kept += [Fact("", claim, "guess") for claim in fact.weaker if not self._is_said(claim, broken)]
-                if fact.name:
-                    self.broken[fact.name] = frozenset((each.outcome.origin, each.outcome.input) for each in broken)
-            self.facts = tuple(kept)
+            settled = not self._drop_wrong(self.outcomes)
+            if not settled:
+                # What is wrong on a part of these ways is wrong. They are followed anew when nothing more is.
+                ways = [outcome.with_implied() for outcome in self.outcomes]
+                while self._drop_wrong(ways):
+                    pass
+
+    def _drop_wrong(self, outcomes: Sequence[Outcome]) -> bool:
+        """Drop the facts that some outcome may break; return whether there were any."""
+        wrong = self._wrong(outcomes)
+        kept = [fact for fact in self.facts if id(fact) not in wrong]
+        for fact, broken in wrong.values():
+            kept += [Fact("", claim, "guess") for claim in fact.weaker if not self._is_said(claim, broken)]
+            if fact.name:
+                self.broken[fact.name] = frozenset((each.outcome.origin, each.outcome.input) for each in broken)
+        self.facts = tuple(kept)
+        self._assumed.clear()
+        return bool(wrong)
 
     def _is_said(self, claim: Expr, broken: Sequence[Claimed]) -> bool:
         """Return whether a claim says nothing else than what is broken, on one outcome at least."""
         return any(self.machine.claim(claim, each.outcome) is each.claim for each in broken)
 
-    def _wrong(self) -> dict[int, tuple[Fact, list[Claimed]]]:
+    def _wrong(self, outcomes: Sequence[Outcome]) -> dict[int, tuple[Fact, list[Claimed]]]:
         """Return the facts that some outcome may break, by identity, and what they say there."""
         claims = [
             (fact, Claimed(outcome, self.machine.claim(fact.claim, outcome)))
             for fact in self.facts
-            for outcome in self.outcomes
+            for outcome in outcomes
         ]
         judged = self.grounds = self.judge([claimed for _, claimed in claims])
         found: dict[int, tuple[Fact, list[Claimed]]] = {}
@@ -203,13 +216,13 @@ class Induction:
     def judge(self, claims: Sequence[Claimed]) -> list[Judged]:
         """Return what comes of claims: first from what is nearest to them, then from all that is known."""
         found: list[Judged | None] = [None] * len(claims)
-        for near in (True, False):
+        for view in _VIEWS:
             asked: list[tuple[int, Question]] = []
             for index, claimed in enumerate(claims):
                 before = found[index]
                 if before is not None and before.holds:
                     continue
-                question = self.question(claimed, near=near)
+                question = self.question(claimed, view)
                 if question is None:
                     found[index] = Judged(claimed, None, _PLAIN)
                 else:
@@ -219,8 +232,11 @@ class Induction:
                 found[index] = Judged(claims[index], question, answer)
         return [each for each in found if each is not None]
 
-    def question(self, claimed: Claimed, *, near: bool) -> Question | None:
-        """Return the question whether a claim can fail; None where its form shows that it cannot."""
+    def question(self, claimed: Claimed, view: View) -> Question | None:
+        """Return the question whether a claim can fail; None where its form shows that it cannot.
+
+        Many outcomes leave what a claim speaks of as any other does, and are one question where no condition stands in it.
+        """
         algebra, outcome = self.machine.algebra, claimed.outcome
         if claimed.claim is algebra.true:
             return None
@@ -229,9 +245,9 @@ class Induction:
             return None
         denied = algebra.negation(claimed.claim)
         chosen = [*assumed, *outcome.conditions]
-        if near:
-            tied = self._near([denied], outcome.conditions)
-            chosen = [*self._near([denied, *tied], assumed, inside=True), *tied]
+        if view != "whole":
+            tied = self._near([denied], outcome.conditions) if view == "tied" else []
+            chosen = [*self._within([denied, *tied], assumed, outcome), *tied]
         return Question(self._script([*chosen, denied]), self.seconds)
 
     def reached(self, outcome: Outcome) -> Question:
@@ -245,14 +261,17 @@ class Induction:
             self._scripts[key] = script(conditions)
         return self._scripts[key]
 
-    def _near(self, about: Sequence[Expr], known: Sequence[Expr], *, inside: bool = False) -> list[Expr]:
-        """Return what is known of the symbols of some conditions, and of what those are tied to.
-
-        With `inside` only what speaks of no other symbols.
-        """
+    def _within(self, about: Sequence[Expr], known: Sequence[Expr], outcome: Outcome) -> list[Expr]:
+        """Return what is known of the symbols of some conditions and of no others; times are known with one another."""
         symbols = frozenset().union(*(self._symbols_of(each) for each in about))
-        if inside:
-            return [each for each in known if self._symbols_of(each) <= symbols]
+        clocks = self._symbols_of(outcome.clock) | frozenset(map(id, self.machine.clocks))
+        if symbols & clocks:
+            symbols |= clocks
+        return [each for each in known if self._symbols_of(each) <= symbols]
+
+    def _near(self, about: Sequence[Expr], known: Sequence[Expr]) -> list[Expr]:
+        """Return what is known of the symbols of some conditions, and of what those are tied to."""
+        symbols = frozenset().union(*(self._symbols_of(each) for each in about))
         chosen: dict[int, Expr] = {}
         grown = True
         while grown:

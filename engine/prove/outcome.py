@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..ir import Expr
@@ -106,7 +106,13 @@ class Outcome:
     overlaps: tuple[Overlap, ...] = ()
     passed: tuple[Passed, ...] = ()
     stopped: tuple[str, ...] = ()
-    """The checks, as `GATE.CHECK`, that have said no."""
+    """The checks, as `GATE.CHECK`, that may have said no: those of the gates that did."""
+    implied: tuple[Expr, ...] = ()
+    """What follows on this way from what was assumed, and need not without it."""
+
+    def with_implied(self) -> Outcome:
+        """Return this way with what followed from assumptions as conditions: without them it is a part of one."""
+        return replace(self, conditions=(*self.conditions, *self.implied), implied=())
 
     @property
     def ordered(self) -> frozenset[str]:

@@ -43,6 +43,8 @@ class Path:
     answers: list[tuple[bool, bool]]
     conditions: list[Expr] = field(default_factory=list)
     """What was answered where another answer was possible."""
+    implied: list[Expr] = field(default_factory=list)
+    """What was answered where what is assumed left no other answer."""
     known: dict[int, bool] = field(default_factory=dict)
     fresh: dict[str, int] = field(default_factory=dict)
     asked: int = 0
@@ -107,8 +109,7 @@ class Explorer:
         answer, free = path.answers[path.asked]
         path.asked += 1
         self._note(condition, answer)
-        if free:
-            path.conditions.append(condition if answer else denied)
+        (path.conditions if free else path.implied).append(condition if answer else denied)
         return answer
 
     def assume(self, condition: Expr) -> None:
