@@ -115,5 +115,15 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR840": "a file that is no certificate of a proof",
         "HR841": "a solver that gives no answer",
         "HR842": "more ways than a proof follows",
+        "HR860": "no journal, or none that can be read here",
+        "HR861": "a journal has one writer",
+        "HR862": "a journal that cannot be written",
+        "HR863": "a journal that cannot be read",
+        "HR864": "a database that may lose what it has committed",
+        "HR865": "a key that is none, or not that of the journal",
+        "HR866": "a value that cannot be journalled",
+        "HR867": "a record or a proof that does not stand",
+        "HR868": "a journal that takes no more here",
+        "HR869": "a journal that is not what was written",
     }
 )

@@ -1,0 +1,215 @@
+"""Groups in one SQLite file, through apsw: WAL, `synchronous=FULL`, one writer, any number of readers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .problem import DamageError, JournalError, need
+from .records import Group
+
+__all__ = ["APPLICATION_ID", "LEAST_SQLITE", "SqliteStore"]
+
+APPLICATION_ID = 0x4852_4A31
+"""`HRJ1`, which `file` and others read in the header of the file."""
+VERSION = 1
+LEAST_SQLITE = (3, 51, 3)
+"""Older ones can corrupt a database when a write-ahead log is reset while another connection writes."""
+
+_TABLE = (
+    "CREATE TABLE record_group ("
+    "first INTEGER PRIMARY KEY, last INTEGER NOT NULL, records BLOB NOT NULL, head BLOB NOT NULL) STRICT"
+)
+_COLUMNS = "SELECT first, last, records, head FROM record_group"
+_PAGE = 64
+"""So many groups are read at once; between two reads nothing is held that would keep the log from being reset."""
+_WRITER = "-writer"
+
+
+class SqliteStore:
+    """A journal in a file, with `-wal` and `-shm` beside it while it is open, as SQLite has it.
+
+    Who writes holds a lock on the file of that name with `-writer` at its end, which stays and is empty: SQLite's
+    own lock is free between two commits, and its exclusive mode would keep readers out.
+    """
+
+    def __init__(self, path: Path, *, write: bool = False, vfs: str | None = None) -> None:
+        """Open a journal; with `write` as its one writer, making it where there is nothing yet.
+
+        Raises:
+            JournalError: (HR860) there is none, or something else; (HR861) it has a writer; (HR862, HR863) it cannot
+                be opened; (HR864) the SQLite that apsw brings is too old.
+        """
+        need("journal", "apsw")
+        import apsw
+
+        self.place = str(path)
+        self._lock: Any = None
+        self._vfs = vfs
+        if _numbers(apsw.sqlite_lib_version()) < LEAST_SQLITE:
+            least = ".".join(map(str, LEAST_SQLITE))
+            why = f"SQLite {apsw.sqlite_lib_version()} may lose what was committed; {least} is the first that does not"
+            raise JournalError("HR864", why, self.place, "install a newer apsw: pip install -U apsw")
+        try:
+            if write:
+                self._lock = self._connection(
+                    apsw, f"{path}{_WRITER}", apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+                )
+                self._lock.execute("BEGIN EXCLUSIVE")
+            self._open(apsw, path, write)
+        except (apsw.Error, OSError) as error:
+            self.close()
+            raise self._refusal(error, writing=write) from None
+        except JournalError:
+            self.close()
+            raise
+
+    # -------------------------------------------------------------------------------------------------------------
+    # opening
+
+    def _open(self, apsw: Any, path: Path, write: bool) -> None:
+        size = path.stat().st_size if path.is_file() else None
+        if path.exists() and size is None:
+            raise JournalError("HR860", "this is no file", self.place, "name the file of a journal")
+        if not size and not write:
+            why = "there is no journal here" if size is None else "the file is empty"
+            raise JournalError("HR860", why, self.place, "name the file of a journal")
+        if write:
+            self._connected = self._connection(apsw, str(path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        else:
+            self._connected = self._reading(apsw, path)
+        for setting in ("trusted_schema=OFF", "cell_size_check=ON", "fullfsync=ON", "checkpoint_fullfsync=ON"):
+            self._connected.execute(f"PRAGMA {setting}")
+        if write and not size:
+            self._make()
+        self._check_schema()
+        if write:
+            self._connected.execute("PRAGMA synchronous=FULL")
+            if self._value("PRAGMA journal_mode=WAL") != "wal":
+                help = "put the journal on a local disk: a write-ahead log needs shared memory"
+                raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
+
+    def _connection(self, apsw: Any, name: str, flags: int) -> Any:
+        connection = apsw.Connection(name, flags=flags, vfs=self._vfs)
+        # A commit waits for nobody but readers that look at the log for the first time, which takes them microseconds.
+        connection.set_busy_timeout(0 if name.endswith(_WRITER) else 2_000)
+        return connection
+
+    def _reading(self, apsw: Any, path: Path) -> Any:
+        """Return a connection that changes nothing, if need be to a file that nobody can change."""
+        connection = self._connection(apsw, str(path), apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.execute("PRAGMA schema_version").fetchall()
+        except (apsw.CantOpenError, apsw.ReadOnlyError):
+            # A database in WAL mode wants files beside it, which a folder without write access does not take. Where
+            # no log is left there, nothing is missing without it.
+            if Path(f"{path}-wal").exists():
+                raise
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            connection = self._connection(apsw, f"{path.resolve().as_uri()}?immutable=1", flags)
+        return connection
+
+    def _make(self) -> None:
+        # One transaction, so that a crash leaves a journal or nothing.
+        self._connected.execute("PRAGMA synchronous=FULL")
+        with self._connected:
+            self._connected.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            self._connected.execute(f"PRAGMA user_version={VERSION}")
+            self._connected.execute(_TABLE)
+
+    def _check_schema(self) -> None:
+        """Refuse a database that is no journal, or has something in it, such as a trigger, that a journal has not."""
+        found, version = self._value("PRAGMA application_id"), self._value("PRAGMA user_version")
+        texts = [text for (text,) in self._connected.execute("SELECT sql FROM sqlite_schema")]
+        help = "name the file of a journal"
+        if found != APPLICATION_ID:
+            raise JournalError("HR860", "this is a database and no journal", self.place, help)
+        if version != VERSION:
+            help = f"this Hedgerow reads version {VERSION}; use the one that wrote it"
+            raise JournalError("HR860", f"the journal is in version {version}", self.place, help)
+        if texts != [_TABLE]:
+            raise JournalError("HR860", "the database holds something else than a journal", self.place, help)
+
+    def _value(self, statement: str) -> Any:
+        return self._connected.execute(statement).fetchall()[0][0]
+
+    # -------------------------------------------------------------------------------------------------------------
+    # the store
+
+    def groups(self, since: int = 0) -> Iterator[Group]:
+        start = self._rows(" WHERE first <= ? ORDER BY first DESC LIMIT 1", (since,))
+        page = self._rows(f" WHERE first >= ? ORDER BY first LIMIT {_PAGE}", (start[0].first if start else -(2**63),))
+        while page:
+            yield from page
+            page = self._rows(f" WHERE first > ? ORDER BY first LIMIT {_PAGE}", (page[-1].first,))
+
+    def last(self, before: int | None = None) -> Group | None:
+        # An unbounded one looks no later than the greatest number that a row can have.
+        rows = self._rows(
+            " WHERE first <= ? ORDER BY first DESC LIMIT 1", (2**63 - 1 if before is None else before - 1,)
+        )
+        return rows[0] if rows else None
+
+    def _rows(self, condition: str, values: tuple[int, ...]) -> list[Group]:
+        import apsw
+
+        try:
+            return [Group(*row) for row in self._connected.execute(_COLUMNS + condition, values)]
+        except apsw.Error as error:
+            raise self._refusal(error, writing=False) from None
+
+    def write(self, group: Group) -> None:
+        import apsw
+
+        execute = self._connected.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            try:
+                execute("INSERT INTO record_group VALUES (?, ?, ?, ?)", group)
+                execute("COMMIT")
+            except BaseException:
+                if self._connected.in_transaction:  # some errors have rolled back by themselves
+                    execute("ROLLBACK")
+                raise
+        except (apsw.Error, OSError) as error:
+            raise self._refusal(error, writing=True) from None
+
+    def close(self) -> None:
+        # The lock goes last: closing moves the log into the file, and that is writing too.
+        for connection in (getattr(self, "_connected", None), self._lock):
+            if connection is not None:
+                connection.close()
+
+    # -------------------------------------------------------------------------------------------------------------
+    # errors
+
+    def _refusal(self, error: Exception, *, writing: bool) -> JournalError:
+        import apsw
+
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        match error:
+            case apsw.NotADBError():
+                return JournalError("HR860", "this is no database", self.place, "name the file of a journal")
+            case apsw.CorruptError():
+                return DamageError("changed", "the database cannot be read: it is malformed", self.place)
+            case apsw.BusyError() | apsw.LockedError() | apsw.ConstraintError():
+                help = "a journal has one writer at a time: stop the other, or name another journal"
+                return JournalError("HR861", "another process writes this journal", self.place, help)
+            case apsw.FullError():
+                help = "make room, and start again from what is durable"
+                return JournalError("HR862", "the disk is full; the group is not journalled", self.place, help)
+            case apsw.ReadOnlyError():
+                return JournalError("HR862", "the journal cannot be written: it is read-only", self.place, _RIGHTS)
+        if writing:
+            return JournalError("HR862", f"the journal cannot be written: {reason}", self.place, _RIGHTS)
+        return JournalError(
+            "HR863", f"the journal cannot be read: {reason}", self.place, "look at its rights and its disk"
+        )
+
+
+_RIGHTS = "choose a file in a folder that exists and may be written"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

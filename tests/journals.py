@@ -1,0 +1,90 @@
+"""Journals for tests, and the layout of a record read by hand, so that the code under test is not its own witness."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from hedgerow.engine.journal.journal import Journal
+from hedgerow.engine.journal.keys import Signer
+from hedgerow.engine.journal.kinds import Entry, Kind, genesis
+from hedgerow.engine.journal.memory import MemoryStore
+from hedgerow.engine.journal.records import Group
+
+HEADER = struct.Struct(">BBQI32s4s")
+POSTGRES = os.environ.get("HEDGEROW_POSTGRES_URL", "")
+"""A server that the tests may write to, as in `postgresql://postgres@127.0.0.1:5432/postgres`."""
+
+
+def beginning(machine: str = "desk") -> Entry:
+    return genesis(machine, "ab" * 32, {"k": 8.0}, 1_700_000_000_000_000_000)
+
+
+def seeded(number: int = 1) -> Signer:
+    """Return the same signer each time."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Signer(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+
+
+def filled(
+    store: Any, groups: Sequence[int], *, signer: Signer | None = None, every: int = 5, machine: str = "desk"
+) -> Journal:
+    """Return a journal with events committed in groups of these sizes, with a clock that ticks once a look."""
+    ticks = count(1)
+    begin = beginning(machine)
+    journal = Journal.begin(store, begin, signer=signer, checkpoint_every=every, clock=lambda: next(ticks))
+    for size in groups:
+        for _ in range(size):
+            body = {"name": "tick", "time_ns": journal.next * 10**9, "fields": {"price": 100 + journal.next / 7}}
+            journal.append(Kind.EVENT, body)
+        journal.commit()
+    return journal
+
+
+def groups_of(store: MemoryStore) -> list[Group]:
+    return list(store.groups())
+
+
+def kept(groups: Sequence[Group]) -> MemoryStore:
+    """Return a store with groups in the order of their numbers, as a database has them that somebody laid hands on."""
+    store = MemoryStore("tampered")
+    for group in sorted(groups):
+        store.write(group)
+    return store
+
+
+def split(records: bytes) -> list[bytes]:
+    """Return the records of a group, one by one."""
+    found = []
+    while records:
+        length = HEADER.unpack_from(records)[3]
+        found.append(records[: HEADER.size + length])
+        records = records[HEADER.size + length :]
+    return found
+
+
+def hash_of(record: bytes) -> bytes:
+    """Return the hash of a record, from its description."""
+    return hashlib.sha256(b"hedgerow.journal.record.v1\0" + record[:46] + record[50:]).digest()
+
+
+def chained_anew(groups: Sequence[Group], sequence: int, payload: bytes) -> list[Group]:
+    """Return what a forger makes of a journal: another payload in one record, and everything after it chained to that."""
+    import google_crc32c
+
+    previous, written = bytes(32), []
+    for group in groups:
+        records = []
+        for record in split(group.records):
+            version, kind, number, _, _, _ = HEADER.unpack_from(record)
+            body = payload if number == sequence else record[HEADER.size :]
+            fields = struct.pack(">BBQI32s", version, kind, number, len(body), previous)
+            records.append(fields + google_crc32c.value(fields).to_bytes(4, "big") + body)
+            previous = hash_of(records[-1])
+        written.append(Group(group.first, group.last, b"".join(records), previous))
+    return written

@@ -1,0 +1,484 @@
+"""One suite for every place that a journal can be kept in, and what only a file or only a server does."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from journals import POSTGRES, beginning, filled, groups_of, seeded
+from pages import ROOT
+
+from hedgerow.engine.journal.chain import records_since
+from hedgerow.engine.journal.journal import Journal
+from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.memory import MemoryStore
+from hedgerow.engine.journal.opening import open_store
+from hedgerow.engine.journal.postgres import PostgresStore
+from hedgerow.engine.journal.problem import JournalError
+from hedgerow.engine.journal.records import Group
+from hedgerow.engine.journal.sqlite import SqliteStore
+from hedgerow.engine.journal.verify import verify
+
+Opener = Callable[..., Any]
+needs_server = pytest.mark.skipif(not POSTGRES, reason="HEDGEROW_POSTGRES_URL names no server")
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Yield the URL of a journal of its own, which is gone afterwards."""
+    from pg8000.native import Connection
+
+    name = f"test_{uuid.uuid4().hex}"
+    yield f"{POSTGRES}?journal={name}"
+    parts = urlsplit(POSTGRES)
+    connection = Connection(
+        parts.username or "postgres",
+        host=parts.hostname or "localhost",
+        port=parts.port or 5432,
+        database=parts.path.lstrip("/"),
+        password=parts.password,
+    )
+    connection.run(f"DROP TABLE IF EXISTS hedgerow_journal.{name}")
+    connection.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_server)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return a place for a journal that outlives its store."""
+    return str(tmp_path / "desk.journal") if request.param == "sqlite" else str(request.getfixturevalue("server"))
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=needs_server)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryStore()
+    elif request.param == "sqlite":
+        found = open_store(str(tmp_path / "desk.journal"), write=True)
+        yield found
+        found.close()
+    else:
+        found = open_store(str(request.getfixturevalue("server")), write=True)
+        yield found
+        found.close()
+
+
+def said(error: pytest.ExceptionInfo[JournalError]) -> tuple[str, str]:
+    return error.value.code, error.value.message
+
+
+# --- every store ---
+
+
+def test_what_was_committed_is_read_back_byte_for_byte(store: Any) -> None:
+    sizes = [3, 1, 70, 5]
+    filled(store, sizes, signer=seeded(), every=20)
+    twin = MemoryStore()
+    filled(twin, sizes, signer=seeded(), every=20)
+    assert list(store.groups()) == groups_of(twin)
+    assert verify(store).holds
+
+
+def test_more_groups_than_a_page_come_in_order(store: Any) -> None:
+    filled(store, [1] * 200, every=7)
+    numbers = [record.sequence for record in records_since(store)]
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) > 200
+
+
+def test_groups_are_read_from_the_one_that_holds_a_record(store: Any) -> None:
+    filled(store, [3, 4, 5], every=100)
+    assert [group.first for group in store.groups(0)] == [0, 1, 4, 8]
+    assert [group.first for group in store.groups(6)] == [4, 8]
+    assert [group.first for group in store.groups(8)] == [8]
+    assert [record.sequence for record in records_since(store, 6)] == list(range(6, 13))
+
+
+def test_the_last_group_is_found_and_the_one_before_another(store: Any) -> None:
+    assert store.last() is None
+    filled(store, [3, 4], every=100)
+    assert [store.last().first, store.last(before=4).first, store.last(before=1).first] == [4, 1, 0]
+    assert store.last(before=0) is None
+
+
+def test_nothing_is_kept_before_a_commit_and_all_of_it_after(store: Any) -> None:
+    journal = Journal.begin(store, beginning())
+    assert [journal.append(Kind.EVENT, {"name": "tick"}) for _ in range(3)] == [1, 2, 3]
+    assert (journal.next, journal.durable, store.last().last) == (4, 0, 0)
+    assert journal.commit() == 3
+    assert (journal.durable, store.last().last, len(list(store.groups()))) == (3, 3, 2)
+
+
+def test_a_commit_of_nothing_keeps_nothing(store: Any) -> None:
+    journal = Journal.begin(store, beginning())
+    assert journal.commit() == 0
+    assert len(list(store.groups())) == 1
+
+
+def test_a_journal_is_begun_once(store: Any) -> None:
+    Journal.begin(store, beginning())
+    with pytest.raises(JournalError) as error:
+        Journal.begin(store, beginning())
+    assert said(error) == ("HR868", "a journal has begun here already")
+
+
+def test_a_store_without_records_is_no_journal_to_go_on_with(store: Any) -> None:
+    with pytest.raises(JournalError) as error:
+        Journal.resume(store)
+    assert said(error) == ("HR860", "the journal holds no record")
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [4], [5], [3, 9, 2]])
+def test_a_resumed_journal_goes_on_as_if_it_had_never_stopped(store: Any, sizes: list[int]) -> None:
+    whole = MemoryStore()
+    straight = filled(whole, [*sizes, 7, 2])
+    filled(store, sizes)
+    journal = Journal.resume(store, checkpoint_every=5, clock=lambda: straight_times.pop(0))
+    straight_times = list(range(1 + sum(r.kind == Kind.CHECKPOINT for r in records_since(store)), 100))
+    for size in (7, 2):
+        for _ in range(size):
+            at = journal.next
+            body = {"name": "tick", "time_ns": at * 10**9, "fields": {"price": 100 + at / 7}}
+            journal.append(Kind.EVENT, body)
+        journal.commit()
+    assert journal.head == straight.head
+    assert list(store.groups()) == groups_of(whole)
+
+
+# --- places that outlive their store ---
+
+
+def test_a_journal_outlives_its_writer(place: str) -> None:
+    with filled(open_store(place, write=True), [4]) as journal:
+        head = journal.head
+    store = open_store(place)
+    assert verify(store).head != head  # closing has added a checkpoint
+    assert [record.hash for record in records_since(store)][4] == head
+    store.close()
+
+
+def test_closing_leaves_a_checkpoint_at_the_end(place: str) -> None:
+    filled(open_store(place, write=True), [4], every=100, signer=seeded()).close()
+    store = open_store(place)
+    found = verify(store)
+    store.close()
+    assert (found.records, found.checkpoints, found.signed_through) == (6, 1, 5)
+
+
+def test_an_error_on_the_way_makes_nothing_durable(place: str) -> None:
+    with pytest.raises(ZeroDivisionError), Journal.begin(open_store(place, write=True), beginning()) as journal:
+        journal.append(Kind.EVENT, {"price": 1 / 0})
+    store = open_store(place)
+    assert verify(store).records == 1
+    store.close()
+
+
+def test_a_second_writer_is_refused_and_the_first_goes_on(place: str) -> None:
+    journal = filled(open_store(place, write=True), [2])
+    with pytest.raises(JournalError) as error:
+        open_store(place, write=True)
+    assert said(error) == ("HR861", "another process writes this journal")
+    journal.append(Kind.EVENT, {"name": "tick"})
+    assert journal.commit() == journal.next - 1
+    journal.close()
+    open_store(place, write=True).close()
+
+
+def test_a_second_writer_in_another_process_is_refused(place: str) -> None:
+    journal = filled(open_store(place, write=True), [2])
+    code = f"from hedgerow.engine.journal.opening import open_store; open_store({place!r}, write=True)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    journal.close()
+    assert "error[HR861]: another process writes this journal" in answer.stderr
+
+
+def test_a_journal_is_read_while_it_is_written(place: str) -> None:
+    journal = filled(open_store(place, write=True), [2])
+    reader = open_store(place)
+    assert verify(reader).records == 3
+    journal.append(Kind.EVENT, {"name": "tick"})
+    journal.commit()
+    assert verify(reader).records == 4
+    reader.close()
+    journal.close()
+
+
+def test_who_lost_its_place_to_another_writer_keeps_nothing_more(place: str) -> None:
+    journal = filled(open_store(place, write=True), [2], every=100)
+    group = journal.store.last()
+    journal.append(Kind.EVENT, {"name": "tick"})
+    # As another writer would that had got past the lock.
+    assert group is not None
+    journal.store.write(Group(3, 3, b"other", bytes(32)))
+    with pytest.raises(JournalError) as error:
+        journal.commit()
+    assert said(error) == ("HR861", "another process writes this journal")
+    with pytest.raises(JournalError) as error:
+        journal.commit()
+    assert said(error) == ("HR868", "this journal takes no more: a commit has failed")
+    journal.close()
+
+
+def test_a_store_for_reading_takes_nothing(place: str) -> None:
+    open_store(place, write=True).close()
+    reader = open_store(place)
+    if isinstance(reader, PostgresStore):
+        reader._run("SET default_transaction_read_only = on")
+    with pytest.raises(JournalError) as error:
+        reader.write(Group(0, 0, b"", bytes(32)))
+    assert error.value.code == "HR862"
+    assert "read-only" in error.value.message
+    reader.close()
+
+
+def test_there_is_nothing_to_read_where_no_journal_is(place: str) -> None:
+    with pytest.raises(JournalError) as error:
+        open_store(place)
+    assert said(error) == ("HR860", "there is no journal here")
+
+
+# --- a file ---
+
+
+def test_a_killed_writer_leaves_what_it_has_committed_and_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    code = textwrap.dedent(f"""
+        import os, signal, sys
+        sys.path.insert(0, {str(ROOT / "tests")!r})
+        from journals import filled
+        from hedgerow.engine.journal.opening import open_store
+        journal = filled(open_store({str(path)!r}, write=True), [4, 9])
+        journal.append(2, b"{{}}")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == -9, answer.stderr
+    whole = MemoryStore()
+    filled(whole, [4, 9])
+    store = SqliteStore(path, write=True)
+    assert list(store.groups()) == groups_of(whole)
+    assert Journal.resume(store).commit() == 14
+    store.close()
+
+
+def test_the_file_says_what_it_is_and_syncs_every_commit(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    store = SqliteStore(path, write=True)
+    settings = [store._value(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "application_id")]
+    filled(store, [2]).close()
+    assert settings == ["wal", 2, 0x48524A31]
+    assert path.read_bytes()[68:72] == b"HRJ1"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["desk.journal", "desk.journal-writer"]
+    assert (tmp_path / "desk.journal-writer").stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"a cat\n" * 400, "this is no database"),
+    ],
+)
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(content)
+    with pytest.raises(JournalError) as error:
+        SqliteStore(path)
+    assert said(error) == ("HR860", message)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(JournalError) as error:
+        SqliteStore(tmp_path)
+    assert said(error) == ("HR860", "this is no file")
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("PRAGMA application_id = 7", "this is a database and no journal"),
+        ("PRAGMA user_version = 9", "the journal is in version 9"),
+        ("CREATE TABLE other (x)", "the database holds something else than a journal"),
+        (
+            "CREATE TRIGGER sly AFTER INSERT ON record_group BEGIN DELETE FROM record_group; END",
+            "the database holds something else than a journal",
+        ),
+        ("DROP TABLE record_group", "the database holds something else than a journal"),
+    ],
+)
+@pytest.mark.parametrize("write", [False, True])
+def test_a_database_of_somebody_else_is_refused_and_left_alone(
+    tmp_path: Path, statement: str, message: str, write: bool
+) -> None:
+    path = tmp_path / "desk.journal"
+    filled(SqliteStore(path, write=True), [2]).close()
+    with sqlite3.connect(path) as other:
+        other.execute(statement)
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(JournalError) as error:
+        SqliteStore(path, write=write)
+    assert said(error) == ("HR860", message)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_damaged_below_its_rows_is_found_as_damage(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    filled(SqliteStore(path, write=True), [50] * 20).close()
+    body = bytearray(path.read_bytes())
+    for page in range(2, len(body) // 4096):
+        body[page * 4096 : page * 4096 + 16] = b"\xff" * 16
+    path.write_bytes(body)
+    store = SqliteStore(path)
+    found = verify(store)
+    store.close()
+    assert found.damage is not None
+    assert found.damage.code == "HR869"
+
+
+def test_a_sqlite_that_may_lose_commits_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apsw.sqlite_lib_version", lambda: "3.51.2")
+    with pytest.raises(JournalError) as error:
+        SqliteStore(tmp_path / "desk.journal", write=True)
+    message = "SQLite 3.51.2 may lose what was committed; 3.51.3 is the first that does not"
+    assert said(error) == ("HR864", message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_nothing_of_the_group_and_all_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    journal = filled(SqliteStore(path, write=True), [4])
+    size = path.with_name("desk.journal-wal").stat().st_size
+    journal.append(Kind.EVENT, b'"' + b"x" * 200_000 + b'"')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A write beyond the limit fails as one to a full disk does, with another errno; Python ignores the signal.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 8192, limits[1]))
+    try:
+        with pytest.raises(JournalError) as error:
+            journal.commit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.code == "HR862"
+    journal.close()
+    store = SqliteStore(path)
+    found = verify(store)
+    store.close()
+    assert (found.holds, found.records) == (True, 5)
+
+
+def test_a_database_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "desk.journal", write=True)
+    journal = filled(store, [4])
+    store._value("PRAGMA max_page_count = 1")
+    journal.append(Kind.EVENT, b'"' + b"x" * 200_000 + b'"')
+    with pytest.raises(JournalError) as error:
+        journal.commit()
+    assert said(error) == ("HR862", "the disk is full; the group is not journalled")
+    assert not store._connected.in_transaction
+    journal.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that its reader may not change, and be both")
+def test_a_journal_in_a_folder_without_write_access_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    filled(SqliteStore(path, write=True), [4]).close()
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    code = textwrap.dedent(f"""
+        import os
+        from pathlib import Path
+        import apsw
+        from hedgerow.engine.journal.sqlite import SqliteStore
+        from hedgerow.engine.journal.verify import verify
+        os.setuid(65534)
+        print(verify(SqliteStore(Path({str(path)!r}))).records)
+        try:
+            SqliteStore(Path({str(path)!r}), write=True)
+        except Exception as error:
+            print(error)
+    """)
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, refusal = answer.stdout.splitlines()[:2]
+    assert count == "6"
+    assert "error[HR862]" in refusal
+
+
+# --- a server ---
+
+
+@needs_server
+def test_a_table_of_somebody_else_is_refused(server: str) -> None:
+    store = PostgresStore(server, write=True)
+    name = server.rpartition("=")[2]
+    store._run(f"COMMENT ON TABLE hedgerow_journal.{name} IS 'else'")
+    store.close()
+    with pytest.raises(JournalError) as error:
+        PostgresStore(server)
+    assert said(error) == ("HR860", "the table of this name is no journal of this version")
+
+
+@needs_server
+def test_a_server_without_fsync_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = PostgresStore._run
+    monkeypatch.setattr(
+        PostgresStore,
+        "_run",
+        lambda self, text, **values: [["off"]] if "fsync" in text else asked(self, text, **values),
+    )
+    with pytest.raises(JournalError) as error:
+        PostgresStore(server, write=True)
+    monkeypatch.undo()
+    assert said(error) == ("HR864", "the server runs without fsync")
+
+
+@needs_server
+def test_a_lost_connection_is_told_and_its_lock_is_free(server: str) -> None:
+    journal = filled(PostgresStore(server, write=True), [3])
+    other = PostgresStore(server)
+    other._run(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(:name, 0)",
+        name=f"hedgerow_journal.{server.rpartition('=')[2]}",
+    )
+    other.close()
+    journal.append(Kind.EVENT, {"name": "tick"})
+    with pytest.raises(JournalError) as error:
+        journal.commit()
+    assert error.value.code == "HR862"
+    journal.close()
+    again = Journal.resume(PostgresStore(server, write=True))
+    assert again.next == 4
+    again.close()
+
+
+def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
+    with pytest.raises(JournalError) as error:
+        PostgresStore("postgresql://anna:secret@127.0.0.1:1/none?journal=desk")
+    assert error.value.code == "HR863"
+    assert "secret" not in str(error.value)
+    assert error.value.file == "postgresql://anna@127.0.0.1:1/none?journal=desk"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://", "this is no URL of a database"),
+        ("postgresql://host", "this is no URL of a database"),
+        ("postgresql://host:99999/db", "this is no URL of a database"),
+        ("postgresql://host/db?journal=Desk;drop", "`Desk;drop` is no name of a journal"),
+        ("postgresql://host/db?sslmode=off", "a URL of a journal says `journal=NAME` and `tls=yes` or `tls=no`"),
+    ],
+)
+def test_a_url_that_names_no_journal_is_refused(url: str, message: str) -> None:
+    with pytest.raises(JournalError) as error:
+        PostgresStore(url)
+    assert said(error) == ("HR860", message)
