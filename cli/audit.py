@@ -210,13 +210,45 @@ def key(file: Path, as_json: bool) -> int:
     return HOLDS
 
 
+@command.command("checkpoint")
+@click.argument("journal")
+@click.option(
+    "--key",
+    "private",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The private key of the journal, in PEM.  [default: none, for a journal that has none]",
+)
+@_JSON
+def checkpoint(journal: str, private: Path | None, as_json: bool) -> int:
+    """Add a checkpoint to JOURNAL, which nobody may be writing, unless it ends with one.
+
+    A journal gets one when it is closed; one whose process was killed gets it so.
+
+    Exit codes: 0 it ends with a checkpoint, 1 it is not what was written, 2 bad input.
+    """
+
+    def add(store: Store) -> None:
+        from ..engine.journal.journal import Journal
+        from ..engine.journal.keys import Signer
+
+        signer = None if private is None else Signer.read(private)
+        number = Journal.resume(store, signer=signer).checkpoint()
+        click.echo(json_text({"checkpoint": number}) if as_json else f"record {number:,} is a checkpoint")
+
+    return _with(journal, add, as_json=as_json, write=True)
+
+
 # -------------------------------------------------------------------------------------------------------------- reading
 
 
-def _open(journal: str) -> Store:
-    from ..engine.journal.opening import open_store
+def _open(journal: str, *, write: bool = False) -> Store:
+    from ..engine.journal.opening import is_url, open_store
+    from ..engine.journal.problem import JournalError
 
-    return open_store(journal)
+    if write and not is_url(journal) and not Path(journal).exists():  # nobody means to make one by auditing it
+        raise JournalError("HR860", "there is no journal here", journal, "name the file of a journal")
+    return open_store(journal, write=write)
 
 
 def _public(keys: tuple[Path, ...]) -> frozenset[str]:
@@ -225,12 +257,12 @@ def _public(keys: tuple[Path, ...]) -> frozenset[str]:
     return frozenset(public_key(path) for path in keys)
 
 
-def _with(journal: str, work: Callable[[Store], None], *, as_json: bool) -> int:
+def _with(journal: str, work: Callable[[Store], None], *, as_json: bool, write: bool = False) -> int:
     """Open a journal, do something with it, and return the exit code."""
     from ..engine.journal.problem import DamageError, JournalError
 
     try:
-        store = _open(journal)
+        store = _open(journal, write=write)
         try:
             work(store)
         finally:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from journals import filled
 from pages import ROOT, Fence, fences
 
 from hedgerow.cli.main import main
 from hedgerow.engine.codes import CODES
 from hedgerow.engine.diagnostics import SpecError
+from hedgerow.engine.journal.keys import Signer, make_key
+from hedgerow.engine.journal.problem import JournalError
+from hedgerow.engine.journal.sqlite import SqliteStore
 from hedgerow.engine.load import loads
 from hedgerow.engine.prove.kinds import KINDS
 from hedgerow.engine.prove.solvers import SolverError
@@ -83,9 +89,20 @@ def failing(error: Exception) -> Callable[..., None]:
 
 
 # What no small spec brings about.
-FAILURES = {
-    "HR841": ("prove.prove", failing(SolverError("the solver has stopped with exit code -9"))),
-    "HR842": ("widest.widest", failing(TooManyError("one event has more than 4,000 outcomes"))),
+FULL = JournalError(
+    "HR862",
+    "the disk is full; the group is not journalled",
+    "desk.journal",
+    "make room, and start again from what is durable",
+)
+FAILURES: dict[str, tuple[str, Callable[..., object]]] = {
+    "HR841": ("hedgerow.engine.prove.prove.prove", failing(SolverError("the solver has stopped with exit code -9"))),
+    "HR842": (
+        "hedgerow.engine.prove.widest.widest",
+        failing(TooManyError("one event has more than 4,000 outcomes")),
+    ),
+    "HR862": ("hedgerow.engine.journal.sqlite.SqliteStore.write", failing(FULL)),
+    "HR864": ("apsw.sqlite_lib_version", lambda: "3.51.2"),
 }
 
 
@@ -107,6 +124,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     return tmp_path
+
+
+@pytest.fixture
+def journals(folder: Path) -> Iterator[Path]:
+    """Add journals: a signed one, one without a checkpoint that is being written, one that somebody has changed."""
+    make_key(folder / "desk.pem")
+    signer = Signer.read(folder / "desk.pem")
+    filled(SqliteStore(folder / "desk.journal", write=True), [7, 2], signer=signer).store.close()
+    filled(SqliteStore(folder / "changed.journal", write=True), [7]).store.close()
+    with contextlib.closing(sqlite3.connect(folder / "changed.journal")) as database, database:
+        database.execute("UPDATE record_group SET head = zeroblob(32) WHERE first = 1")
+    busy = filled(SqliteStore(folder / "busy.journal", write=True), [2])
+    yield folder
+    busy.store.close()
 
 
 # --- the list of codes ---
@@ -146,7 +177,8 @@ def test_every_code_is_shown_failing_and_mended() -> None:
             verb = "fails" if code in {fence.info[2] for fence in FAILING} else "warns"
             assert kinds == [(verb, code), ()] * (len(kinds) // 2), code
         else:
-            assert [fence.language for fence in section] == ["console"], code
+            # What only a program meets is shown as one, which tests/test_docs.py runs.
+            assert [fence.language for fence in section] in (["console"], ["python", "text"]), code
 
 
 # --- the examples ---
@@ -177,16 +209,22 @@ def test_the_mended_example_differs_from_the_failing_one_in_a_few_lines() -> Non
 
 @pytest.mark.parametrize("fence", SESSIONS, ids=str)
 def test_a_command_on_the_page_says_what_the_page_says(
-    fence: Fence, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    fence: Fence,
+    folder: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    if ".journal" in fence.text:
+        request.getfixturevalue("journals")
     if fence.heading.startswith("HR809"):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
     if fence.heading[:5] in FAILURES:
         function, fails = FAILURES[fence.heading[:5]]
-        monkeypatch.setattr(f"hedgerow.engine.prove.{function}", fails)
+        monkeypatch.setattr(function, fails)
     command, _, expected = fence.text.partition("\n")
     # What a script expects in vain is an answer, and no bad input; what is not decided is neither.
-    code = {"HR821": 1, "HR842": 3}.get(fence.heading[:5], 2)
+    code = {"HR821": 1, "HR842": 3, "HR869": 1}.get(fence.heading[:5], 2)
     assert main(shlex.split(command.removeprefix("$ hedgerow "))) == code
     # `validate` parts what it says of one file from the next by a blank line.
     assert capfd.readouterr().err.rstrip("\n") == expected.rstrip("\n")

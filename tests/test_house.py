@@ -24,15 +24,19 @@ PACKAGE = ROOT / "src" / "hedgerow"
 FOLDERS = ("actions", "cli", "engine", "guards", "models", "schemas", "specs")
 HEAVY = frozenset(
     {
+        "apsw",
         "arch",
         "bokeh",
+        "cryptography",
         "cvc5",
         "dask",
         "distributed",
+        "google_crc32c",
         "jsonschema",
         "llvmlite",
         "numpy",
         "pandas",
+        "pg8000",
         "pyarrow",
         "pydantic",
         "rich",

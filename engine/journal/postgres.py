@@ -80,18 +80,23 @@ class PostgresStore:
     def _connect(self, parts: SplitResult, user: str, tls: bool) -> None:
         import ssl
 
-        from pg8000.native import Connection
+        from pg8000.native import Connection, InterfaceError
 
-        self._connected = Connection(
-            unquote(user),
-            host=parts.hostname or "localhost",
-            port=parts.port or 5432,
-            database=unquote(parts.path.lstrip("/")),
-            password=None if parts.password is None else unquote(parts.password),
-            ssl_context=ssl.create_default_context() if tls else None,
-            timeout=_SECONDS,
-            application_name="hedgerow journal",
-        )
+        try:
+            self._connected = Connection(
+                unquote(user),
+                host=parts.hostname or "localhost",
+                port=parts.port or 5432,
+                database=unquote(parts.path.lstrip("/")),
+                password=None if parts.password is None else unquote(parts.password),
+                ssl_context=ssl.create_default_context() if tls else None,
+                timeout=_SECONDS,
+                application_name="hedgerow journal",
+            )
+        except InterfaceError as error:
+            reason = str(getattr(error.__cause__, "strerror", None) or error).lower()
+            help = "look at its address, and whether it runs"
+            raise JournalError("HR863", f"the server cannot be reached: {reason}", self.place, help) from None
         # A server that answers before its disk has, or whose disk is not asked, keeps no promise.
         self._run("SET synchronous_commit = on")
         if self._run("SHOW fsync") != [["on"]]:

@@ -102,9 +102,10 @@ class SqliteStore:
         try:
             connection.execute("PRAGMA schema_version").fetchall()
         except (apsw.CantOpenError, apsw.ReadOnlyError):
-            # A database in WAL mode wants files beside it, which a folder without write access does not take. Where
-            # no log is left there, nothing is missing without it.
-            if Path(f"{path}-wal").exists():
+            # A database in WAL mode wants files beside it, which a folder without write access does not take. Where no
+            # log is left there, nothing is missing without it.
+            log = Path(f"{path}-wal")
+            if log.exists() and log.stat().st_size:
                 raise
             flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
             connection = self._connection(apsw, f"{path.resolve().as_uri()}?immutable=1", flags)
@@ -162,16 +163,9 @@ class SqliteStore:
     def write(self, group: Group) -> None:
         import apsw
 
-        execute = self._connected.execute
         try:
-            execute("BEGIN IMMEDIATE")
-            try:
-                execute("INSERT INTO record_group VALUES (?, ?, ?, ?)", group)
-                execute("COMMIT")
-            except BaseException:
-                if self._connected.in_transaction:  # some errors have rolled back by themselves
-                    execute("ROLLBACK")
-                raise
+            # One statement is one transaction.
+            self._connected.execute("INSERT INTO record_group VALUES (?, ?, ?, ?)", group)
         except (apsw.Error, OSError) as error:
             raise self._refusal(error, writing=True) from None
 
@@ -193,7 +187,7 @@ class SqliteStore:
                 return JournalError("HR860", "this is no database", self.place, "name the file of a journal")
             case apsw.CorruptError():
                 return DamageError("changed", "the database cannot be read: it is malformed", self.place)
-            case apsw.BusyError() | apsw.LockedError() | apsw.ConstraintError():
+            case apsw.BusyError() | apsw.LockedError() | apsw.ConstraintError() if writing:
                 help = "a journal has one writer at a time: stop the other, or name another journal"
                 return JournalError("HR861", "another process writes this journal", self.place, help)
             case apsw.FullError():
