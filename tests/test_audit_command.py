@@ -271,6 +271,18 @@ def test_a_terminal_is_not_moved_by_what_a_journal_holds(tmp_path: Path, capsys:
     assert "kind 99" in out
 
 
+@pytest.mark.parametrize("payload", [b'{"x":NaN}', b'{"time_ns":1e999}', b"-Infinity", b"[" * 100_000, b"\xff", b""])
+def test_a_payload_that_is_no_json_is_shown_as_its_text(tmp_path: Path, capsys: Capture, payload: bytes) -> None:
+    path = tmp_path / "odd.journal"
+    with filled(open_store(str(path), write=True), []) as journal:
+        journal.append(kinds.Kind.EVENT, payload)
+    assert ran(capsys, "show", str(path))[0] == 0
+    code, out, _ = ran(capsys, "show", str(path), "--json", "--from", "1", "--until", "1")
+    assert code == 0
+    assert json.loads(out)["records"][0]["payload"] == payload.decode("latin-1")
+    assert ran(capsys, "show", str(path), "--until", "2100-01-01T00:00:00Z")[0] == 0
+
+
 # --- checkpoints, proofs and keys ---
 
 

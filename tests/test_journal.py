@@ -319,6 +319,17 @@ def test_a_checkpoint_that_says_something_else_is_found(change: dict[str, Any], 
     assert (found.fault, found.sequence, found.message) == ("checkpoint", 8, f"record 8: {message}")
 
 
+@pytest.mark.parametrize("key", [b"[]", b"{}", b"7", b"true"])
+def test_a_key_that_is_none_is_found(key: bytes) -> None:
+    store = MemoryStore()
+    filled(store, [7])
+    first = split(groups_of(store)[0].records)[0][HEADER.size :].replace(b'"key":null', b'"key":' + key)
+    for keys in (frozenset[str](), frozenset([seeded().public])):
+        found = verify(kept(chained_anew(groups_of(store), 0, first)), keys=keys).damage
+        assert found is not None
+        assert found.message == "record 0: what it calls a key is none"
+
+
 @pytest.mark.parametrize("payload", [b"[]", b"{}", b"7", b"{", b"[" * 100_000])
 def test_a_checkpoint_that_is_none_is_found(payload: bytes) -> None:
     store = MemoryStore()
@@ -498,6 +509,19 @@ def test_a_file_that_holds_no_records_is_nothing_to_expect(tmp_path: Path, text:
     assert error.value.code == "HR867"
 
 
+def test_records_of_two_journals_are_not_expected_of_one(tmp_path: Path) -> None:
+    lines = []
+    for machine in ("desk", "other"):
+        store = MemoryStore()
+        filled(store, [2], machine=machine)
+        lines += [json.dumps(exported(record)) for record in records_since(store, 1)]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("\n".join(lines), "utf-8")
+    with pytest.raises(JournalError) as error:
+        hashes_of(path)
+    assert said(error) == ("HR867", "the file holds two records 1, of two journals")
+
+
 @pytest.mark.parametrize("every", [1, 4, 1024])
 def test_every_record_up_to_the_last_checkpoint_is_proved(every: int) -> None:
     store = MemoryStore()
@@ -538,6 +562,26 @@ def test_a_proof_that_was_changed_does_not_hold() -> None:
             check_proof({**copy.deepcopy(document), **change}, keys, "proof")
         assert error.value.code == "HR867"
         assert error.value.message.endswith(message)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"first": 0.0}, {"last": 8.0}, {"last": 2**64}, {"key": []}, {"key": {}}, {"first": "0"}, {"first": True}],
+)
+def test_a_proof_made_up_by_hand_is_refused_and_breaks_nothing(change: dict[str, Any]) -> None:
+    store = MemoryStore()
+    filled(store, [9]).checkpoint()
+    document = proof_of(store, 4)
+    body = json.loads(document["checkpoint"]["payload"])
+    forged = kept(chained_anew(groups_of(store), 10, canonical({**body, **change})))
+    (record,) = [record for record in records_since(forged) if record.sequence == 10]
+    for keys in (frozenset[str](), frozenset([seeded().public])):
+        with pytest.raises(JournalError) as error:
+            check_proof({**document, "checkpoint": exported(record)}, keys, "proof")
+        assert error.value.code == "HR867"
+    with pytest.raises(JournalError) as error:
+        proof_of(forged, 4)
+    assert error.value.code == "HR869"
 
 
 def test_a_proof_with_a_checkpoint_that_nobody_signed_is_not_taken_for_a_signed_one() -> None:

@@ -114,7 +114,7 @@ def _misplaced(store: Store, expected: int, stated: int) -> DamageError:
     """Return what is wrong where record `stated` stands in the place of another."""
     if stated < expected:
         return DamageError("duplicated", f"in its place record {stated:,} stands a second time", store.place, expected)
-    if expected in _sequences(store):
+    if _stands(store, expected):
         what = f"it stands further on, and record {stated:,} in its place"
         return DamageError("swapped", what, store.place, expected)
     return _dropped(store, expected, stated - 1)
@@ -125,9 +125,8 @@ def _dropped(store: Store, first: int, last: int) -> DamageError:
     return DamageError("dropped", many, store.place, first)
 
 
-def _sequences(store: Store) -> set[int]:
-    """Return the sequences of all records whose headers can be read."""
-    found = set()
+def _stands(store: Store, sequence: int) -> bool:
+    """Return whether a record stands anywhere in a store, among those whose headers can be read."""
     for group in store.groups(-(2**63)):
         at = 0
         while at + HEADER_BYTES <= len(group.records):
@@ -135,10 +134,11 @@ def _sequences(store: Store) -> set[int]:
             checksum = group.records[at + FIELD_BYTES : at + HEADER_BYTES]
             if crc32c(fields) != int.from_bytes(checksum, "big"):
                 break
-            _, _, sequence, length, _ = FIELDS.unpack(fields)
-            found.add(sequence)
+            _, _, found, length, _ = FIELDS.unpack(fields)
+            if found == sequence:
+                return True
             at += HEADER_BYTES + length
-    return found
+    return False
 
 
 def _beside(store: Store, group: Group, expected: int, after: int, hash: bytes | None) -> DamageError:

@@ -18,38 +18,46 @@ journal is verified (`--expect`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from .canonical import canonical, value_of
 from .keys import Signer, is_signed
 from .merkle import root_of
 from .problem import JournalError
 
-__all__ = ["DOMAIN", "checkpoint_payload", "trouble_with"]
+__all__ = ["DOMAIN", "checkpoint_payload", "claims", "trouble_with"]
 
 DOMAIN = b"hedgerow.journal.checkpoint.v1\0"
 """What is signed begins with this, so that the signature is one of nothing else."""
 
 
-def checkpoint_payload(
-    journal: bytes, first: int, leaves: Sequence[bytes], time_ns: int, signer: Signer | None
-) -> bytes:
-    """Return the payload of the checkpoint over records from `first` on, whose hashes are `leaves`, at least one."""
-    body: dict[str, Any] = {
+def claims(journal: bytes, first: int, leaves: Sequence[bytes]) -> dict[str, object]:
+    """Return what a checkpoint says of its journal.
+
+    Args:
+        journal: the hash of record 0.
+        first: the first record that it covers.
+        leaves: the hashes of all that it covers, at least one.
+    """
+    return {
         "journal": journal.hex(),
         "first": first,
         "last": first + len(leaves) - 1,
         "head": leaves[-1].hex(),
         "root": root_of(leaves).hex(),
-        "time_ns": time_ns,
-        "key": None if signer is None else signer.public,
     }
+
+
+def checkpoint_payload(
+    journal: bytes, first: int, leaves: Sequence[bytes], time_ns: int, signer: Signer | None
+) -> bytes:
+    """Return the payload of a checkpoint; `journal`, `first` and `leaves` as in `claims`."""
+    body = {**claims(journal, first, leaves), "time_ns": time_ns, "key": None if signer is None else signer.public}
     signature = None if signer is None else signer.sign(DOMAIN + canonical(body)).hex()
     return canonical({**body, "signature": signature})
 
 
-def trouble_with(payload: bytes, key: str | None, wanted: dict[str, object]) -> str | None:
+def trouble_with(payload: bytes, key: str | None, wanted: Mapping[str, object]) -> str | None:
     """Return what is wrong with a checkpoint, or None.
 
     Args:

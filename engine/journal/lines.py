@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..script_time import TimeTextError, read_time, show_time
-from .canonical import value_of
+from .canonical import canonical, value_of
 from .chain import records_since
 from .kinds import Kind
 from .problem import JournalError
@@ -67,6 +67,10 @@ def selected(
     Raises:
         JournalError: (HR869) it is not what was written; or it cannot be read.
     """
+    if tail is not None and not kinds and since.time_ns is None and until == ALWAYS:
+        # The last of all records need not be looked for.
+        last = store.last()
+        since = When(max(since.sequence or 0, 0 if last is None else last.last + 1 - tail))
     found = (record for record in _between(store, since, until) if not kinds or record.kind in kinds)
     return found if tail is None else iter(deque(found, maxlen=tail))
 
@@ -90,11 +94,13 @@ def _time_of(body: Any, otherwise: int | None) -> int | None:
 
 
 def _body(record: Record) -> Any:
-    """Return the value of a payload; its text where it is no JSON."""
+    """Return the value of a payload; its text where it is no JSON that could be said again."""
     try:
-        return value_of(record.payload)
-    except ValueError:
+        value = value_of(record.payload)
+        canonical(value)
+    except (ValueError, JournalError):
         return record.payload.decode("latin-1")
+    return value
 
 
 def exported(record: Record) -> dict[str, Any]:
@@ -152,7 +158,9 @@ def hashes_of(path: Path) -> dict[int, str]:
                     if not isinstance(document, dict):
                         raise ValueError
                     record = record_from(document, place)
-                    found[record.sequence] = record.hash.hex()
+                    if found.setdefault(record.sequence, record.hash.hex()) != record.hash.hex():
+                        what = f"the file holds two records {record.sequence:,}, of two journals"
+                        raise JournalError("HR867", what, place, _HELP)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise JournalError("HR867", f"the file cannot be read: {reason}", place, _HELP) from None

@@ -163,6 +163,9 @@ class PostgresStore:
         except self._errors as error:
             raise self._refusal(error, writing=True) from None
 
+    def check(self) -> None:
+        """Do nothing: the pages of a table are for the server to look after (`initdb --data-checksums`, amcheck)."""
+
     def close(self) -> None:
         if self._connected is not None:
             with contextlib.suppress(*self._errors):  # it may be gone already

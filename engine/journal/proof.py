@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from .canonical import value_of
-from .chain import records_since
-from .checkpoints import trouble_with
+from .chain import records_of, records_since
+from .checkpoints import claims, trouble_with
 from .journal import genesis_of
 from .kinds import Kind
 from .lines import exported, record_from
 from .merkle import inclusion_path, root_through
-from .problem import JournalError
+from .problem import DamageError, JournalError
 from .records import Record
 from .store import Store
 
@@ -35,40 +35,49 @@ def proof_of(store: Store, sequence: int) -> dict[str, Any]:
 
     Raises:
         JournalError: (HR867) there is no such record, or no checkpoint after it; (HR869) the journal is not what was
-        written.
+            written.
     """
-    genesis_of(store)
+    genesis = genesis_of(store)
     last = store.last()
     count = 0 if last is None else last.last + 1
     if not 0 <= sequence < count:
         raise JournalError(
             "HR867", f"there is no record {sequence:,}", store.place, f"name one from 0 to {count - 1:,}"
         )
-    checkpoint = _checkpoint_after(store, sequence)
-    body = value_of(checkpoint.payload)
-    first = body["first"]
-    leaves: list[bytes] = []
-    chosen = checkpoint
-    for record in records_since(store, first):
-        if record.sequence == sequence:
-            chosen = record
-        if record.sequence == checkpoint.sequence:
-            break
-        leaves.append(record.hash)
+    covered, checkpoint = _interval(store, sequence)
+    leaves, first = [record.hash for record in covered], covered[0].sequence
+    key = value_of(genesis.payload).get("key")
+    trouble = trouble_with(checkpoint.payload, key, claims(genesis.hash, first, leaves))
+    if trouble is not None:
+        raise DamageError("checkpoint", trouble, store.place, checkpoint.sequence)
     return {
         "format": FORMAT,
-        "record": exported(chosen),
+        "record": exported(covered[sequence - first]),
         "checkpoint": exported(checkpoint),
         "path": [each.hex() for each in inclusion_path(leaves, sequence - first)],
     }
 
 
-def _checkpoint_after(store: Store, sequence: int) -> Record:
-    for record in records_since(store, sequence + 1):
-        if record.kind == Kind.CHECKPOINT:
-            return record
-    help = "a journal gets one when it is closed, and every so many records"
+def _interval(store: Store, sequence: int) -> tuple[list[Record], Record]:
+    """Return the records that the next checkpoint after one covers, and that checkpoint."""
+    covered: list[Record] = []
+    for record in records_since(store, _last_checkpoint(store, sequence)):
+        if record.kind == Kind.CHECKPOINT and record.sequence > sequence:
+            return covered, record
+        covered.append(record)
+    help = "a journal gets one when it is closed, and every so many records; `hedgerow audit checkpoint` adds one"
     raise JournalError("HR867", f"no checkpoint follows record {sequence:,} yet", store.place, help)
+
+
+def _last_checkpoint(store: Store, sequence: int) -> int:
+    """Return the sequence of the last checkpoint up to a record, that one included; 0 where there is none."""
+    group = store.last(before=sequence + 1)
+    while group is not None:
+        for record in reversed(records_of(store, group, group.first, None)):
+            if record.kind == Kind.CHECKPOINT and record.sequence <= sequence:
+                return record.sequence
+        group = store.last(before=group.first)
+    return 0
 
 
 def read_proof(path: Path, keys: frozenset[str]) -> tuple[Record, str | None]:
@@ -108,7 +117,9 @@ def check_proof(document: Mapping[str, Any], keys: frozenset[str], place: str) -
         path = [bytes.fromhex(each) for each in document["path"]]
         body = value_of(checkpoint.payload)
         first, last, root, key = body["first"], body["last"], body["root"], body["key"]
-        inside = 0 <= first <= record.sequence <= last
+        inside = 0 <= first <= record.sequence <= last < 2**64
+        if not (type(first) is type(last) is int and (key is None or isinstance(key, str))):
+            raise ValueError
     except (KeyError, TypeError, ValueError):
         raise JournalError("HR867", "this is no proof of a record", place, _HELP) from None
     if keys and key not in keys:

@@ -169,6 +169,16 @@ class SqliteStore:
         except (apsw.Error, OSError) as error:
             raise self._refusal(error, writing=True) from None
 
+    def check(self) -> None:
+        import apsw
+
+        try:
+            (found,) = self._connected.execute("PRAGMA integrity_check(1)").fetchall()[0]
+        except apsw.Error as error:
+            raise self._refusal(error, writing=False) from None
+        if found != "ok":
+            raise DamageError("changed", f"the database is malformed: {found.lower()[:200]}", self.place)
+
     def close(self) -> None:
         # The lock goes last: closing moves the log into the file, and that is writing too.
         for connection in (getattr(self, "_connected", None), self._lock):

@@ -42,6 +42,14 @@ class Store(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Refuse a place whose own structure is damaged, so that rows may be hidden which no group could tell of.
+
+        Raises:
+            DamageError: (HR869) it is.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the place, so that another writer may have it."""
         ...

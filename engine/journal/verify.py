@@ -10,10 +10,9 @@ from typing import Any
 
 from .canonical import value_of
 from .chain import records_since
-from .checkpoints import trouble_with
+from .checkpoints import claims, trouble_with
 from .journal import genesis_of
 from .kinds import Kind
-from .merkle import root_of
 from .problem import DamageError
 from .records import NOTHING, Record
 from .store import Store
@@ -94,6 +93,8 @@ def verify(
         auditor.begin(genesis_of(store))
         for record in records_since(store):
             auditor.take(record)
+        # Only now: damage that has a record is told with it.
+        store.check()
         auditor.end()
     except DamageError as found:
         damage = (
@@ -121,6 +122,8 @@ class _Auditor:
         """Take what the first record says of all of them."""
         self._genesis, self._journal = value_of(genesis.payload), genesis.hash
         key = self._genesis.get("key")
+        if not (key is None or isinstance(key, str)):
+            raise DamageError("changed", "what it calls a key is none", self._place, 0)
         if self._keys and key not in self._keys:
             what = (
                 "no key signs its checkpoints" if key is None else "another key signs its checkpoints than was expected"
@@ -144,13 +147,7 @@ class _Auditor:
             raise DamageError("unexpected", what, self._place, self.records, last=True)
 
     def _take_checkpoint(self, record: Record) -> None:
-        wanted = {
-            "journal": self._journal.hex(),
-            "first": record.sequence - len(self._leaves),
-            "last": record.sequence - 1,
-            "head": self._head.hex(),
-            "root": root_of(self._leaves).hex() if self._leaves else "",
-        }
+        wanted = claims(self._journal, record.sequence - len(self._leaves), self._leaves)
         trouble = trouble_with(record.payload, self._genesis.get("key"), wanted)
         if trouble is not None:
             raise DamageError("checkpoint", trouble, self._place, record.sequence)
