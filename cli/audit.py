@@ -239,7 +239,7 @@ def checkpoint(journal: str, private: Path | None, as_json: bool) -> int:
     return _with(journal, add, as_json=as_json, write=True)
 
 
-# -------------------------------------------------------------------------------------------------------------- reading
+# ------------------------------------------------------------------------------------------------------------ reading
 
 
 def _open(journal: str, *, write: bool = False) -> Store:
@@ -303,7 +303,7 @@ def _when(option: str, text: str) -> Any:
     return read_when(option, text)
 
 
-# -------------------------------------------------------------------------------------------------------------- text
+# --------------------------------------------------------------------------------------------------------------- text
 
 
 _UNSIGNED_PROOF = (
@@ -326,7 +326,7 @@ def _lines(found: Verification, *, expected: bool) -> Iterator[str]:
     )
     if found.genesis:
         yield f"  machine      {found.genesis.get('machine')}, program {str(found.genesis.get('program'))[:16]}"
-    yield f"  records      {found.records:,} as they were written"
+    yield f"  records      {found.records:,} as they were written" + ("" if found.holds else ", in the groups before")
     signed = _UNSIGNED if found.key is None else f"signed with {found.key}"
     yield f"  checkpoints  {found.checkpoints:,}" + (f", {signed}" if found.checkpoints else "")
     if found.signed_through is not None:

@@ -74,7 +74,7 @@ def hash_of(record: bytes) -> bytes:
 
 
 def chained_anew(groups: Sequence[Group], sequence: int, payload: bytes) -> list[Group]:
-    """Return what a forger makes of a journal: another payload in one record, and everything after it chained to that."""
+    """Return what a forger makes of a journal: another payload in one record, and all after it chained to that."""
     import google_crc32c
 
     previous, written = bytes(32), []

@@ -25,7 +25,7 @@ DAY = 1_700_000_000 * SECOND
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a signed journal of 11 records in the current folder: 0 genesis, 1 to 7 events, 8 checkpoint, 9 event, 10."""
+    """Return a signed journal in the current folder: 0 genesis, 1 to 7 events, 8 checkpoint, 9 event, 10 checkpoint."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     make_key(tmp_path / "desk.pem")
@@ -88,6 +88,7 @@ def test_a_changed_record_is_found_and_told(desk: Path, capsys: Capture) -> None
     code, out, err = ran(capsys, "verify", "desk.journal")
     assert code == 1
     assert out.splitlines()[0] == "desk.journal: does not hold from record 1 on"
+    assert out.splitlines()[2] == "  records      1 as they were written, in the groups before"
     assert err == (
         "desk.journal: error[HR869]: record 1: it is not what the next record was chained to\n"
         "   help: go back to a copy; `hedgerow audit verify` says up to where it holds\n"

@@ -446,7 +446,8 @@ def test_what_a_signature_vouches_for_is_told() -> None:
 def test_a_first_record_that_begins_no_journal_is_found() -> None:
     store = MemoryStore()
     filled(store, [2])
-    for payload in (b"{}", b'{"format":"hedgerow.journal/9"}', b"[]", b"x"):
+    odd = b'{"format":"hedgerow.journal/1","parameters":{"k":NaN}}', b'{"format": "hedgerow.journal/1"}'
+    for payload in (b"{}", b'{"format":"hedgerow.journal/9"}', b"[]", b"x", *odd):
         found = verify(kept(chained_anew(groups_of(store), 0, payload))).damage
         assert found is not None
         assert (found.sequence, found.message) == (0, "record 0: it does not begin a journal")

@@ -89,8 +89,7 @@ def records_of(store: Store, group: Group, expected: int, previous: bytes | None
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------- what
-# happened
+# ------------------------------------------------------------------------------------------------------ what happened
 
 
 def _unlinked(place: str, sequence: int, *, confirmed: bool) -> DamageError:

@@ -124,8 +124,7 @@ class Journal:
         journal._take_up(_since_last_checkpoint(store))
         return journal
 
-    # -------------------------------------------------------------------------------------------------------------
-    # writing
+    # -------------------------------------------------------------------------------------------------------- writing
 
     def append(self, kind: int, payload: bytes | Mapping[str, Any]) -> int:
         """Add a record to the group that the next commit makes durable, and return its sequence.
@@ -230,8 +229,7 @@ class Journal:
         """Where it is kept; `chain.records_since` reads it."""
         return self._store
 
-    # -------------------------------------------------------------------------------------------------------------
-    # within
+    # --------------------------------------------------------------------------------------------------------- within
 
     def _add_checkpoint(self) -> None:
         first = self._next - len(self._leaves)
@@ -258,8 +256,9 @@ def genesis_of(store: Store) -> Record:
             "HR860", "the journal holds no record", store.place, "name the place of a journal that has begun"
         )
     try:
-        known = value_of(first.payload)["format"] == JOURNAL_FORMAT
-    except (ValueError, KeyError, TypeError):
+        body = value_of(first.payload)
+        known = body["format"] == JOURNAL_FORMAT and canonical(body) == first.payload
+    except (ValueError, KeyError, TypeError, JournalError):
         known = False
     if first.kind != Kind.GENESIS or not known:
         raise DamageError("changed", "it does not begin a journal", store.place, 0)

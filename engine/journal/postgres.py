@@ -64,7 +64,6 @@ class PostgresStore:
             self._connect(parts, user, tls)
             if write:
                 self._lock()
-                self._run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
                 self._make()
             self._check()
         except self._errors as error:
@@ -74,8 +73,7 @@ class PostgresStore:
             self.close()
             raise
 
-    # -------------------------------------------------------------------------------------------------------------
-    # opening
+    # -------------------------------------------------------------------------------------------------------- opening
 
     def _connect(self, parts: SplitResult, user: str, tls: bool) -> None:
         import ssl
@@ -112,8 +110,10 @@ class PostgresStore:
     def _make(self) -> None:
         if self._run("SELECT to_regclass(:name)::text", name=self._table) != [[None]]:
             return
-        # What is sent as one text is one transaction.
+        # What is sent as one text is one transaction; two that make the schema at once would be in each other's way.
         self._run(
+            f"SELECT pg_advisory_xact_lock(hashtextextended('{_SCHEMA}', 0)); "
+            f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}; "
             f"CREATE TABLE {self._table} (first bigint PRIMARY KEY, last bigint NOT NULL, records bytea NOT NULL, "
             f"head bytea NOT NULL); "
             # What is compressed already costs time, and JSON of a few events shrinks little.
@@ -135,8 +135,7 @@ class PostgresStore:
         if found[0][1] != _VERSION or [tuple(column) for column in columns] != _COLUMNS:
             raise JournalError("HR860", "the table of this name is no journal of this version", self.place, help)
 
-    # -------------------------------------------------------------------------------------------------------------
-    # the store
+    # ------------------------------------------------------------------------------------------------------ the store
 
     def groups(self, since: int = 0) -> Iterator[Group]:
         start = self._rows("WHERE first <= :at ORDER BY first DESC LIMIT 1", since)

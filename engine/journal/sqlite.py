@@ -45,8 +45,9 @@ class SqliteStore:
         import apsw
 
         self.place = str(path)
-        self._lock: Any = None
         self._vfs = vfs
+        self._connected: Any = None
+        self._lock: Any = None
         if _numbers(apsw.sqlite_lib_version()) < LEAST_SQLITE:
             least = ".".join(map(str, LEAST_SQLITE))
             why = f"SQLite {apsw.sqlite_lib_version()} may lose what was committed; {least} is the first that does not"
@@ -65,8 +66,7 @@ class SqliteStore:
             self.close()
             raise
 
-    # -------------------------------------------------------------------------------------------------------------
-    # opening
+    # -------------------------------------------------------------------------------------------------------- opening
 
     def _open(self, apsw: Any, path: Path, write: bool) -> None:
         size = path.stat().st_size if path.is_file() else None
@@ -135,8 +135,7 @@ class SqliteStore:
     def _value(self, statement: str) -> Any:
         return self._connected.execute(statement).fetchall()[0][0]
 
-    # -------------------------------------------------------------------------------------------------------------
-    # the store
+    # ------------------------------------------------------------------------------------------------------ the store
 
     def groups(self, since: int = 0) -> Iterator[Group]:
         start = self._rows(" WHERE first <= ? ORDER BY first DESC LIMIT 1", (since,))
@@ -181,12 +180,11 @@ class SqliteStore:
 
     def close(self) -> None:
         # The lock goes last: closing moves the log into the file, and that is writing too.
-        for connection in (getattr(self, "_connected", None), self._lock):
+        for connection in (self._connected, self._lock):
             if connection is not None:
                 connection.close()
 
-    # -------------------------------------------------------------------------------------------------------------
-    # errors
+    # --------------------------------------------------------------------------------------------------------- errors
 
     def _refusal(self, error: Exception, *, writing: bool) -> JournalError:
         import apsw
@@ -200,16 +198,15 @@ class SqliteStore:
             case apsw.BusyError() | apsw.LockedError() | apsw.ConstraintError() if writing:
                 help = "a journal has one writer at a time: stop the other, or name another journal"
                 return JournalError("HR861", "another process writes this journal", self.place, help)
-            case apsw.FullError():
+            case apsw.FullError() if writing:
                 help = "make room, and start again from what is durable"
                 return JournalError("HR862", "the disk is full; the group is not journalled", self.place, help)
-            case apsw.ReadOnlyError():
+            case apsw.ReadOnlyError() if writing:
                 return JournalError("HR862", "the journal cannot be written: it is read-only", self.place, _RIGHTS)
         if writing:
             return JournalError("HR862", f"the journal cannot be written: {reason}", self.place, _RIGHTS)
-        return JournalError(
-            "HR863", f"the journal cannot be read: {reason}", self.place, "look at its rights and its disk"
-        )
+        help = "look at its disk, its rights and those of its folder"
+        return JournalError("HR863", f"the journal cannot be read: {reason}", self.place, help)
 
 
 _RIGHTS = "choose a file in a folder that exists and may be written"
