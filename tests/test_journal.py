@@ -8,6 +8,7 @@ import json
 import math
 import stat
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -596,3 +597,28 @@ def test_a_proof_with_a_checkpoint_that_nobody_signed_is_not_taken_for_a_signed_
     with pytest.raises(JournalError) as error:
         check_proof({**document, "checkpoint": exported(forged[0])}, frozenset(), "proof")
     assert error.value.message == "the proof does not hold: the signature of the checkpoint is not that of its key"
+
+
+@pytest.mark.parametrize("finish", [Journal.commit, Journal.checkpoint, Journal.close])
+def test_an_append_that_was_interrupted_is_not_committed(
+    monkeypatch: pytest.MonkeyPatch, finish: Callable[[Journal], object]
+) -> None:
+    def interrupted(_: bytes) -> None:
+        raise KeyboardInterrupt
+
+    store = MemoryStore()
+    journal = filled(store, [3])
+    journal.append(Kind.EVENT, {})
+    monkeypatch.setattr("hedgerow.engine.journal.journal.sha256", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.append(Kind.EVENT, {})
+    monkeypatch.undo()
+    journal.append(Kind.EVENT, {})
+    with pytest.raises(JournalError) as error:
+        finish(journal)
+    assert said(error) == ("HR868", "an append was interrupted: its group cannot be kept")
+    with pytest.raises(JournalError) as error:
+        journal.commit()
+    assert said(error) == ("HR868", "this journal takes no more: a commit has failed")
+    journal.close()
+    assert verify(store).records == 4

@@ -21,6 +21,7 @@ __all__ = ["Journal"]
 
 _PACK = FIELDS.pack
 _CHECKPOINT_EVERY = 1024
+_OPEN_AGAIN = "open the journal again and go on from what is durable"
 
 
 class Journal:
@@ -32,14 +33,12 @@ class Journal:
 
     __slots__ = (
         "_clock",
-        "_durable",
         "_every",
         "_failed",
+        "_first",
         "_from",
         "_genesis",
-        "_head",
         "_leaves",
-        "_next",
         "_pending",
         "_signer",
         "_store",
@@ -50,13 +49,15 @@ class Journal:
         if not 1 <= checkpoint_every <= 2**20:
             raise ValueError("a checkpoint is due every 1 to 1,048,576 records")
         self._store, self._signer, self._every, self._clock = store, signer, checkpoint_every, clock
-        self._next, self._head, self._genesis = 0, NOTHING, NOTHING
+        self._genesis = NOTHING
         self._from = 0
         """The first record that is not committed yet."""
-        self._pending = bytearray()
-        self._leaves: list[bytes] = []
-        """The hashes of the records since the last checkpoint, that one included."""
-        self._durable = -1
+        self._pending: list[bytes] = []
+        """The records from that one on."""
+        self._first = 0
+        """The last checkpoint; record 0 before there is one."""
+        self._leaves = [NOTHING]
+        """The hashes of the records from that one on, and before record 0 what it is chained to."""
         self._failed = False
 
     @staticmethod
@@ -87,7 +88,8 @@ class Journal:
         journal = Journal(store, signer, checkpoint_every, clock)
         body: Any = genesis.payload
         journal.append(Kind.GENESIS, {**body, "key": None if signer is None else signer.public})
-        journal._genesis = journal._head
+        del journal._leaves[0]
+        journal._genesis = journal.head
         journal.commit()
         return journal
 
@@ -142,12 +144,10 @@ class Journal:
         if size > MAX_PAYLOAD_BYTES:
             help = f"a payload has up to {MAX_PAYLOAD_BYTES:,} bytes"
             raise JournalError("HR866", f"the payload has {size:,} bytes", self._store.place, help)
-        sequence = self._next
-        fields = _PACK(FORMAT, kind, sequence, size, self._head)
-        self._head = head = sha256(DOMAIN + fields + payload).digest()
-        self._leaves.append(head)
-        self._pending += fields + crc32c(fields).to_bytes(CHECKSUM_BYTES, "big") + payload
-        self._next = sequence + 1
+        sequence = self._from + len(self._pending)
+        fields = _PACK(FORMAT, kind, sequence, size, self._leaves[-1])
+        self._pending.append(fields + crc32c(fields).to_bytes(CHECKSUM_BYTES, "big") + payload)
+        self._leaves.append(sha256(DOMAIN + fields + payload).digest())
         return sequence
 
     def commit(self) -> int:
@@ -157,24 +157,9 @@ class Journal:
 
         Raises:
             JournalError: (HR861, HR862) the store does not take it: acknowledge nothing of it; (HR868) an earlier
-                commit has failed.
+                commit has failed, or an append was interrupted.
         """
-        if self._failed:
-            help = "open the journal again and go on from what is durable"
-            raise JournalError("HR868", "this journal takes no more: a commit has failed", self._store.place, help)
-        if not self._pending:
-            return self._durable
-        if len(self._leaves) > self._every:
-            self._add_checkpoint()
-        group = Group(self._from, self._next - 1, bytes(self._pending), self._head)
-        try:
-            self._store.write(group)
-        except BaseException:
-            self._failed = True
-            raise
-        self._pending.clear()
-        self._from, self._durable = self._next, group.last
-        return group.last
+        return self._commit(checkpoint=len(self._leaves) > self._every)
 
     def checkpoint(self) -> int:
         """Commit, with a checkpoint at the end unless one stands there already; return its sequence.
@@ -182,9 +167,8 @@ class Journal:
         Raises:
             JournalError: as `commit`.
         """
-        if len(self._leaves) > 1 or self._next == 1:  # the only one since a checkpoint is that checkpoint
-            self._add_checkpoint()
-        return self.commit()
+        # The only record since a checkpoint is that checkpoint; the only one of all is none.
+        return self._commit(checkpoint=len(self._leaves) > 1 or self.next == 1)
 
     def close(self) -> None:
         """Commit with a checkpoint at the end, unless a commit has failed, and let go of the store.
@@ -212,17 +196,17 @@ class Journal:
     @property
     def next(self) -> int:
         """The sequence that the next record will have."""
-        return self._next
+        return self._from + len(self._pending)
 
     @property
     def durable(self) -> int:
         """The sequence of the last record that is durable; -1 before the first."""
-        return self._durable
+        return self._from - 1
 
     @property
     def head(self) -> bytes:
         """The hash of the last record that was appended."""
-        return self._head
+        return self._leaves[-1]
 
     @property
     def store(self) -> Store:
@@ -231,17 +215,34 @@ class Journal:
 
     # --------------------------------------------------------------------------------------------------------- within
 
+    def _commit(self, *, checkpoint: bool) -> int:
+        place = self._store.place
+        if self._failed:
+            raise JournalError("HR868", "this journal takes no more: a commit has failed", place, _OPEN_AGAIN)
+        if not (self._pending or checkpoint):
+            return self.durable
+        # Until the store has answered, and if it does not, nobody knows what is durable.
+        self._failed = True
+        # A signal within `append`, as that of Ctrl-C, leaves a record without its hash.
+        if self._first + len(self._leaves) != self.next:
+            raise JournalError("HR868", "an append was interrupted: its group cannot be kept", place, _OPEN_AGAIN)
+        if checkpoint:
+            self._add_checkpoint()
+        self._store.write(Group(self._from, self.next - 1, b"".join(self._pending), self.head))
+        self._from = self.next
+        self._pending.clear()
+        self._failed = False
+        return self.durable
+
     def _add_checkpoint(self) -> None:
-        first = self._next - len(self._leaves)
-        payload = checkpoint_payload(self._genesis, first, self._leaves, self._clock(), self._signer)
-        self._leaves.clear()
-        self.append(Kind.CHECKPOINT, payload)
+        payload = checkpoint_payload(self._genesis, self._first, self._leaves, self._clock(), self._signer)
+        self._first = self.append(Kind.CHECKPOINT, payload)
+        del self._leaves[:-1]
 
     def _take_up(self, records: list[Record]) -> None:
-        last = records[-1]
+        """Stand after records, which are all since the last checkpoint."""
+        self._first, self._from = records[0].sequence, records[-1].sequence + 1
         self._leaves = [record.hash for record in records]
-        self._next = self._from = last.sequence + 1
-        self._head, self._durable = last.hash, last.sequence
 
 
 def genesis_of(store: Store) -> Record:
