@@ -282,6 +282,24 @@ def test_the_file_says_what_it_is_and_syncs_every_commit(tmp_path: Path) -> None
     assert (tmp_path / "desk.journal-writer").stat().st_size == 0
 
 
+def test_the_log_has_its_length_before_the_first_commit_and_nothing_of_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    log = path.with_name("desk.journal-wal")
+    for _ in range(2):
+        store = SqliteStore(path, write=True)
+        length = log.stat().st_size
+        journal = Journal.begin(store, beginning()) if store.last() is None else Journal.resume(store)
+        for _ in range(50):
+            journal.append(Kind.EVENT, b'"' + b"x" * 20_000 + b'"')
+            journal.commit()
+        assert 4_000_000 < log.stat().st_size == length
+        journal.close()
+    assert path.stat().st_size < 3_000_000
+    store = SqliteStore(path)
+    assert (verify(store).records, store._value("PRAGMA freelist_count")) == (103, 0)
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -385,11 +403,10 @@ def test_a_sqlite_that_may_lose_commits_is_refused(tmp_path: Path, monkeypatch: 
 def test_a_full_disk_keeps_nothing_of_the_group_and_all_before_it(tmp_path: Path) -> None:
     path = tmp_path / "desk.journal"
     journal = filled(SqliteStore(path, write=True), [4])
-    size = path.with_name("desk.journal-wal").stat().st_size
     journal.append(Kind.EVENT, b'"' + b"x" * 200_000 + b'"')
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # A write beyond the limit fails as one to a full disk does, with another errno; Python ignores the signal.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 8192, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, limits[1]))
     try:
         with pytest.raises(JournalError) as error:
             journal.commit()

@@ -24,6 +24,8 @@ _TABLE = (
 _COLUMNS = "SELECT first, last, records, head FROM record_group"
 _PAGE = 64
 """So many groups are read at once; between two reads nothing is held that would keep the log from being reset."""
+_LOG_PAGES = 1000
+"""SQLite moves its log into the file whenever the log has so many pages, unless it is told otherwise."""
 _WRITER = "-writer"
 
 
@@ -89,6 +91,7 @@ class SqliteStore:
             if self._value("PRAGMA journal_mode=WAL") != "wal":
                 help = "put the journal on a local disk: a write-ahead log needs shared memory"
                 raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
+            self._lengthen_log()
 
     def _connection(self, apsw: Any, name: str, flags: int) -> Any:
         connection = apsw.Connection(name, flags=flags, vfs=self._vfs)
@@ -118,6 +121,22 @@ class SqliteStore:
             self._connected.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connected.execute(f"PRAGMA user_version={VERSION}")
             self._connected.execute(_TABLE)
+
+    def _lengthen_log(self) -> None:
+        """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
+
+        What is rolled back has been written there, where the cache is too small for it, and counts for nothing.
+        """
+        execute, size = self._connected.execute, self._value("PRAGMA cache_size")
+        execute("PRAGMA cache_size=10")
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute("CREATE TABLE room (taken BLOB)")
+            execute("INSERT INTO room VALUES (zeroblob(?))", (_LOG_PAGES * self._value("PRAGMA page_size"),))
+        finally:
+            if self._connected.in_transaction:  # some errors have rolled back by themselves
+                execute("ROLLBACK")
+        execute(f"PRAGMA cache_size={size}")
 
     def _check_schema(self) -> None:
         """Refuse a database that is no journal, or has something in it, such as a trigger, that a journal has not."""
