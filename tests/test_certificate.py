@@ -32,7 +32,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json.loads(PUBLISHED.read_text("utf-
 
 @pytest.fixture(scope="module")
 def desk() -> Spec:
-    return load(ROOT / "specs" / "desk.yaml")
+    return load(ROOT / "specs" / "drawdown_desk.yaml")
 
 
 def made(spec: Spec, of: Proof, **changes: Any) -> Certificate:
@@ -77,7 +77,7 @@ def test_the_order_in_which_answers_came_does_not_show(desk: Spec) -> None:
 
 def test_a_certificate_names_each_file_by_its_text_and_no_folder_of_the_machine(desk: Spec) -> None:
     about = identity(desk, "same", {}, ())
-    names = ["desk.yaml", "band_limited_hedge.yaml", "drawdown_breaker.yaml"]
+    names = ["drawdown_desk.yaml", "band_limited_hedge.yaml", "drawdown_breaker.yaml"]
     assert [each.file for each in about.files] == names
     for each in about.files:
         assert each.sha256 == hashlib.sha256((ROOT / "specs" / each.file).read_bytes()).hexdigest()
@@ -309,9 +309,9 @@ def test_what_identifies_a_proof_is_compared(change: dict[str, Any], told: str, 
 
 
 def test_a_changed_file_is_named_and_the_specs_own_may_be_called_otherwise(desk: Spec, tmp_path: Path) -> None:
-    for file in ("desk.yaml", "band_limited_hedge.yaml", "drawdown_breaker.yaml"):
+    for file in ("drawdown_desk.yaml", "band_limited_hedge.yaml", "drawdown_breaker.yaml"):
         (tmp_path / file).write_bytes((ROOT / "specs" / file).read_bytes())
-    (tmp_path / "desk.yaml").rename(tmp_path / "our_desk.yaml")
+    (tmp_path / "drawdown_desk.yaml").rename(tmp_path / "our_desk.yaml")
     given = identity(desk, "same", {}, ())
     assert list(identity_differences(given, identity(load(tmp_path / "our_desk.yaml"), "same", {}, ()))) == []
     with (tmp_path / "drawdown_breaker.yaml").open("a") as stream:

@@ -200,7 +200,7 @@ def walk(seed: int, count: int) -> list[float]:
 
 def test_a_strategy_does_in_a_desk_what_it_does_alone_until_the_breaker_opens() -> None:
     alone = load(SPECS / "band_limited_hedge.yaml").compile().machine()
-    desk = both(load(SPECS / "desk.yaml"), max_drawdown=0.5)
+    desk = both(load(SPECS / "drawdown_desk.yaml"), max_drawdown=0.5)
     for day, price in enumerate(walk(3, 300)):
         one, two = alone.send("tick", day * DAY, price=price), desk.send("tick", day * DAY, price=price)
         assert tuple(f"strategy.{name}" for name in one.fired) == two.fired
@@ -212,7 +212,7 @@ def test_a_strategy_does_in_a_desk_what_it_does_alone_until_the_breaker_opens() 
 
 
 def test_the_desk_winds_its_strategy_down_when_the_equity_falls() -> None:
-    desk = both(load(SPECS / "desk.yaml"), **{"max_drawdown": 0.01, "strategy.gross_max": 1e9, "strategy.net_max": 1e9})
+    desk = both(load(SPECS / "drawdown_desk.yaml"), **{"max_drawdown": 0.01, "strategy.gross_max": 1e9, "strategy.net_max": 1e9})
     fired: list[str] = []
     for day in range(60):
         step = desk.send("tick", day * DAY, price=1000.0 * 1.03**day)
@@ -239,10 +239,10 @@ def test_the_breaker_cannot_be_released_before_its_time() -> None:
 
 
 def test_a_loaded_composition_is_the_same_every_time() -> None:
-    one, two = load(SPECS / "desk.yaml"), load(SPECS / "desk.yaml")
+    one, two = load(SPECS / "drawdown_desk.yaml"), load(SPECS / "drawdown_desk.yaml")
     assert one.compile().digest == two.compile().digest
     assert [Path(file).name for file in one.sources] == [
-        "desk.yaml",
+        "drawdown_desk.yaml",
         "band_limited_hedge.yaml",
         "drawdown_breaker.yaml",
     ]

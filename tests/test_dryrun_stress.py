@@ -351,7 +351,7 @@ def test_a_spec_without_instruments_is_moved_by_its_price_or_its_only_field() ->
 
 
 def test_a_composed_desk_is_moved_by_the_price_of_its_tick() -> None:
-    spec = hedgerow.load(ROOT / "specs" / "desk.yaml")
+    spec = hedgerow.load(ROOT / "specs" / "drawdown_desk.yaml")
     assert moved_fields(event_of(spec, None), spec.program()) == ("price",)
 
 
@@ -407,7 +407,7 @@ def test_no_stressed_report_can_be_taken_for_history(source: str | None, stress:
 
 
 def test_a_stress_on_flat_books_is_told_to_say_nothing() -> None:
-    spec = hedgerow.load(ROOT / "specs" / "desk.yaml")
+    spec = hedgerow.load(ROOT / "specs" / "drawdown_desk.yaml")
     run = dry_run(spec, "sp500", stress="1987:at=2010-05-06")
     assert "it says nothing about this strategy" in narrate(run.summary)[1].text
 
@@ -449,7 +449,7 @@ def test_the_command_lays_the_crash_over_the_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    desk = str(ROOT / "specs" / "desk.yaml")
+    desk = str(ROOT / "specs" / "drawdown_desk.yaml")
     assert main(["run", desk, "--data", "sp500", "--stress", "1987", "--no-report"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "stress not history: stressed by 1987; 1987:at=2004-01-02,seed=0,volatility=0.02" in shown
@@ -461,7 +461,7 @@ def test_the_command_lays_the_crash_over_the_data(
 
 
 def test_the_command_refuses_as_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    desk = str(ROOT / "specs" / "desk.yaml")
+    desk = str(ROOT / "specs" / "drawdown_desk.yaml")
     assert main(["run", desk, "--stress", "1988", "--out", str(tmp_path / "run")]) == 2
     assert capsys.readouterr().err == (
         "--stress: error[HR816]: there is no stress `1988`\n   help: the stresses are `1987`, `2008`, `2020`\n"

@@ -33,7 +33,7 @@ from hedgerow.engine.semantics import Reference
 
 PAGE = ROOT / "docs" / "explain.md"
 BAND = ROOT / "specs" / "band_limited_hedge.yaml"
-DESK = ROOT / "specs" / "desk.yaml"
+DESK = ROOT / "specs" / "drawdown_desk.yaml"
 SECOND = 1_000_000_000
 
 

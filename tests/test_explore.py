@@ -211,7 +211,7 @@ def walked(spec: Spec, native: bool, batches: int, rows: int = 1_500, seed: int 
 
 
 @pytest.mark.parametrize("native", [True, False])
-@pytest.mark.parametrize("name", ["band_limited_hedge", "desk", "drawdown_breaker"])
+@pytest.mark.parametrize("name", ["band_limited_hedge", "drawdown_desk", "drawdown_breaker"])
 def test_what_walks_count_is_what_the_reference_does(name: str, native: bool) -> None:
     walked(load(SPECS / f"{name}.yaml"), native, batches=3)
 
@@ -291,7 +291,7 @@ def test_params_that_are_set_are_not_drawn() -> None:
 
 
 def test_events_that_the_spec_raises_are_sent_only_when_asked_for() -> None:
-    program = load(SPECS / "desk.yaml").program()
+    program = load(SPECS / "drawdown_desk.yaml").program()
     assert [event.name for event in outside_events(program).sent] == ["tick", "release"]
     assert outside_events(program).left_out == ("manual_exit", "tripped", "closed_again")
     assert [event.name for event in outside_events(program, ["manual_exit"]).sent] == ["tick", "manual_exit"]
@@ -313,7 +313,7 @@ def test_guided_walks_reach_what_follows_an_error_and_a_history() -> None:
 @pytest.mark.parametrize("backend", ["native", "live"])
 def test_guided_walks_release_what_two_persons_must_agree_to(backend: Any) -> None:
     steps = {"native": 1 << 19, "live": 1 << 16}[backend]
-    coverage = explore(load(SPECS / "governed_desk.yaml"), steps=steps, backend=backend).found.coverage
+    coverage = explore(load(SPECS / "desk.yaml"), steps=steps, backend=backend).found.coverage
     assert coverage.fired[coverage.chart.rules.index("drawdown.reset")] > 0
 
 
@@ -389,7 +389,7 @@ def test_odd_values_are_refused_and_others_are_not() -> None:
         assert machine.port("tick")(0, *some_values(event, source)).rejected is None
 
 
-@pytest.mark.parametrize("name", ["band_limited_hedge", "desk", "signal_hedge", "delta_band_hedge"])
+@pytest.mark.parametrize("name", ["band_limited_hedge", "drawdown_desk", "signal_hedge", "delta_band_hedge"])
 def test_draws_fit_their_declarations_and_reach_both_edges(name: str) -> None:
     spec = load(SPECS / f"{name}.yaml")
     program = spec.program()

@@ -220,7 +220,7 @@ def test_the_shipped_specs_say_what_they_are() -> None:
         said = [each.message for each in load(path, permit=permit).diagnostics if each.code == "HR708"]
         found[path.stem] = said
     # The band-limited hedge opens at twice its capital; it bounds its gross and gives up beyond.
-    assert found["band_limited_hedge"] == found["desk"] == found["drawdown_breaker"] == []
+    assert found["band_limited_hedge"] == found["drawdown_desk"] == found["drawdown_breaker"] == []
     # The starter sells everything below a floor of its equity.
     assert found["starter"] == []
     assert found["signal_hedge"] == ["the legs may come to be worth more than the equity, without a ruin guard"]

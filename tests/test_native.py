@@ -219,7 +219,7 @@ def plain(item: Input) -> tuple[str, Any, tuple[Any, ...]]:
 # --------------------------------------------------------------------------------------------------------- machine code
 
 
-@pytest.mark.parametrize("name", ["band_limited_hedge.yaml", "desk.yaml"])
+@pytest.mark.parametrize("name", ["band_limited_hedge.yaml", "drawdown_desk.yaml"])
 def test_no_operation_is_fused_or_reordered(name: str) -> None:
     text = kernel_text(load(name).program("same"), "tick", Options())
     loose = re.compile(r"\b(fast|reassoc|contract|arcp|afn|nnan|ninf|nsz|fma|fmuladd|nsw|nuw)\b")
@@ -230,7 +230,7 @@ def test_no_operation_is_fused_or_reordered(name: str) -> None:
     assert re.search(r"\b(v?div[sp]d|fdiv)\b", made)
 
 
-@pytest.mark.parametrize("name", ["band_limited_hedge.yaml", "desk.yaml"])
+@pytest.mark.parametrize("name", ["band_limited_hedge.yaml", "drawdown_desk.yaml"])
 def test_optional_instructions_of_the_processor_change_no_bit(name: str) -> None:
     compiled = load(name).compile()
     kernel = Kernel(compiled.program, "tick", Options())

@@ -103,7 +103,7 @@ def test_generated_specs_stay_within(sketch: Sketch, happened: list[Event]) -> N
     within(loads(sketch.text, "generated.yaml").compile(), [(e.name, e.time_ns, e.values) for e in happened])
 
 
-@pytest.mark.parametrize("name", ["band_limited_hedge.yaml", "desk.yaml"])
+@pytest.mark.parametrize("name", ["band_limited_hedge.yaml", "drawdown_desk.yaml"])
 @given(data=st.data())
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_shipped_specs_stay_within_at_any_price(name: str, data: st.DataObject) -> None:

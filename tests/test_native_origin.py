@@ -92,7 +92,7 @@ def test_an_origin_is_the_same_in_every_process() -> None:
         "program = hedgerow.load(sys.argv[1]).program('same')\n"
         "print(origin.origin_of(program, 'tick', origin.Options()))"
     )
-    command = [sys.executable, "-c", code, str(SPECS / "desk.yaml")]
+    command = [sys.executable, "-c", code, str(SPECS / "drawdown_desk.yaml")]
     answers = [
         subprocess.run(
             command, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True
@@ -206,7 +206,7 @@ def test_all_that_takes_part_in_writing_a_kernel_is_hashed() -> None:
         "print(*sorted(before))"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", code, str(SPECS / "desk.yaml")], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code, str(SPECS / "drawdown_desk.yaml")], check=True, capture_output=True, text=True
     )
     homes = {each.rpartition(".")[0] for each in answer.stdout.split()}
     assert homes - {"", "hedgerow"} <= {

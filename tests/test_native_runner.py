@@ -70,7 +70,7 @@ def prices(seed: int, count: int, volatility: float, start: float = 1000.0) -> n
 SHIPPED = {
     "band_limited_hedge.yaml": [{}, {"k": 6}, {"k": 10, "tau_max": "30d", "gamma1": 1}, {"net_max": 100}, {"beta": 0}],
     "band_limited_hedge.as_written.yaml": [{}],
-    "desk.yaml": [{}, {"max_drawdown": 0.01}],
+    "drawdown_desk.yaml": [{}, {"max_drawdown": 0.01}],
     "drawdown_breaker.yaml": [{}],
 }
 

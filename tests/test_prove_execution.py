@@ -29,7 +29,7 @@ SPECS = FOLDER.parent / "specs"
 CASES = FOLDER / "conformance"
 NAMES = sorted(str(path.relative_to(CASES).with_suffix("")) for path in CASES.rglob("*.yaml"))
 SHIPPED = (
-    "band_limited_hedge.yaml", "band_limited_hedge.as_written.yaml", "drawdown_breaker.yaml", "desk.yaml",
+    "band_limited_hedge.yaml", "band_limited_hedge.as_written.yaml", "drawdown_breaker.yaml", "drawdown_desk.yaml",
     "delta_band_hedge.yaml", "signal_hedge.yaml",
 )  # fmt: skip
 PHASES = (Phase.explicit, Phase.generate)

@@ -85,7 +85,7 @@ def test_a_size_that_looks_at_the_cash_is_found_through_quantities_only() -> Non
 
 
 def test_a_breaker_that_is_handed_the_equity_reads_the_cash() -> None:
-    program = load(ROOT / "specs" / "desk.yaml").program()
+    program = load(ROOT / "specs" / "drawdown_desk.yaml").program()
     assert books_read(program, "breaker.trip") == (("breaker.high", "breaker.mark.equity", "strategy.cash"),)
     assert [books_read(program, f"strategy.{rule}") for rule in EXITS] == [()] * 4
 

@@ -229,7 +229,7 @@ def test_one_runner_takes_path_after_path(machines: Machines, spec: Spec) -> Non
 
 
 def test_a_spec_of_several_files_goes_with_all_of_them(machines: Machines, tmp_path: Path) -> None:
-    desk = load(SPECS / "desk.yaml")
+    desk = load(SPECS / "drawdown_desk.yaml")
     sets = parameter_sets(desk, grid={"max_drawdown": "0.01,0.05"})
     path = market(desk, walk(60, 5))
     here = sweep(desk, path, sets, backend="live", keep_days=True, folder=tmp_path / "here")

@@ -59,7 +59,7 @@ RUNS: list[tuple[Path | str, FillMode, dict[str, float]]] = [
     (BAND, "same", {"eta": 0.4, "delta": 0.5, "gamma1": 9.0, "calm_checks": 1}),
     (SPECS / "delta_band_hedge.yaml", "same", {}),
     (SPECS / "signal_hedge.yaml", "next", {}),
-    (SPECS / "desk.yaml", "same", {"max_drawdown": 0.001}),
+    (SPECS / "drawdown_desk.yaml", "same", {"max_drawdown": 0.001}),
     (SMALL, "same", {"step": 0.004, "stake": 200.0}),
     (SMALL, "next", {"step": 0.004, "stake": 200.0}),
     (GATED, "same", {"step": 0.004, "stake": 200.0}),

@@ -69,7 +69,7 @@ def test_a_set_is_what_bind_makes_of_the_same_values(spec: Spec) -> None:
 
 
 def test_params_that_follow_from_others_follow_in_every_set() -> None:
-    desk = load(BAND.with_name("desk.yaml"))
+    desk = load(BAND.with_name("drawdown_desk.yaml"))
     sets = parameter_sets(desk, grid={"max_drawdown": "0.01,0.02"})
     assert [each["breaker.limit"] for each in sets] == [0.01, 0.02]
     error = refused(desk, grid={"breaker.limit": "0.1"})

@@ -102,7 +102,7 @@ def rough(spec: Spec, rows: int, chunk: int) -> EventPath:
         ("band_limited_hedge.yaml", {}),
         ("band_limited_hedge.yaml", {"net_max": 100}),
         ("band_limited_hedge.as_written.yaml", {}),
-        ("desk.yaml", {"max_drawdown": 0.01}),
+        ("drawdown_desk.yaml", {"max_drawdown": 0.01}),
         ("drawdown_breaker.yaml", {}),
     ],
 )

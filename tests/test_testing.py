@@ -87,13 +87,13 @@ def test_a_subclass_sees_the_machine_and_its_last_step() -> None:
     assert any(time > 0 for _, _, time in seen)
 
 
-@pytest.mark.parametrize("name", ["band_limited_hedge", "desk", "drawdown_breaker"])
+@pytest.mark.parametrize("name", ["band_limited_hedge", "drawdown_desk", "drawdown_breaker"])
 def test_the_invariants_of_shipped_specs_hold(name: str) -> None:
     run_state_machine_as_test(machine_for(load(SPECS / f"{name}.yaml")), settings=QUICK)
 
 
 def test_there_is_a_rule_for_each_event_from_outside_and_none_is_refused() -> None:
-    made = machine_for(load(SPECS / "desk.yaml").bind({}, fill="next"))
+    made = machine_for(load(SPECS / "drawdown_desk.yaml").bind({}, fill="next"))
     assert [name for name in dir(made) if name.startswith("send_")] == ["send_release", "send_tick"]
     assert (made.__name__, made.__doc__) == (
         "DeskMachine",

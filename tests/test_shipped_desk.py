@@ -1,4 +1,4 @@
-"""The governed desk: a strategy under a sanity gate, two breakers and people, in a year that needs all of it."""
+"""The shipped desk: a strategy under a sanity gate, two breakers and people, in a year that needs all of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hedgerow.engine.prove.prove import prove
 from hedgerow.engine.script import parse_script
 
 SPECS = Path(__file__).parent.parent / "specs"
-DESK = SPECS / "governed_desk.yaml"
+DESK = SPECS / "desk.yaml"
 DAY = 86_400 * 10**9
 SCRIPT = """
 - {event: release, at: 2008-11-20T09:00:00Z}
