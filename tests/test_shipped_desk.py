@@ -13,6 +13,7 @@ from hedgerow import Spec, load
 from hedgerow.cli.main import main
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.dryrun.dry_run import DryRun, dry_run
+from hedgerow.engine.dryrun.narrative import narrate
 from hedgerow.engine.load import loads
 from hedgerow.engine.prove.prove import prove
 from hedgerow.engine.script import parse_script
@@ -50,6 +51,14 @@ def test_both_breakers_trip_in_2008_and_are_reset_one_by_calm_and_one_by_two_peo
         "noted drawdown.reset": 1,
     }
     assert fired["strategy.finish"] == 1  # the drawdown breaker has made it wind down
+
+
+def test_what_people_said_is_told_and_else_that_nobody_answers() -> None:
+    said = {each.heading: each.text for each in narrate(year_2008().summary)}["Approvals"]
+    assert said.startswith("What people said") and "granted drawdown.reset 1 ×" in said
+    script = parse_script(SCRIPT.splitlines()[1], "people.yaml", desk())
+    asked = [each.text for each in narrate(dry_run(desk(), "sp500", stress="2008", script=script).summary)]
+    assert any(text.startswith("Nobody answers") and "expired drawdown.reset 1 ×" in text for text in asked)
 
 
 def test_nothing_that_enlarges_a_leg_leaves_while_a_breaker_is_open() -> None:

@@ -369,7 +369,10 @@ def _approvals(summary: Json) -> Paragraph | None:
     found: dict[str, int] = summary["approvals"]
     if not found:
         return None
-    text = f"Nobody answers in a run over data: {', '.join(f'{what} {count:,} ×' for what, count in found.items())}."
+    told = ", ".join(f"{what} {count:,} ×" for what, count in found.items())
+    if any(what.partition(" ")[0] not in ("asked", "expired") for what in found):
+        return Paragraph("Approvals", f"What people said to what waited for them: {told}.")
+    text = f"Nobody answers in a run over data, unless a script does (`--events`): {told}."
     return Paragraph("Approvals: what waits for people does not happen", text, "warn")
 
 
