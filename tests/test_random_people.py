@@ -15,7 +15,7 @@ from hedgerow.engine.load import loads
 from hedgerow.engine.snapshot import Snapshot
 from hedgerow.engine.step import Order, Step
 
-SPECS, MANY, EVENTS = 14, 200, 100
+SPECS, MANY, EVENTS = 14, 80, 100
 """The slow tests take the specs up to `MANY`."""
 
 
