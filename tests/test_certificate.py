@@ -285,7 +285,7 @@ def test_many_places_are_told_by_the_first() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"name": "other"}, "the spec is called `desk`, in the certificate `other`"),
+        ({"name": "other"}, "the spec is called `drawdown_desk`, in the certificate `other`"),
         ({"program": "a" * 64}, "the program is {program}, in the certificate aaaaaaaaaaaa"),
         ({"fill": "next"}, "orders fill at the same mark, in the certificate at the next one"),
         ({"parameters": {"k": "9"}}, "fixed params are none, in the certificate k=9"),

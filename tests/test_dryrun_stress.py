@@ -454,7 +454,7 @@ def test_the_command_lays_the_crash_over_the_data(
     shown = " ".join(capsys.readouterr().out.split())
     assert "stress not history: stressed by 1987; 1987:at=2004-01-02,seed=0,volatility=0.02" in shown
     assert "No result of this run is history." in shown
-    told = json.loads((tmp_path / "desk-stress" / "summary.json").read_text("utf-8"))
+    told = json.loads((tmp_path / "drawdown_desk-stress" / "summary.json").read_text("utf-8"))
     assert told["stress"]["name"] == "1987"
     assert main(["run", desk, "--stress", "2008", "--no-report", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["stress"]["history"] is True

@@ -7,6 +7,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
@@ -433,25 +434,26 @@ def test_a_database_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that its reader may not change, and be both")
-def test_a_journal_in_a_folder_without_write_access_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "desk.journal"
-    filled(SqliteStore(path, write=True), [4]).close()
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    code = textwrap.dedent(f"""
-        import os
-        from pathlib import Path
-        import apsw
-        from hedgerow.engine.journal.sqlite import SqliteStore
-        from hedgerow.engine.journal.verify import verify
-        os.setuid(65534)
-        print(verify(SqliteStore(Path({str(path)!r}))).records)
-        try:
-            SqliteStore(Path({str(path)!r}), write=True)
-        except Exception as error:
-            print(error)
-    """)
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def test_a_journal_in_a_folder_without_write_access_is_read() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # no folder above it is for its owner alone, as those of pytest are
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "desk.journal"
+        filled(SqliteStore(path, write=True), [4]).close()
+        code = textwrap.dedent(f"""
+            import os
+            from pathlib import Path
+            import apsw
+            from hedgerow.engine.journal.sqlite import SqliteStore
+            from hedgerow.engine.journal.verify import verify
+            verify(SqliteStore(Path({str(path)!r})))  # loads all that it needs
+            os.setuid(65534)
+            print(verify(SqliteStore(Path({str(path)!r}))).records)
+            try:
+                SqliteStore(Path({str(path)!r}), write=True)
+            except Exception as error:
+                print(error)
+        """)
+        answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     count, refusal = answer.stdout.splitlines()[:2]
     assert count == "6"
     assert "error[HR862]" in refusal

@@ -96,7 +96,7 @@ def test_there_is_a_rule_for_each_event_from_outside_and_none_is_refused() -> No
     made = machine_for(load(SPECS / "drawdown_desk.yaml").bind({}, fill="next"))
     assert [name for name in dir(made) if name.startswith("send_")] == ["send_release", "send_tick"]
     assert (made.__name__, made.__doc__) == (
-        "DeskMachine",
+        "DrawdownDeskMachine",
         "The band-limited hedge under a drawdown breaker that makes it wind down.",
     )
     refused: list[str] = []
