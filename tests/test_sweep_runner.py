@@ -354,13 +354,13 @@ def test_a_comment_in_the_spec_makes_no_other_sweep(
     assert_equal(sweep(told, path, same, backend="live", folder=folder, keep_days=True, resume=True), whole)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other/1"}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other/1"}', '{"format": "hedgerow.sweep/1"}', "[" * 100_000])
 def test_what_is_no_sweep_cannot_go_on(
     spec: Spec, sets: ParameterSets, path: EventPath, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "sweep.json").write_text(text)
     error = refused(lambda: sweep(spec, path, sets, folder=tmp_path, resume=True))
-    assert (error.code, error.message) == ("HR832", "`sweep.json` is no sweep in the format `hedgerow.sweep/1`")
+    assert (error.code, error.message) == ("HR832", "`sweep.json` is no sweep in the format `hedgerow.sweep/2`")
 
 
 def test_a_part_that_cannot_be_read_is_named(spec: Spec, sets: ParameterSets, path: EventPath, tmp_path: Path) -> None:

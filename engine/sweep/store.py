@@ -26,7 +26,7 @@ from .table import Columns, Days, SweepTable, joined, joined_days
 
 __all__ = ["FORMAT", "MANIFEST", "PARTS", "Store", "check_sweep_folder", "write_paths", "write_text"]
 
-FORMAT = "hedgerow.sweep/1"
+FORMAT = "hedgerow.sweep/2"
 SAVE_SECONDS = 5.0
 MAX_MANIFEST_BYTES = 20_000_000
 MANIFEST, RESULTS, DAYS, PARTS = "sweep.json", "results.parquet", "days.parquet", "parts"
