@@ -166,6 +166,18 @@ ALONE = """
 state: {n: {type: int, range: [0, 9], initial: 0}}
 machine: {initial: s, states: {s: {every: {1s: {do: {set: {n: 'min(n + 1, 4)'}}}}}}}
 """
+STOPPED = """
+events: {tick: {x: {range: [1, 10]}}}
+state: {level: {initial: 1}}
+observe: {tick: {level: tick.x}}
+machine:
+  initial: on
+  fail_safe: safe
+  states:
+    on: {after: {1s: {to: over}}, on: {tick: {if: level > 5, to: safe}}}
+    safe: {}
+    over: {final: true}
+"""
 # spec, claim, verdict
 CLAIMS = [
     (COUNTER, "n <= 3", "proved"),
@@ -211,6 +223,11 @@ CLAIMS = [
     (PARAMS, "n <= most", "refuted"),
     (PARAMS, "implies(strict, n <= most)", "proved"),
     (ALONE, "n <= 4", "proved"),
+    # An event before which a timer stops the machine is taken still.
+    (STOPPED, "not was(over)", "refuted"),
+    (STOPPED, "implies(In(over), level <= 5)", "refuted"),
+    (STOPPED, "implies(In(over) and not was(over), level <= 5)", "proved"),
+    (STOPPED, "level <= 10", "proved"),
 ]
 
 

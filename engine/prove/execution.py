@@ -14,7 +14,7 @@ from typing import Any
 
 from ..evaluate import Environment
 from ..intake import Refusal
-from ..ir import NEVER, Exact, Expr, Field, Program, Rule
+from ..ir import NEVER, Exact, Expr, Field, Program, Rule, Timer
 from ..registry import Registry
 from ..semantics import Selection
 from ..snapshot import Snapshot
@@ -65,12 +65,24 @@ class Machine:
             return (Input("event", self.program.start_event),)
         return (*(Input("event", event.name) for event in self.program.events), Input("advance", ""))
 
-    def inputs(self) -> tuple[Input, ...]:
-        """Return what can come to a started machine, each by itself."""
+    def inputs(self, control: Control) -> tuple[Input, ...]:
+        """Return what can come to a machine in a control state that it has when started, each by itself."""
         events = (Input("event", event.name) for event in self.program.events)
-        timers = (Input("timer", timer.name) for timer in self.program.timers)
+        timers = (Input("timer", timer.name) for timer in self.timers(control))
         # In floats something may fail that cannot over the reals: what follows an error is proved about as well.
         return (*events, *timers, Input("engine", "input.rejected"), Input("engine", "error.execution"))
+
+    def timers(self, control: Control) -> tuple[Timer, ...]:
+        """Return what may fall due in a control state: nothing where the machine has stopped."""
+        return () if self.tree.is_finished(self.active(control)) else self.program.timers
+
+    def goes_on(self, outcome: Outcome) -> bool:
+        """Return whether a machine takes anything after an outcome.
+
+        One that has stopped does where fills are left to be settled, and where a timer has stopped it, or an error there:
+        that was on the way to an event, which it takes still.
+        """
+        return not outcome.finished or bool(self.program.unsettled) or outcome.input.kind in ("timer", "engine")
 
     def anywhere(self, control: Control) -> Standing:
         """Return a machine of which nothing is known but its control state; one without any has not started."""
@@ -92,7 +104,7 @@ class Machine:
         """Return what is assumed of an input: ranges of its fields, and that it comes in the order of time."""
         make, constant = self.algebra.make, self.algebra.constant
         time, started = self.time(standing), bool(standing.control.leaves)
-        due = {timer.name: standing.cells[timer.due] for timer in self.program.timers}
+        due = {timer.name: standing.cells[timer.due] for timer in self.timers(standing.control)}
         if input.kind == "timer":
             mine = due.pop(input.name)
             earlier = list(due)[: [timer.name for timer in self.program.timers].index(input.name)]

@@ -171,8 +171,7 @@ class Induction:
             outcomes.append(outcome)
             if len(outcomes) > MOST:
                 raise TooManyError(f"there are more than {MOST:,} outcomes, in {len(seen):,} control states and more")
-            settled = not machine.program.unsettled
-            if outcome.target not in seen and not (outcome.finished and settled):
+            if outcome.target not in seen and machine.goes_on(outcome):
                 seen.add(outcome.target)
                 waiting.append(outcome.target)
 
@@ -181,7 +180,7 @@ class Induction:
                 take(outcome)
         while waiting:
             control = waiting.popleft()
-            for input in machine.inputs():
+            for input in machine.inputs(control):
                 for outcome in machine.outcomes(machine.anywhere(control), input, self.assumed(control, input)):
                     take(outcome)
         return outcomes

@@ -94,7 +94,7 @@ class Player:
 
     def _due(self, standing: Standing, time: int) -> Timer | None:
         found: list[tuple[int, Timer]] = []
-        for timer in self.program.timers:
+        for timer in self.machine.timers(standing.control):
             due = standing.cells[timer.due].value
             assert due is not None
             if due <= time and due != NEVER:

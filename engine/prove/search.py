@@ -111,7 +111,7 @@ class Search:
                         if model is not None:
                             yield Trace(made, model)
                     far = length + 1 + distances.get(outcome.target, depth) > depth
-                    if not (outcome.finished or far or _is_idle(way.standing, outcome)):
+                    if self.machine.goes_on(outcome) and not (far or _is_idle(way.standing, outcome)):
                         longer.append(_Way(self.machine.after(outcome, length), conditions, made))
             ways = longer
 
@@ -125,7 +125,7 @@ class Search:
     ) -> Iterator[tuple[Outcome, tuple[Expr, ...]]]:
         """Yield what can come next on a way, with all its conditions."""
         machine, standing = self.machine, replace(way.standing, number=length)
-        for input in machine.inputs() if way.outcomes else machine.openings():
+        for input in machine.inputs(standing.control) if way.outcomes else machine.openings():
             if input.kind == "engine":
                 continue  # nobody can send it
             if length == depth and (standing.control, input) not in places:
