@@ -354,7 +354,9 @@ def test_a_comment_in_the_spec_makes_no_other_sweep(
     assert_equal(sweep(told, path, same, backend="live", folder=folder, keep_days=True, resume=True), whole)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other/1"}', '{"format": "hedgerow.sweep/1"}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"format": "other/1"}', '{"format": "hedgerow.sweep/1"}', "[" * 100_000]
+)
 def test_what_is_no_sweep_cannot_go_on(
     spec: Spec, sets: ParameterSets, path: EventPath, tmp_path: Path, text: str
 ) -> None:
