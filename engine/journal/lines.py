@@ -83,9 +83,13 @@ def _between(store: Store, since: When, until: When) -> Iterator[Record]:
             return
         if timed:
             at = _time_of(_body(record), at)
-            if at is None or at < (since.time_ns or at) or at > (until.time_ns or at):
+            if at is None or not _lies_between(at, since.time_ns, until.time_ns):
                 continue
         yield record
+
+
+def _lies_between(at: int, since: int | None, until: int | None) -> bool:
+    return (since is None or since <= at) and (until is None or at <= until)
 
 
 def _time_of(body: Any, otherwise: int | None) -> int | None:
