@@ -244,10 +244,10 @@ def checkpoint(journal: str, private: Path | None, as_json: bool) -> int:
 
 def _open(journal: str, *, write: bool = False) -> Store:
     from ..engine.journal.opening import is_url, open_store
-    from ..engine.journal.problem import JournalError
 
-    if write and not is_url(journal) and not Path(journal).exists():  # nobody means to make one by auditing it
-        raise JournalError("HR860", "there is no journal here", journal, "name the file of a journal")
+    if write and not is_url(journal):
+        # Nobody means to make a journal by auditing one: what is none is refused before anything is written beside it.
+        open_store(journal).close()
     return open_store(journal, write=write)
 
 

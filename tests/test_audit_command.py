@@ -236,6 +236,7 @@ def test_records_are_chosen_by_when_the_host_received_them(
                 kinds.Kind.STEP, {"of": journal.next - 1, "configuration": ["on"]}
             )  # has the time of the event
     chosen: list[tuple[list[str], list[int]]] = [
+        (["--until", "1970-01-01T00:00:00Z"], []),
         (["--from", "2023-11-14T22:15:20Z", "--until", "2023-11-14T22:15:20Z"], [3, 4]),
         (["--until", "2023-11-14T22:14:19Z"], [0, 7]),  # the checkpoint was made by a clock that begins at 1
         (["--from", "2023-11-14T22:16:20Z"], [5, 6]),
@@ -299,6 +300,22 @@ def test_nobody_makes_a_journal_by_asking_for_a_checkpoint(desk: Path, capsys: C
     assert code == 2
     assert "dusk.journal: error[HR860]: there is no journal here" in err
     assert not Path("dusk.journal").exists()
+
+
+def test_a_checkpoint_of_what_is_no_journal_leaves_it_and_its_folder_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").write_bytes(b"")
+    Path("notes.txt").write_text("no database")
+    Path("folder").mkdir()
+    for name, what in (
+        ("empty", "the file is empty"), ("notes.txt", "this is no database"), ("folder", "this is no file")
+    ):  # fmt: skip
+        code, _, err = ran(capsys, "checkpoint", name)
+        assert (code, err.splitlines()[0]) == (2, f"{name}: error[HR860]: {what}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "folder", "notes.txt"]
+    assert Path("empty").read_bytes() == b""
 
 
 def test_a_record_is_proved_to_who_has_the_key_and_no_journal(desk: Path, capsys: Capture) -> None:
