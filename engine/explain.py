@@ -20,7 +20,7 @@ from .document import Node, Scalar
 from .document import Sequence as SequenceNode
 from .examine import Condition, Examination, Reading, Units
 from .intake import Refusal, in_order
-from .ir import Expr, Program, Rule, Value
+from .ir import NOBODY, Cell, Expr, Program, Rule, Value
 from .link import is_state_timer
 from .readable import readable
 from .semantics import Candidate, Reference, Selection
@@ -77,12 +77,12 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A value that the event changed; `before` is None where the event started the machine."""
+    """A value that the event changed, a person by name; `before` is None where the event started the machine."""
 
     kind: str
     name: str
-    before: Value | None
-    after: Value
+    before: Value | str | None
+    after: Value | str
     unit: str
 
 
@@ -293,11 +293,18 @@ def _value(value: object) -> Value | str:
 
 def _changes(program: Program, before: Snapshot, after: Snapshot) -> Iterator[Change]:
     started = bool(before.configuration)
+    brought = {timer.person for timer in program.timers if timer.person}
+
+    def shown(cell: Cell, value: Value) -> Value | str:
+        if cell.name not in brought:
+            return value
+        return "nobody" if value == NOBODY else program.people[int(value)].name
+
     for cell in program.cells:
         was, now = before.cells[cell.name], after.cells[cell.name]
         if was != now and cell.kind != "approval":
             unit = "" if cell.unit == "1" else cell.unit
-            yield Change(cell.kind, cell.name, was if started else None, now, unit)
+            yield Change(cell.kind, cell.name, shown(cell, was) if started else None, shown(cell, now), unit)
     for window in program.windows:
         held, holds = before.windows[window.name], after.windows[window.name]
         if held != holds:

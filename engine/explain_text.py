@@ -23,6 +23,7 @@ from .ir import NEVER, Value
 from .readable import value_text
 from .script_time import show_time
 from .step import Order, ruling_text
+from .vocabulary import ANSWERS
 from .work import Origin
 
 __all__ = ["Line", "Piece", "Tone", "lines", "plain"]
@@ -153,6 +154,12 @@ class _Page:
             return
         if told.ended:
             yield (Piece(f"`{told.event}` reached no transition: the machine had ended", "title"),)
+            return
+        if told.event in ANSWERS and told.approvals:
+            yield (
+                Piece(f"`{told.event}` let nothing out: ", "title"),
+                Piece("it is an answer, which no transition takes"),
+            )
             return
         yield Piece(f"`{told.event}` has no candidate: ", "title"), Piece("no active state has a transition for it")
         takes = ", ".join(f"`{descriptor}`" for descriptor in told.handled) or "no events"

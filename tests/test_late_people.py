@@ -271,3 +271,23 @@ def test_the_command_refuses_who_brought_what_came_late(
     assert capsys.readouterr().out.splitlines()[0] == f"1 leave refused by anna: {REASON}"
     assert main(["approvals", "approve", "late.yaml", "--state", "late.json", "1", "--as", "ben"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "1 leave granted by ben"
+
+
+def test_the_explanation_names_who_brought_what_comes_late_and_who_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("late.yaml").write_text(LATE, "utf-8")
+    Path("said.yaml").write_text(
+        "- {event: tick, at: 0}\n- {event: pull, with: {by: anna}, at: 1s}\n- {advance: 20s}\n"
+        "- {event: approve, with: {number: 1, by: anna}, at: 30s}\n",
+        "utf-8",
+    )
+
+    def told(item: int) -> list[str]:
+        assert main(["explain", "late.yaml", "--events", "said.yaml", "--item", str(item)]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert "  timer    by(go)  nobody → anna" in told(2)
+    assert "  timer    by(go)  anna → nobody" in told(3)
+    assert "`approve` let nothing out: it is an answer, which no transition takes" in told(4)
