@@ -172,7 +172,7 @@ class Conflicts:
         for name, node in self.chart.nodes.items():
             key = "default" if node.kind == "history" else "initial"
             # What leads to a history's default is done by the state whose history it is.
-            own = writes[str(node.parent)] if node.kind == "history" and node.parent else writes.setdefault(name, {})
+            own = writes.setdefault(name, writes[str(node.parent)] if node.kind == "history" and node.parent else {})
             self._writes(modes.entry[name], (*node.loc, "entry"), cells, own)
             self._writes(modes.exit[name], (*node.loc, "exit"), cells, own)
             self._writes(modes.initially[name], (*node.loc, key, "do"), cells, own)

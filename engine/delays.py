@@ -130,6 +130,7 @@ class Delays:
                 self.checker.findings.error("HR214", f"unknown delayed event `{id}`", self.checker.span(loc), help)
 
     def timers(self) -> tuple[Timer, ...]:
+        """Return the timers of the delayed events that are in use; of an unknown event, which has been told, there is none."""
         events = self.checker.symbols.events
         return tuple(
             Timer(
@@ -141,7 +142,7 @@ class Delays:
                 delayed.span,
             )
             for id, delayed in self._declared.items()
-            if id in self._used
+            if id in self._used and delayed.event in events
         )
 
     def cells(self, fields: Mapping[str, tuple[Field, ...]]) -> tuple[Cell, ...]:

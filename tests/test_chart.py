@@ -83,6 +83,10 @@ MISTAKES = {
     "history beside what it remembers": ("HR412", outer(f"{DEEP}, c: {{on: {{stop: {{to: [h, ‹b›]}}}}}}")),
     "a default of no history": ("HR415", alone("‹default›: a")),
     "being in a history state": ("HR205", outer(f"{DEEP}, c: {{on: {{stop: {{if: In(‹h›)}}}}}}")),
+    "history with a state that writes": (
+        "HR415",
+        outer("h: {history: deep, default: b, ‹states›: {d: {entry: {set: {n: 1}}}}}"),
+    ),
     # final and fail-safe states
     "a final state with a timer": ("HR410", alone("final: true, ‹after›: {1s: {to: a}}")),
     "a final state that is parallel": ("HR410", alone("final: true, ‹parallel›: true")),
@@ -99,6 +103,7 @@ MISTAKES = {
     "a field of one of two that match": ("HR204", alone("on: {tick: {if: ‹tick.x› > 0, to: a}}")),
     "a field beside the engine's events": ("HR204", alone("on: {'tick.fast error': {if: ‹tick.fast.y› > 0, to: a}}")),
     "a field on a timer": ("HR204", alone("after: {1s: {if: ‹tick.x› > 0, to: a}}")),
+    "a delayed event that there is none of": ("HR206", alone("entry: {raise: ‹later›, after: 1s}")),
     # timers
     "a delay below 0": ("HR304", alone("after: {‹-1s›: {to: a}}")),
     "a period of 0": ("HR304", alone("every: {‹0s›: {do: {set: {n: 1}}}}")),
