@@ -1,0 +1,111 @@
+"""A power cut: what a journal has acknowledged is there afterwards, whole and in order; what it has not may be missing."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+apsw = pytest.importorskip("apsw")  # the extra `journal`
+
+from journals import beginning  # noqa: E402
+from lossy_disk import LossyDisk  # noqa: E402
+
+from hedgerow.engine.journal.chain import records_since  # noqa: E402
+from hedgerow.engine.journal.journal import Journal  # noqa: E402
+from hedgerow.engine.journal.kinds import Kind  # noqa: E402
+from hedgerow.engine.journal.problem import JournalError  # noqa: E402
+from hedgerow.engine.journal.sqlite import SqliteStore  # noqa: E402
+from hedgerow.engine.journal.verify import verify  # noqa: E402
+
+FEW, MANY, GROUPS = 25, 125, 60
+"""Cuts in a default run, and with the slow ones."""
+
+
+def written(path: Path, disk: LossyDisk, synchronous: str) -> tuple[list[bytes], int, list[int]]:
+    """Write groups until the power goes; return the payloads, how many were acknowledged and where each group ended."""
+    rng = random.Random(disk.done + disk.left)
+    sent, acknowledged, ends = list[bytes](), 0, list[int]()
+    with disk.mounted() as name:
+        store = None
+        try:
+            store = SqliteStore(path, write=True, vfs=name)
+            store._connected.execute(f"PRAGMA synchronous={synchronous}")
+            journal = Journal.begin(store, beginning(), checkpoint_every=2**20)
+            for number in range(GROUPS):
+                for record in range(rng.randrange(1, 8)):
+                    sent.append(b'{"n":%d,"of":%d,"pad":"%s"}' % (number, record, b"x" * rng.randrange(6_000)))
+                    journal.append(Kind.EVENT, sent[-1])
+                ends.append(len(sent))
+                journal.commit()
+                acknowledged = len(sent)
+        except JournalError:
+            assert disk.left < 0
+        finally:
+            if store is not None:
+                with contextlib.suppress(apsw.Error):
+                    store.close()
+    return sent, acknowledged, ends
+
+
+def left(folder: Path, disk: LossyDisk, path: Path) -> list[bytes] | None:
+    """Return the payloads that a journal holds after the power came back; None where it has not begun."""
+    folder.mkdir()
+    disk.leave(folder)
+    place = folder / path.name
+    try:
+        store = SqliteStore(place, write=True)
+        journal = Journal.resume(store)
+    except JournalError as error:
+        assert error.code == "HR860", error
+        return None
+    found = [record.payload for record in records_since(store, 0) if record.kind == Kind.EVENT]
+    journal.append(Kind.EVENT, b'{"back":1}')
+    journal.close()
+    assert verify(SqliteStore(place)).records == len(found) + 3  # with the first, that one and a checkpoint
+    return found
+
+
+@cache
+def operations() -> int:
+    """Return how many writes and syncs all groups take."""
+    disk = LossyDisk(0, 10**9)
+    with tempfile.TemporaryDirectory() as folder:
+        written(Path(folder) / "desk.journal", disk, "FULL")
+    return disk.done
+
+
+def cut(seed: int) -> LossyDisk:
+    """Return a disk whose power goes at some time, mostly after the log has its length."""
+    rng, most = random.Random(seed), operations()
+    return LossyDisk(seed, rng.randrange(most) if seed % 5 == 0 else rng.randrange(most // 2, most))
+
+
+@pytest.mark.parametrize("seed", [*range(FEW), *(pytest.param(s, marks=pytest.mark.slow) for s in range(FEW, MANY))])
+def test_what_was_acknowledged_outlives_a_power_cut(seed: int, tmp_path: Path) -> None:
+    disk = cut(seed)
+    sent, acknowledged, ends = written(tmp_path / "desk.journal", disk, "FULL")
+    assert disk.left < 0
+    found = left(tmp_path / "after", disk, tmp_path / "desk.journal")
+    if found is None:
+        assert acknowledged == 0
+        return
+    assert len(found) >= acknowledged
+    assert len(found) in (0, *ends)  # a group is there as a whole or not at all
+    assert found == sent[: len(found)]
+
+
+def test_without_a_sync_at_each_commit_these_cuts_lose_what_was_acknowledged(tmp_path: Path) -> None:
+    lost = 0
+    for seed in range(FEW):
+        disk = cut(seed)
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        _, acknowledged, _ = written(folder / "desk.journal", disk, "NORMAL")
+        found = left(folder / "after", disk, folder / "desk.journal")
+        lost += len(found or ()) < acknowledged
+    assert lost > FEW // 3
