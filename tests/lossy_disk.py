@@ -67,13 +67,14 @@ class LossyDisk:
 
     def leave(self, folder: Path) -> None:
         """Write what survives into a folder, under the same names."""
+        share = self.rng.choice((0.1, 0.5, 0.95, 1.0))
         for name in sorted({*self.synced, *self.pending}):
             if name not in self.synced and self.rng.random() < 0.5:
                 continue  # nobody has synced its entry in the folder
             file = bytearray(self.synced.get(name, b""))
             for offset, data in self.pending.get(name, []):
                 for at, part in _sectors(offset, data):
-                    if self.rng.random() < 0.5:
+                    if self.rng.random() < share:
                         _put(file, at, part)
             (folder / Path(name).name).write_bytes(file)
 
