@@ -130,7 +130,7 @@ class Delays:
                 self.checker.findings.error("HR214", f"unknown delayed event `{id}`", self.checker.span(loc), help)
 
     def timers(self) -> tuple[Timer, ...]:
-        """Return the timers of the delayed events that are in use; of an unknown event, which has been told, there is none."""
+        """Return the timers of the delayed events in use; of an unknown event, which has been told, there is none."""
         events = self.checker.symbols.events
         return tuple(
             Timer(
