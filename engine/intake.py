@@ -8,22 +8,39 @@ from __future__ import annotations
 import numbers
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from .diagnostics import suggestion
 from .evaluate import Arithmetic
-from .ir import Event, Field, Program, Value
+from .ir import Field, Value
 
-__all__ = ["Refusal", "accept_fields", "accept_time", "in_order"]
+__all__ = ["Declared", "Events", "Refusal", "accept_fields", "accept_time", "in_order"]
 
 _INT64 = 2**63
+
+
+class Declared(Protocol):
+    """What is asked of an event: its name, and its fields in order."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fields(self) -> tuple[Field, ...]: ...
+
+
+class Events(Protocol):
+    """What is asked of a program: its events."""
+
+    @property
+    def events(self) -> Sequence[Declared]: ...
 
 
 class Refusal(Exception):
     """An input that the machine does not take; its text says why."""
 
 
-def in_order(program: Program, event: str, fields: Mapping[str, object]) -> tuple[object, ...]:
+def in_order(program: Events, event: str, fields: Mapping[str, object]) -> tuple[object, ...]:
     """Return the values of named fields in declared order.
 
     Raises:
@@ -65,7 +82,7 @@ def accept_time(time_ns: object, clock: int | None) -> int:
     return time
 
 
-def accept_fields(event: Event, values: Sequence[object], arithmetic: Arithmetic) -> dict[str, Value]:
+def accept_fields(event: Declared, values: Sequence[object], arithmetic: Arithmetic) -> dict[str, Value]:
     """Return the fields of an event as plain values in range, by qualified name.
 
     Raises:
