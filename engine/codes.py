@@ -125,5 +125,15 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR867": "a record or a proof that does not stand",
         "HR868": "a journal that takes no more here",
         "HR869": "a journal that is not what was written",
+        "HR880": "no lane, or none that can be used",
+        "HR881": "a lane that does not answer",
+        "HR882": "a lane has one control process and one engine",
+        "HR883": "an act that does not stand",
+        "HR884": "an event that the machine does not take",
+        "HR885": "nothing that flattens",
+        "HR886": "an act that cannot be logged",
+        "HR887": "an id of another act",
+        "HR888": "an act without an effect so far",
+        "HR889": "a flag that is damaged",
     }
 )

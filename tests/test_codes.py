@@ -14,10 +14,15 @@ from pathlib import Path
 
 import pytest
 from journals import filled
+from lanes import terms
 from pages import ROOT, Fence, fences
 
 from hedgerow.cli.main import main
 from hedgerow.engine.codes import CODES
+from hedgerow.engine.control.acts import read_asked
+from hedgerow.engine.control.flag import BYTES
+from hedgerow.engine.control.terms import make_lane
+from hedgerow.engine.control.writer import Writer
 from hedgerow.engine.diagnostics import SpecError
 from hedgerow.engine.journal.keys import Signer, make_key
 from hedgerow.engine.journal.problem import JournalError
@@ -103,6 +108,7 @@ FAILURES: dict[str, tuple[str, Callable[..., object]]] = {
     ),
     "HR862": ("hedgerow.engine.journal.sqlite.SqliteStore.write", failing(FULL)),
     "HR864": ("apsw.sqlite_lib_version", lambda: "3.51.2"),
+    "HR886": ("hedgerow.engine.journal.sqlite.SqliteStore.write", failing(FULL)),
 }
 
 
@@ -138,6 +144,22 @@ def journals(folder: Path) -> Iterator[Path]:
     busy = filled(SqliteStore(folder / "busy.journal", write=True), [2])
     yield folder
     busy.store.close()
+
+
+@pytest.fixture
+def lanes(folder: Path) -> Iterator[Path]:
+    """Add lanes: one with a halt, one that cannot flatten, one that a process holds, one with a damaged flag."""
+    make_lane(folder / "plain", terms(flatten=None))
+    for name in ("desk", "held", "spoiled"):
+        make_lane(folder / name, terms())
+        with Writer(folder / name) as writer:
+            if name == "desk":
+                writer.act(
+                    [read_asked({"act": "halt", "by": "anna", "why": "the feed is wrong", "id": "halt-1"}, "desk")]
+                )
+    (folder / "spoiled" / "flag").write_bytes(bytes(BYTES))
+    with Writer(folder / "held"):
+        yield folder
 
 
 # --- the list of codes ---
@@ -215,6 +237,8 @@ def test_a_command_on_the_page_says_what_the_page_says(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    if fence.heading.startswith("HR88"):
+        request.getfixturevalue("lanes")
     if ".journal" in fence.text:
         request.getfixturevalue("journals")
     if fence.heading.startswith("HR809"):
@@ -224,7 +248,9 @@ def test_a_command_on_the_page_says_what_the_page_says(
         monkeypatch.setattr(function, fails)
     command, _, expected = fence.text.partition("\n")
     # What a script expects in vain is an answer, and no bad input; what is not decided is neither.
-    code = {"HR821": 1, "HR842": 3, "HR869": 1}.get(fence.heading[:5], 2)
+    code = {"HR821": 1, "HR842": 3, "HR869": 1, "HR881": 3, "HR886": 1, "HR888": 3, "HR889": 1}.get(
+        fence.heading[:5], 2
+    )
     assert main(shlex.split(command.removeprefix("$ hedgerow "))) == code
     # `validate` parts what it says of one file from the next by a blank line.
     assert capfd.readouterr().err.rstrip("\n") == expected.rstrip("\n")
