@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,24 @@ def test_a_slot_holds_its_act_until_another_needs_it(writer: Writer) -> None:
     assert flag.get(5) == (3, b"five")
     flag.put(5 + SLOTS, 5, b"later")
     assert (flag.get(5), flag.get(5 + SLOTS)) == (None, (5, b"later"))
+
+
+def test_a_number_that_another_process_writes_is_seen_whole(writer: Writer, folder: Path) -> None:
+    numbers = (0, 2**40 - 1)
+    code = (
+        "import sys; from pathlib import Path; from hedgerow.engine.control.flag import Flag\n"
+        "flag = Flag(Path(sys.argv[1]))\n"
+        "print(flush=True)\n"
+        f"while True: flag.post({numbers[0]}); flag.post({numbers[1]})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None and other.stdout.readline()
+            seen = {writer.flag.posted for _ in range(200_000)}
+        finally:
+            other.kill()
+    assert seen == set(numbers)
+    writer.flag.post(0)
 
 
 # --- an act on its way ---
