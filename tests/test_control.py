@@ -54,6 +54,12 @@ def done(writer: Writer, kind: str, number: int | str = 1, **more: Any) -> Act:
     return outcome[0]
 
 
+def served_once(folder: Path) -> Path:
+    """Return a lane that has a flag."""
+    with Writer(folder):
+        return folder
+
+
 def refused(document: object) -> tuple[str, str, str]:
     with pytest.raises(ControlError) as raised:
         read_asked(document, "lane")
@@ -445,6 +451,21 @@ def test_a_flag_that_has_gone_is_a_halt(folder: Path) -> None:
     with Writer(folder) as writer:
         done(writer, "flatten")
     (folder / FLAG).unlink()
+    with Writer(folder) as writer:
+        assert writer.halted
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_flag_that_goes_while_an_engine_looks_at_it_halts_the_engine(folder: Path, replaced: bool) -> None:
+    with Lane.open(served_once(folder)) as lane:
+        writer = Writer(folder)
+        (folder / FLAG).unlink()
+        if replaced:
+            (folder / FLAG).write_bytes(bytes(BYTES))
+        with pytest.raises(ControlError, match=r"HR880.*the flag of the lane has gone"):
+            writer.look()
+        writer.close()
+        assert take_all(lane) == [0] and lane.halted
     with Writer(folder) as writer:
         assert writer.halted
 

@@ -53,7 +53,7 @@ def number_of(word: int) -> int | None:
 class Flag:
     """The flag of a lane; what may write which word is said above."""
 
-    __slots__ = ("_map", "_slots", "fresh", "words")
+    __slots__ = ("_map", "_path", "_place", "_slots", "fresh", "words")
 
     def __init__(self, folder: Path, *, make: bool = False) -> None:
         """Map the flag of a lane; with `make`, one that is missing, or of another size, is made so that it is whole.
@@ -65,7 +65,8 @@ class Flag:
         path = folder / FLAG
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if make else 0), 0o600)
         try:
-            size = os.fstat(file).st_size
+            about = os.fstat(file)
+            size, self._path, self._place = about.st_size, path, (about.st_dev, about.st_ino)
             self.fresh = size == 0
             """Whether nobody has written it yet."""
             if make and size < BYTES:
@@ -83,6 +84,15 @@ class Flag:
     def whole(self) -> bool:
         """Whether it is a flag, and its numbers are numbers that somebody wrote."""
         return self._slots[:8] == _MAGIC and self.posted is not None and self.taken is not None
+
+    @property
+    def gone(self) -> bool:
+        """Whether another file, or none, is now where it was: what is mapped here, nobody else can open."""
+        try:
+            about = self._path.stat()
+        except OSError:
+            return True
+        return (about.st_dev, about.st_ino) != self._place
 
     @property
     def posted(self) -> int | None:

@@ -166,8 +166,13 @@ class Writer:
         """Log what the engine has taken since the last look, and a halt where the flag has been damaged.
 
         Raises:
-            ControlError: (HR886) as `act`.
+            ControlError: (HR886) as `act`; (HR880) the flag has gone, which halts an engine that still looks at it.
         """
+        if self.flag.gone:
+            self._failed = True
+            self.flag.spoil()
+            help = "start the engine and the control process again; the log says what was done"
+            raise ControlError("HR880", "the flag of the lane has gone; the machine is halted", self.place, help)
         taken = self.flag.taken
         if not self._stands() or self.flag.posted != self._last:
             self._bring_up()
@@ -192,7 +197,7 @@ class Writer:
             taken = self.flag.taken or 0
         else:
             taken = self._taken
-            if not self.flag.fresh or self._acts:
+            if not self.flag.fresh or self._journal.next > 1:  # a flag was here
                 id = f"damage-{self._journal.next}"
                 act = self._append(Asked("halt", id, ENGINE, "the flag was damaged", None, {}))
                 self._commit()
@@ -212,7 +217,10 @@ class Writer:
                 self.look()
         finally:
             self.flag.close()
-            self._journal.close()
+            if self._failed:
+                self._journal.store.close()
+            else:
+                self._journal.close()
 
     def __enter__(self) -> Writer:
         return self
