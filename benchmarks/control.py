@@ -187,7 +187,7 @@ def _send(asking: list[socket.socket], times: list[int]) -> tuple[dict[int, int]
 
 
 def _line(number: int) -> bytes:
-    act: dict[str, object] = {"by": "anna", "why": "a probe", "id": str(number)}
+    act: dict[str, object] = {"by": "anna", "reason": "a probe", "id": str(number)}
     match number % 3:
         case 0:
             act["act"] = "halt"

@@ -40,7 +40,7 @@ def _run(spec: str, folder: str, busy: int) -> None:
         print("ready", flush=True)
         for price in cycle(PRICES):
             if (act := pending()) is not None:
-                if act.event is not None:
+                if act.event:
                     machine.send(act.event, now, **act.fields)
                 lane.taken(act)
                 effects[act.number] = time.monotonic_ns()

@@ -40,7 +40,7 @@ def _acting(function: Callable[..., int]) -> Callable[..., int]:
     """Add what every act takes."""
     options = (
         click.option("--as", "by", metavar="NAME", default="", help="Who acts."),
-        click.option("--why", metavar="TEXT", default="", help="The reason; it is logged."),
+        click.option("--why", "reason", metavar="TEXT", default="", help="The reason; it is logged."),
         click.option(
             "--wait",
             type=click.Choice(("effect", "ack")),
@@ -240,11 +240,11 @@ def _lines(lane: Path, done: Done, seen: bool) -> list[str]:
     from ..engine.control.log import is_halted, read_history
 
     act = done.act
-    event = "" if act.event is None else f", sends `{act.event}`"
-    lines = [f"{act.kind}{event}: act {act.number} by {act.by}, logged {'before' if done.again else 'now'}"]
+    event = f", sends `{act.event}`" if act.event else ""
+    lines = [f"{act.act}{event}: act {act.number} by {act.by}, logged {'before' if done.again else 'now'}"]
     if seen:
         lines.append("the engine has taken it")
-    if act.event is not None and is_halted(read_history(lane).acts, act.number):
+    if act.event and is_halted(read_history(lane).acts, act.number):
         lines.append("the machine is halted: orders are held until `hedgerow control release`")
     if not done.served:
         lines.append("nobody serves the lane: this command has logged and posted it itself")
@@ -253,7 +253,9 @@ def _lines(lane: Path, done: Done, seen: bool) -> list[str]:
 
 def _status_lines(lane: Path, found: Status) -> list[str]:
     last = (
-        "none" if found.last is None else f"{found.last.number}, {found.last.kind} by {found.last.by}: {found.last.why}"
+        "none"
+        if found.last is None
+        else f"{found.last.number}, {found.last.act} by {found.last.by}: {found.last.reason}"
     )
     return [
         f"{lane}: {'halted' if found.halted else 'not halted'}",

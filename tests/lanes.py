@@ -36,7 +36,7 @@ def made(folder: Path, spec: Path = SPEC, flatten: str | None = "manual_exit") -
 
 
 def said(kind: str, number: int | str = 1, **more: Any) -> dict[str, Any]:
-    return {"act": kind, "by": "anna", "why": "a test", "id": f"id-{number}", **more}
+    return {"act": kind, "by": "anna", "reason": "a test", "id": f"id-{number}", **more}
 
 
 def asked(kind: str, number: int | str = 1, **more: Any) -> Asked:

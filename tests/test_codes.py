@@ -155,7 +155,7 @@ def lanes(folder: Path) -> Iterator[Path]:
         with Writer(folder / name) as writer:
             if name == "desk":
                 writer.act(
-                    [read_asked({"act": "halt", "by": "anna", "why": "the feed is wrong", "id": "halt-1"}, "desk")]
+                    [read_asked({"act": "halt", "by": "anna", "reason": "the feed is wrong", "id": "halt-1"}, "desk")]
                 )
     (folder / "spoiled" / "flag").write_bytes(bytes(BYTES))
     with Writer(folder / "held"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.problem import JournalError
 from hedgerow.engine.journal.sqlite import SqliteStore
 from hedgerow.engine.journal.verify import verify
+from hedgerow.engine.load import loads
 
 MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 
@@ -73,7 +75,7 @@ def test_an_act_says_by_whom_and_why() -> None:
     assert refused(said("halt") | {"by": " "}) == (
         "HR883", "the act has nobody to answer for it", "say who acts: `--as anna`"
     )  # fmt: skip
-    assert refused(said("halt") | {"why": ""})[:2] == ("HR883", "the act has no reason")
+    assert refused(said("halt") | {"reason": ""})[:2] == ("HR883", "the act has no reason")
     assert refused(said("halted")) == ("HR883", "unknown act `halted`", "did you mean `halt`?")
 
 
@@ -87,9 +89,9 @@ def test_an_act_says_by_whom_and_why() -> None:
         said("halt") | {"more": 1},
         said("halt") | {"by": 1},
         said("halt") | {"by": "a" * 65},
-        said("halt") | {"why": "a" * 501},
-        said("halt") | {"why": "two\nlines"},
-        said("halt") | {"why": "\ud800"},
+        said("halt") | {"reason": "a" * 501},
+        said("halt") | {"reason": "two\nlines"},
+        said("halt") | {"reason": "\ud800"},
         said("halt") | {"id": "a b"},
         said("halt") | {"id": ""},
         said("halt") | {"event": "tick"},
@@ -106,13 +108,13 @@ def test_what_is_no_act_is_refused(document: object) -> None:
 
 
 def test_an_act_is_the_same_when_it_is_read_back() -> None:
-    act = Act(7, "override", "x", "anna", "wegen Überlast", 5, "tick", {"price": 0.1, "big": 2**60})
+    act = Act(7, "override", "anna", "wegen Überlast", 5, "x", "tick", {"price": 0.1, "big": 2**60})
     assert act_from(7, payload_of(act, "lane")) == act
 
 
 def test_an_act_that_has_no_room_in_the_flag_is_refused() -> None:
     with pytest.raises(ControlError, match="an act has up to 4,000 bytes"):
-        payload_of(Act(7, "override", "x", "anna", "w", 5, "tick", {"a" * 4000: 1}), "lane")
+        payload_of(Act(7, "override", "anna", "w", 5, "x", "tick", {"a" * 4000: 1}), "lane")
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"7", b'{"act":"halt"}', b'{"act":"bow","of":1}', b'{"act":[]}'])
@@ -158,6 +160,18 @@ def test_who_acts_is_who_approves() -> None:
 def test_a_machine_without_an_event_for_it_cannot_be_flattened() -> None:
     with pytest.raises(ControlError, match=r"HR885.*`band_limited_hedge` has no event that flattens it"):
         check(terms(flatten=None), asked("flatten"), "lane")
+
+
+def test_a_host_of_several_machines_takes_what_any_of_them_takes(tmp_path: Path) -> None:
+    text = "hedgerow: 1\nname: other\nevents: {tick: {bid: {}}, stop: {}}\nmachine: {initial: on, states: {on: {}}}\n"
+    programs = [hedgerow.load(DESK).program("same"), loads(text).program("same")]
+    make_lane(tmp_path / "lane", terms_of(*programs, machine="host", flatten="stop"))
+    told = read_terms(tmp_path / "lane")
+    assert (told.machine, told.flatten) == ("host", "stop")
+    for fields in ({"price": 7.5}, {"bid": 7.5}):
+        assert check(told, asked("override", event="tick", fields=fields), "lane").fields == fields
+    with pytest.raises(ControlError, match=r"HR884.*`tick` has no field `ask`"):
+        check(told, asked("override", event="tick", fields={"ask": 7.5}), "lane")
 
 
 @pytest.mark.parametrize("event", ["tick", "manual_exits"])
@@ -235,8 +249,14 @@ def test_an_act_is_seen_once_and_then_has_had_its_effect(kind: str, writer: Writ
     more = {"event": "tick", "fields": {"price": 7.5}} if kind == "override" else {}
     assert lane.pending() is None
     act = done(writer, kind, **more)
-    event = {"flatten": "manual_exit", "override": "tick"}.get(kind)
-    assert (act.kind, act.by, act.why, act.event, act.fields) == (kind, "anna", "a test", event, more.get("fields", {}))
+    event = {"flatten": "manual_exit", "override": "tick"}.get(kind, "")
+    assert (act.act, act.by, act.reason, act.event, act.fields) == (
+        kind,
+        "anna",
+        "a test",
+        event,
+        more.get("fields", {}),
+    )
     assert lane.pending() == lane.pending() == act
     assert writer.flag.taken == 0
     lane.taken(act)
@@ -262,6 +282,27 @@ def test_acts_come_in_their_order_also_where_the_flag_no_longer_holds_them_all(w
     assert take_all(lane) == numbers == sorted(set(numbers))
 
 
+def test_threads_that_look_together_see_each_act_once(writer: Writer, lane: Lane) -> None:
+    numbers: list[int] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            lane.pending()
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        numbers += [done(writer, "halt", each).number for each in range(40)]
+        assert take_all(lane) == numbers
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert lane.pending() is None
+
+
 def test_an_act_that_is_sent_again_is_done_once(writer: Writer, lane: Lane, folder: Path) -> None:
     both = writer.act([asked("halt"), asked("halt")])
     assert [(act.number, again) for act, again in both] == [(1, False), (1, True)]
@@ -280,7 +321,7 @@ def test_an_id_belongs_to_one_act(writer: Writer) -> None:
 def test_an_act_that_nobody_waits_for_is_not_done_but_a_halt_is(writer: Writer) -> None:
     (late,) = writer.act([asked("release", 1, until_ns=1)])
     assert isinstance(late, ControlError) and late.message == "nobody waits for this act any more"
-    assert done(writer, "halt", 2, until_ns=1).kind == "halt"
+    assert done(writer, "halt", 2, until_ns=1).act == "halt"
 
 
 def test_one_that_does_not_stand_keeps_none_of_its_group_back(writer: Writer, lane: Lane) -> None:
@@ -392,13 +433,13 @@ def test_garbage_in_the_flag_is_a_halt_until_a_release(folder: Path, writer: Wri
     writer.flag.words[POSTED] = 0x1234
     act = lane.pending()
     assert act is not None
-    assert (act.number, act.kind, act.why) == (0, "halt", "the flag is damaged")
+    assert (act.number, act.act, act.reason) == (0, "halt", "the flag is damaged")
     lane.taken(act)
     assert lane.pending() is None and lane.halted
     assert status(folder).damaged
     writer.look()
     assert take_all(lane) == [1] and lane.halted
-    assert read_history(folder).acts[0].why == "the flag was damaged"
+    assert read_history(folder).acts[0].reason == "the flag was damaged"
     done(writer, "release")
     assert take_all(lane) == [2] and not lane.halted
 
@@ -447,6 +488,14 @@ def test_a_flag_of_garbage_that_is_found_at_the_start_is_a_halt_or_none_of_its_w
         assert len((folder / FLAG).read_bytes()) >= BYTES
 
 
+def test_damage_is_a_halt_also_where_an_act_comes_before_the_next_look(writer: Writer, lane: Lane) -> None:
+    writer.flag.spoil()
+    done(writer, "release")
+    acts = [(act.act, act.by) for act in writer.history.acts]
+    assert acts == [("halt", "hedgerow"), ("release", "anna")]
+    assert take_all(lane) == [1, 2] and not lane.halted
+
+
 def test_a_flag_that_has_gone_is_a_halt(folder: Path) -> None:
     with Writer(folder) as writer:
         done(writer, "flatten")
@@ -473,7 +522,7 @@ def test_a_flag_that_goes_while_an_engine_looks_at_it_halts_the_engine(folder: P
 def test_a_number_that_no_log_holds_is_a_halt(folder: Path, writer: Writer, lane: Lane) -> None:
     writer.flag.words[POSTED] = word_of(40)
     act = lane.pending()
-    assert act is not None and (act.number, act.why) == (0, "an act that is posted cannot be read")
+    assert act is not None and (act.number, act.reason) == (0, "an act that is posted cannot be read")
     writer.look()
     assert writer.halted
 
@@ -488,7 +537,7 @@ def test_a_number_beyond_the_log_is_a_halt_at_the_start(folder: Path) -> None:
     with Lane.open(folder) as lane:
         acts = []
         while (act := lane.pending()) is not None:
-            acts.append((act.kind, act.number))
+            acts.append((act.act, act.number))
             lane.taken(act)
         assert acts == [("flatten", 1), ("halt", 0)]
 
@@ -514,7 +563,7 @@ def test_acts_that_are_neither_in_the_flag_nor_in_a_log_that_can_be_read_are_a_h
 
     monkeypatch.setattr(SqliteStore, "groups", gone)
     found = lane.pending()
-    assert found is not None and (found.kind, found.number) == ("halt", 0)
+    assert found is not None and (found.act, found.number) == ("halt", 0)
 
 
 # --- a log that takes nothing ---
@@ -535,12 +584,12 @@ def test_what_cannot_be_logged_is_not_done_and_halts_the_machine(
                 writer.act([asked(kind)])
         assert take_all(lane) == [0] and lane.halted
     with Writer(folder) as writer:
-        assert [(act.kind, act.why) for act in writer.history.acts] == [("halt", "the flag was damaged")]
+        assert [(act.act, act.reason) for act in writer.history.acts] == [("halt", "the flag was damaged")]
 
 
 def test_a_halt_is_the_last_word_on_itself() -> None:
     def act(number: int, kind: Any) -> Act:
-        return Act(number, kind, str(number), "anna", "w", 0, None, {})
+        return Act(number, kind, "anna", "w", 0, str(number), "", {})
 
     acts = [act(1, "halt"), act(2, "flatten"), act(4, "release"), act(6, "halt")]
     assert [is_halted(acts, until) for until in range(7)] == [False, True, True, True, False, False, True]

@@ -65,7 +65,7 @@ def test_a_served_act_is_told_in_json_with_its_effect(lane: Path, capsys: Captur
     (act,) = read_history(lane).acts
     assert (code, err) == (0, "")
     assert told == act.to_json() | {"again": False, "effect": False, "served": True}
-    assert (told["fields"], told["why"]) == ({"price": 101.5}, "the feed is wrong")
+    assert (told["fields"], told["reason"]) == ({"price": 101.5}, "the feed is wrong")
 
 
 def test_a_command_waits_for_the_effect(
@@ -142,7 +142,7 @@ def test_a_damaged_flag_is_told_and_mended_by_the_next_act(lane: Path, engine: L
     assert ran(capsys, "status", "lane")[:2] == (0, [
         "lane: halted", "  served by  nobody", *ran(capsys, "status", "lane")[1][2:]
     ])  # fmt: skip
-    assert read_history(lane).acts[0].why == "the flag was damaged"
+    assert read_history(lane).acts[0].reason == "the flag was damaged"
 
 
 def test_serving_makes_the_lane_and_ends_at_a_signal(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_a_process_serves_until_it_is_told_to_end(folder: Path) -> None:
     with served(folder) as number:
         assert process.start(folder) == number
         done = client.act(folder, said("halt"))
-        assert (done.served, done.again, done.act.kind) == (True, False, "halt")
+        assert (done.served, done.again, done.act.act) == (True, False, "halt")
         assert client.act(folder, said("halt")).again
         with pytest.raises(ControlError, match="HR882"):
             Writer(folder)
@@ -256,7 +256,7 @@ def test_past_a_dead_process_an_act_is_logged_and_posted_all_the_same(folder: Pa
         done = client.act(folder, said("release", 2))
         assert not done.served
         assert len(take_all(lane)) == 2
-        assert [act.kind for act in read_history(folder).acts] == ["halt", "release"]
+        assert [act.act for act in read_history(folder).acts] == ["halt", "release"]
 
 
 def test_two_who_find_it_dead_do_each_act_once(folder: Path) -> None:
@@ -286,9 +286,9 @@ def test_a_process_that_hangs_is_told_and_a_halt_halts_all_the_same(folder: Path
             client.act(folder, said("halt", 2), timeout=0.05)
         assert take_all(lane) == [0] and lane.halted
         os.kill(number, signal.SIGCONT)
-        assert client.act(folder, said("halt", 2), timeout=10.0).act.kind == "halt"
+        assert client.act(folder, said("halt", 2), timeout=10.0).act.act == "halt"
         # Nobody waits for the release any more; the halt was done when it could be.
-        kinds = [act.kind for act in read_history(folder).acts]
+        kinds = [act.act for act in read_history(folder).acts]
         assert set(kinds) == {"halt"}
 
 
@@ -355,7 +355,7 @@ def test_a_machine_is_held_wound_down_and_released(folder: Path) -> None:
     def turn(lane: Lane) -> None:
         """Do what an engine does in one turn of its loop."""
         while (act := lane.pending()) is not None:
-            if act.event is not None:
+            if act.event:
                 held.extend(machine.send(act.event, next(clock), **act.fields).orders)
             lane.taken(act)
         if not lane.halted:

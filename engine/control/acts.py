@@ -28,23 +28,23 @@ __all__ = ["KINDS", "MAX_ACT_BYTES", "TAKEN", "Act", "Asked", "act_from", "act_o
 Kind = Literal["halt", "flatten", "release", "override"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TAKEN = "taken"
-"""In the log: the engine has taken the act of record `of`."""
+"""In the log: the engine has taken the act of a number."""
 MAX_ACT_BYTES = 4_000
 """An act as canonical JSON; the flag has so much room for one."""
 _MAX_NAME = 64
-_MAX_WHY = 500
+_MAX_REASON = 500
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_MEMBERS = frozenset(("act", "by", "why", "id", "event", "fields", "until_ns"))
+_MEMBERS = frozenset(("act", "by", "reason", "id", "event", "fields", "until_ns"))
 
 
 class Asked(Record):
     """An act that somebody asks for; whether the machine knows its event is for `terms` to say."""
 
-    kind: Kind
-    id: str
+    act: Kind
     by: str
-    why: str
-    event: str | None
+    reason: str
+    id: str
+    event: str
     fields: Mapping[str, Any]
     until_ns: int | None = None
     """When nobody waits for it any more, UTC; then only a halt is still done."""
@@ -56,33 +56,33 @@ class Act(Record):
     Fields:
         number: that of its record in the lane's log, so that later ones have greater ones; 0 for a halt that no log
             holds, which an engine makes for itself where it can no longer read the lane.
-        kind: what was done.
-        id: given by who sent it; the same act has the same one.
-        by, why: who did it, and the reason.
+        act: what was done.
+        by, reason: who did it, and why.
         time_ns: when it was logged, UTC.
-        event, fields: what the machine is to be sent, if anything.
+        id: given by who sent it; the same act has the same one.
+        event, fields: what the machine is to be sent; no event, nothing.
     """
 
     number: int
-    kind: Kind
-    id: str
+    act: Kind
     by: str
-    why: str
+    reason: str
     time_ns: int
-    event: str | None
+    id: str
+    event: str
     fields: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return {
-            "act": self.kind,
+            "act": self.act,
             "by": self.by,
             "event": self.event,
             "fields": dict(self.fields),
             "id": self.id,
             "number": self.number,
+            "reason": self.reason,
             "time_ns": self.time_ns,
-            "why": self.why,
         }
 
 
@@ -99,18 +99,18 @@ def read_asked(document: object, place: str) -> Asked:
         shown = kind[:_MAX_NAME] if isinstance(kind, str) else ""
         raise _no_act(place, f"unknown act `{shown}`", suggestion(shown, KINDS, "the acts are " + ", ".join(KINDS)))
     by = _text(document, "by", _MAX_NAME, place, "say who acts: `--as anna`")
-    why = _text(document, "why", _MAX_WHY, place, 'say why: `--why "the feed is wrong"`; it is logged')
-    id, event, fields = document.get("id"), document.get("event"), document.get("fields", {})
+    reason = _text(document, "reason", _MAX_REASON, place, 'say why: `--why "the feed is wrong"`; it is logged')
+    id, event, fields = document.get("id"), document.get("event", ""), document.get("fields", {})
     if not isinstance(id, str) or not _ID.fullmatch(id):
         raise _no_act(place, "the act has no id", f"give it up to {_MAX_NAME} letters, digits and `._:-`")
-    if (kind == "override") != isinstance(event, str) or not isinstance(fields, Mapping):
+    if not isinstance(event, str) or (kind == "override") != bool(event) or not isinstance(fields, Mapping):
         raise _no_act(place, f"`{kind}` does not stand like that", "only `override` has an event, and may have fields")
     if fields and kind != "override":
         raise _no_act(place, f"`{kind}` has no fields", "only `override` has an event, and may have fields")
     until = document.get("until_ns")
     if until is not None and (isinstance(until, bool) or not isinstance(until, int)):
         raise _no_act(place, "`until_ns` is no time", "send UTC nanoseconds, a whole number")
-    return Asked(cast(Kind, kind), id, by, why, event, dict(fields), until)
+    return Asked(cast(Kind, kind), by, reason, id, event, dict(fields), until)
 
 
 def _text(document: Mapping[str, Any], name: str, most: int, place: str, help: str) -> str:
@@ -137,7 +137,7 @@ def payload_of(act: Act, place: str) -> bytes:
     Raises:
         ControlError: (HR883) it does not fit.
     """
-    entry = kinds.control(act.kind, act.by, act.why, act.time_ns, id=act.id, event=act.event, fields=act.fields)
+    entry = kinds.control(act.act, act.by, act.reason, act.time_ns, id=act.id, event=act.event, fields=act.fields)
     try:
         payload = canonical(entry.payload)
     except JournalError as error:
@@ -154,17 +154,17 @@ def act_from(number: int, payload: bytes) -> Act | int | None:
     try:
         body = value_of(payload)
         if body["act"] == TAKEN:
-            return int(body["of"])
+            return int(body["number"])
         if body["act"] not in KINDS:
             return None
         return Act(
             number,
             body["act"],
-            body["id"],
             body["by"],
             body["reason"],
             body["time_ns"],
-            body.get("event"),
+            body["id"],
+            body.get("event", ""),
             body.get("fields", {}),
         )
     except (ValueError, KeyError, TypeError):

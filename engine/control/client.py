@@ -76,7 +76,7 @@ def act(folder: Path, document: Mapping[str, Any], *, timeout: float = 5.0) -> D
 
     Args:
         folder: that of the lane.
-        document: `act`, `by` and `why`; `id` of who wants to send it again; `event` and `fields` of an override.
+        document: `act`, `by` and `reason`; `id` of who wants to send it again; `event` and `fields` of an override.
         timeout: seconds.
 
     Raises:
@@ -92,7 +92,7 @@ def act(folder: Path, document: Mapping[str, Any], *, timeout: float = 5.0) -> D
     try:
         return _act(folder, document, asked, timeout)
     except RunError as error:
-        if asked.kind != "halt" or error.code not in _NOT_LOGGED or not _spoil(folder):
+        if asked.act != "halt" or error.code not in _NOT_LOGGED or not _spoil(folder):
             raise
         raise ControlError(
             error.code, f"{error.message}; the machine is halted all the same", error.file, error.help
@@ -180,10 +180,10 @@ def _served(answer: Any, place: str) -> Done:
     done = Act(
         found["number"],
         found["act"],
-        found["id"],
         found["by"],
-        found["why"],
+        found["reason"],
         found["time_ns"],
+        found["id"],
         found["event"],
         found["fields"],
     )

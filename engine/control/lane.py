@@ -3,7 +3,7 @@
     lane = Lane.open(folder)
     while running:
         while (act := lane.pending()) is not None:    # at the start of every macrostep
-            if act.event is not None:
+            if act.event:
                 step = machine.send(act.event, now(), **act.fields)
             lane.taken(act)
         ...
@@ -21,6 +21,7 @@ import os
 import time
 from collections import deque
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 
 from ..journal.problem import JournalError
@@ -37,9 +38,9 @@ _LOCK = "engine"
 
 
 class Lane:
-    """A lane as its engine sees it; one engine, one thread at a time."""
+    """A lane as its one engine sees it; threads may share it."""
 
-    __slots__ = ("_flag", "_folder", "_heard", "_last", "_lock", "_quiet", "_waiting", "_words", "halted")
+    __slots__ = ("_flag", "_folder", "_guard", "_heard", "_last", "_lock", "_quiet", "_waiting", "_words", "halted")
 
     halted: bool
     """Whether a halt has been taken and no release since: orders are held."""
@@ -47,6 +48,7 @@ class Lane:
     def __init__(self, folder: Path, flag: Flag, lock: int, taken: int | None) -> None:
         """Stand where the engine is; `open` gives a lane that can be used."""
         self._folder, self._flag, self._lock, self._words = folder, flag, lock, flag.words
+        self._guard = Lock()
         # Looked at before the log, what is posted is no later than what the log holds.
         posted, shown = flag.posted or 0, flag.taken
         history = read_history(folder)
@@ -69,7 +71,7 @@ class Lane:
         """Return the lane in a folder, as its only engine.
 
         Args:
-            folder: one that `hedgerow control serve` or `process.start` has made. Nobody needs to serve it now.
+            folder: that of a lane that was served once. Nobody needs to serve it now.
             taken: the number of the last act whose effect the machine holds, from the host's own journal; from the
                 flag, or the log, where it is not given.
 
@@ -108,13 +110,14 @@ class Lane:
         Raises:
             ValueError: it is not what is pending.
         """
-        if not self._waiting or self._waiting[0] != act:
-            raise ValueError(f"act {act.number} is not what is pending")
-        self._waiting.popleft()
-        if act.kind in ("halt", "release"):
-            self.halted = act.kind == "halt"
-        if act.number:
-            self._words[TAKEN] = word_of(act.number)
+        with self._guard:
+            if not self._waiting or self._waiting[0] != act:
+                raise ValueError(f"act {act.number} is not what is pending")
+            self._waiting.popleft()
+            if act.act in ("halt", "release"):
+                self.halted = act.act == "halt"
+            if act.number:
+                self._words[TAKEN] = word_of(act.number)
 
     def close(self) -> None:
         """Let go of the lane, so that another engine may have it."""
@@ -133,14 +136,15 @@ class Lane:
     # --------------------------------------------------------------------------------------------------------- within
 
     def _look(self) -> Act | None:
-        word = self._words[POSTED]
-        if word != self._heard:
-            self._hear(word)
-            self._heard = word
-        if self._waiting:
-            return self._waiting[0]
-        self._quiet = word
-        return None
+        with self._guard:
+            word = self._words[POSTED]
+            if word != self._heard:
+                self._hear(word)
+                self._heard = word
+            if self._waiting:
+                return self._waiting[0]
+            self._quiet = word
+            return None
 
     def _hear(self, word: int) -> None:
         """Add what has been posted to what waits; what cannot be understood is a halt."""
@@ -184,4 +188,4 @@ class Lane:
         return list(acts)
 
     def _damaged(self, why: str) -> None:
-        self._waiting.append(Act(0, "halt", "", WHO, why, time.time_ns(), None, {}))
+        self._waiting.append(Act(0, "halt", WHO, why, time.time_ns(), "", "", {}))

@@ -45,8 +45,8 @@ def is_halted(acts: Iterable[Act], until: int | None = None) -> bool:
     """Return whether acts, up to that of a number, leave a machine halted: a halt stays until a release."""
     halted = False
     for act in acts:
-        if (until is None or act.number <= until) and act.kind in ("halt", "release"):
-            halted = act.kind == "halt"
+        if (until is None or act.number <= until) and act.act in ("halt", "release"):
+            halted = act.act == "halt"
     return halted
 
 

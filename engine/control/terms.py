@@ -42,7 +42,7 @@ class Terms(Record):
 
     Fields:
         machine: the name of the machine, or of the host of several.
-        program: the digest of its IR.
+        program: the digest of its IR, that of the first machine of a host.
         flatten: the event that winds the machine down; None where it has none.
         events: what may be brought by `override`.
     """
@@ -53,20 +53,27 @@ class Terms(Record):
     events: tuple[Takes, ...]
 
 
-def terms_of(program: Program, *, machine: str | None = None, flatten: str | None = None) -> Terms:
-    """Return the terms of a lane for a program.
+def terms_of(*programs: Program, machine: str | None = None, flatten: str | None = None) -> Terms:
+    """Return the terms of a lane for a machine, or for all of a host.
+
+    Args:
+        programs: at least one; an event of any of them may be brought.
+        machine: what messages and the log call it; the name of the first program if it is not given.
+        flatten: the event that winds a machine down.
 
     Raises:
-        ControlError: (HR885) the program has no event `flatten`, or one that brings fields.
+        ControlError: (HR885) no program has an event `flatten`, or it brings fields.
     """
-    events = tuple(Takes(event.name, event.fields) for event in program.events)
+    first = programs[0]
+    name = machine or first.name
+    events = tuple(dict.fromkeys(Takes(event.name, event.fields) for each in programs for event in each.events))
     if flatten is not None:
-        names = [event.name for event in events if not event.fields]
+        names = list(dict.fromkeys(event.name for event in events if not event.fields))
         if flatten not in names:
             known = "it has " + (", ".join(f"`{name}`" for name in names) or "none: leave `flatten` out")
-            message = f"`{program.name}` has no event `{flatten[:64]}` without fields"
+            message = f"`{name}` has no event `{flatten[:64]}` without fields"
             raise ControlError("HR885", message, "flatten", suggestion(flatten[:64], names, known))
-    return Terms(machine or program.name, digest(program), flatten, events)
+    return Terms(name, digest(first), flatten, events)
 
 
 def check(terms: Terms, asked: Asked, place: str) -> Asked:
@@ -75,28 +82,45 @@ def check(terms: Terms, asked: Asked, place: str) -> Asked:
     Raises:
         ControlError: (HR884) the machine takes no such event, or not like that; (HR885) the lane cannot flatten.
     """
-    if asked.kind == "flatten":
+    if asked.act == "flatten":
         if terms.flatten is None:
             help = "use `hedgerow control halt`; `hedgerow control serve LANE --flatten EVENT` names the event for it"
             raise ControlError("HR885", f"`{terms.machine}` has no event that flattens it", place, help)
         return replace(asked, event=terms.flatten)
-    if asked.event is None:
+    if not asked.event:
         return asked
-    event = next((each for each in terms.events if each.name == asked.event), None)
+    takers = [event for event in terms.events if event.name == asked.event]
+    refusals = []
+    # Machines of one host may have events of one name and different fields.
+    for event in takers:
+        try:
+            return replace(asked, fields=_accepted(replace(terms, events=(event,)), asked))
+        except Refusal as refusal:
+            refusals.append(str(refusal))
+    if not takers:
+        known = [event.name for event in terms.events]
+        otherwise = "the events are " + (", ".join(f"`{name}`" for name in known) or "none")
+        help = suggestion(asked.event[:64], known, otherwise)
+        raise ControlError("HR884", f"unknown event `{asked.event[:64]}`", place, help)
+    message, _, help = refusals[0].partition(": ")
+    raise ControlError("HR884", message, place, help or "look at the event in the spec")
+
+
+def _accepted(terms: Terms, asked: Asked) -> dict[str, Any]:
+    """Return the fields of an override, as the machine is sent them that takes the one event of these terms.
+
+    Raises:
+        Refusal: it takes no such fields.
+    """
+    (event,) = terms.events
     fields = dict(asked.fields)
-    for field in () if event is None else event.fields:
+    for field in event.fields:
         # What somebody says, nobody else says for him: an approval of two persons would be one's.
         if field.people is not None and fields.setdefault(field.name, asked.by) != asked.by:
-            message = f"`{field.name}` = {str(fields[field.name])[:64]} is not who acts, `{asked.by}`"
-            raise ControlError("HR884", message, place, f"leave `{field.name}` out")
-    try:
-        values = in_order(terms, asked.event, fields)
-        if event is not None:
-            accept_fields(event, values, FLOAT)
-    except Refusal as refusal:
-        message, _, help = str(refusal).partition(": ")
-        raise ControlError("HR884", message, place, help or "look at the event in the spec") from None
-    return replace(asked, fields=fields)
+            given = str(fields[field.name])[:64]
+            raise Refusal(f"`{field.name}` = {given} is not who acts, `{asked.by}`: leave `{field.name}` out")
+    accept_fields(event, in_order(terms, event.name, fields), FLOAT)
+    return fields
 
 
 # ------------------------------------------------------------------------------------------------------------ the file
@@ -125,7 +149,7 @@ def _write(folder: Path, terms: Terms) -> None:
         "machine": terms.machine,
         "program": terms.program,
         "flatten": terms.flatten,
-        "events": {event.name: [_shown(field) for field in event.fields] for event in terms.events},
+        "events": [{"name": event.name, "fields": [_shown(each) for each in event.fields]} for event in terms.events],
     }
     beside = folder / f"{_NAME}.{os.getpid()}"
     with beside.open("w", encoding="utf-8") as file:
@@ -148,7 +172,7 @@ def read_terms(folder: Path) -> Terms:
         document = json.loads(path.read_text("utf-8"))
         if document["format"] != FORMAT:
             raise ValueError
-        events = tuple(Takes(name, _fields(fields)) for name, fields in document["events"].items())
+        events = tuple(Takes(each["name"], _fields(each["fields"])) for each in document["events"])
         return Terms(document["machine"], document["program"], document["flatten"], events)
     except (FileNotFoundError, NotADirectoryError):
         help = "make one: `hedgerow control serve LANE --spec SPEC`"

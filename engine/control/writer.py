@@ -108,6 +108,7 @@ class Writer:
             ControlError: (HR886) they cannot be logged: none of them is done, the flag makes the engine halt, and this
                 writer takes no more.
         """
+        self._check_flag()
         outcomes: list[Outcome] = []
         new: list[Act] = []
         for each in asked:
@@ -131,7 +132,7 @@ class Writer:
                     message = f"the id `{asked.id}` is that of another act, number {known.number}"
                     raise ControlError("HR887", message, self.place, "give each act an id of its own")
                 return known, True
-            if asked.until_ns is not None and asked.until_ns < self._clock() and asked.kind != "halt":
+            if asked.until_ns is not None and asked.until_ns < self._clock() and asked.act != "halt":
                 raise ControlError("HR883", "nobody waits for this act any more", self.place, "send it again")
             return self._append(asked), False
         except ControlError as error:
@@ -139,7 +140,7 @@ class Writer:
 
     def _append(self, asked: Asked) -> Act:
         number, now = self._journal.next, self._clock()
-        act = Act(number, asked.kind, asked.id, asked.by, asked.why, now, asked.event, asked.fields)
+        act = Act(number, asked.act, asked.by, asked.reason, now, asked.id, asked.event, asked.fields)
         self._journal.append(kinds.Kind.CONTROL, payload_of(act, self.place))
         self._by_id[act.id] = act
         return act
@@ -168,18 +169,21 @@ class Writer:
         Raises:
             ControlError: (HR886) as `act`; (HR880) the flag has gone, which halts an engine that still looks at it.
         """
+        self._check_flag()
+        taken = self.flag.taken
+        if taken is not None and taken > self._taken:
+            self._journal.append(*kinds.control(TAKEN, ENGINE, "", self._clock(), number=taken))
+            self._commit()
+            self._taken = taken
+
+    def _check_flag(self) -> None:
         if self.flag.gone:
             self._failed = True
             self.flag.spoil()
             help = "start the engine and the control process again; the log says what was done"
             raise ControlError("HR880", "the flag of the lane has gone; the machine is halted", self.place, help)
-        taken = self.flag.taken
         if not self._stands() or self.flag.posted != self._last:
             self._bring_up()
-        elif taken is not None and taken > self._taken:
-            self._journal.append(*kinds.control(TAKEN, ENGINE, "", self._clock(), of=taken))
-            self._commit()
-            self._taken = taken
 
     def _stands(self) -> bool:
         """Whether what the flag says can be: it is at or behind what the log says.
@@ -199,7 +203,7 @@ class Writer:
             taken = self._taken
             if not self.flag.fresh or self._journal.next > 1:  # a flag was here
                 id = f"damage-{self._journal.next}"
-                act = self._append(Asked("halt", id, ENGINE, "the flag was damaged", None, {}))
+                act = self._append(Asked("halt", ENGINE, "the flag was damaged", id, "", {}))
                 self._commit()
                 self._acts.append(act)
         self.flag.fresh = False
@@ -233,5 +237,5 @@ class Writer:
 
 def _same(act: Act, asked: Asked) -> bool:
     """Return whether an act is what is asked for once more."""
-    given = (asked.kind, asked.by, asked.why, asked.event, asked.fields)
-    return (act.kind, act.by, act.why, act.event, act.fields) == given
+    given = (asked.act, asked.by, asked.reason, asked.event, asked.fields)
+    return (act.act, act.by, act.reason, act.event, act.fields) == given

@@ -13,8 +13,8 @@ All times are UTC nanoseconds, int64. A member that would be empty is left out, 
     refusal     name, reason, received_ns; time_ns, id (of what was refused, where it has them)
     snapshot    of (sequence of the last record that went into it), sha256 (of the snapshot's canonical JSON, in hex)
     checkpoint  see checkpoints.py; the journal writes these itself
-    control     act (e.g. `flatten`), by, reason, time_ns; id (that of the act), event and fields (what the machine is
-                sent), of (sequence of the act's record in the log of its lane)
+    control     act (e.g. `flatten`), by, reason, time_ns; number (of the act, in its lane), id (that of the act), event
+                and fields (what the machine is sent)
 """
 
 from __future__ import annotations
@@ -147,14 +147,14 @@ def control(
     reason: str,
     time_ns: int,
     *,
-    id: str | None = None,
-    event: str | None = None,
+    number: int | None = None,
+    event: str = "",
     fields: Mapping[str, Value] | None = None,
-    of: int | None = None,
+    id: str = "",
 ) -> Entry:
     """Return the entry of a person's act on the machine as a whole, with who and why."""
     body = {"act": act, "by": by, "reason": reason, "time_ns": time_ns}
-    return Entry(Kind.CONTROL, body | _said(id=id, event=event, fields=dict(fields or {}), of=of))
+    return Entry(Kind.CONTROL, body | _said(number=number, event=event, fields=dict(fields or {}), id=id))
 
 
 def _said(**members: Any) -> dict[str, Any]:
