@@ -63,9 +63,9 @@ def kill(process: int) -> None:
 
 
 def take_all(lane: Lane) -> list[int]:
-    """Take what is pending, and return the numbers."""
+    """Take what is pending, and return the numbers; 0 for a halt that no log holds."""
     taken = []
     while (act := lane.pending()) is not None:
         lane.taken(act)
-        taken.append(act.number)
+        taken.append(act.number if act.id else 0)
     return taken

@@ -433,7 +433,7 @@ def test_garbage_in_the_flag_is_a_halt_until_a_release(folder: Path, writer: Wri
     writer.flag.words[POSTED] = 0x1234
     act = lane.pending()
     assert act is not None
-    assert (act.number, act.act, act.reason) == (0, "halt", "the flag is damaged")
+    assert (act.number, act.id, act.act, act.reason) == (1, "", "halt", "the flag is damaged")
     lane.taken(act)
     assert lane.pending() is None and lane.halted
     assert status(folder).damaged
@@ -496,6 +496,25 @@ def test_damage_is_a_halt_also_where_an_act_comes_before_the_next_look(writer: W
     assert take_all(lane) == [1, 2] and not lane.halted
 
 
+def test_damage_while_an_act_is_written_is_a_halt_after_it(
+    writer: Writer, lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(store: SqliteStore, group: Any) -> None:
+        written(store, group)
+        writer.flag.spoil()
+        assert take_all(lane) in ([0], [])
+
+    written = SqliteStore.write
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(SqliteStore, "write", write)
+        done(writer, "release")
+    take_all(lane)
+    writer.look()
+    take_all(lane)
+    assert [act.act for act in writer.history.acts][:2] == ["release", "halt"]
+    assert lane.halted
+
+
 def test_a_flag_that_has_gone_is_a_halt(folder: Path) -> None:
     with Writer(folder) as writer:
         done(writer, "flatten")
@@ -522,7 +541,7 @@ def test_a_flag_that_goes_while_an_engine_looks_at_it_halts_the_engine(folder: P
 def test_a_number_that_no_log_holds_is_a_halt(folder: Path, writer: Writer, lane: Lane) -> None:
     writer.flag.words[POSTED] = word_of(40)
     act = lane.pending()
-    assert act is not None and (act.number, act.reason) == (0, "an act that is posted cannot be read")
+    assert act is not None and (act.id, act.act, act.reason) == ("", "halt", "an act that is posted cannot be read")
     writer.look()
     assert writer.halted
 
@@ -537,9 +556,9 @@ def test_a_number_beyond_the_log_is_a_halt_at_the_start(folder: Path) -> None:
     with Lane.open(folder) as lane:
         acts = []
         while (act := lane.pending()) is not None:
-            acts.append((act.act, act.number))
+            acts.append((act.act, act.id))
             lane.taken(act)
-        assert acts == [("flatten", 1), ("halt", 0)]
+        assert acts == [("flatten", "id-1"), ("halt", "")]
 
 
 def test_a_slot_of_garbage_is_read_from_the_log(folder: Path, writer: Writer, lane: Lane) -> None:
@@ -563,7 +582,7 @@ def test_acts_that_are_neither_in_the_flag_nor_in_a_log_that_can_be_read_are_a_h
 
     monkeypatch.setattr(SqliteStore, "groups", gone)
     found = lane.pending()
-    assert found is not None and (found.act, found.number) == ("halt", 0)
+    assert found is not None and (found.act, found.id) == ("halt", "")
 
 
 # --- a log that takes nothing ---

@@ -54,12 +54,13 @@ class Act(Record):
     """An act that is durable.
 
     Fields:
-        number: that of its record in the lane's log, so that later ones have greater ones; 0 for a halt that no log
-            holds, which an engine makes for itself where it can no longer read the lane.
+        number: that of its record in the lane's log, so that later ones have greater ones. A halt that an engine makes
+            for itself, where it can no longer read the lane, has the number after the last one; whoever serves the lane
+            next logs a halt before all else.
         act: what was done.
         by, reason: who did it, and why.
         time_ns: when it was logged, UTC.
-        id: given by who sent it; the same act has the same one.
+        id: given by who sent it; the same act has the same one. Empty for a halt that no log holds.
         event, fields: what the machine is to be sent; no event, nothing.
     """
 

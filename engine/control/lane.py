@@ -116,7 +116,7 @@ class Lane:
             self._waiting.popleft()
             if act.act in ("halt", "release"):
                 self.halted = act.act == "halt"
-            if act.number:
+            if act.id:
                 self._words[TAKEN] = word_of(act.number)
 
     def close(self) -> None:
@@ -188,4 +188,4 @@ class Lane:
         return list(acts)
 
     def _damaged(self, why: str) -> None:
-        self._waiting.append(Act(0, "halt", WHO, why, time.time_ns(), "", "", {}))
+        self._waiting.append(Act(self._last + 1, "halt", WHO, why, time.time_ns(), "", "", {}))

@@ -118,8 +118,15 @@ class Writer:
                 new.append(outcome[0])
         if new:
             self._commit()
+            # Whoever damaged the flag while the disk was written meant, or met, a halt: it comes after these.
+            damaged = self.flag.posted != self._last
             for act in new:
-                self._show(act)
+                self.flag.put(act.number, self._last, payload_of(act, self.place))
+                self._acts.append(act)
+            if damaged:
+                self._bring_up()
+            else:
+                self.flag.post(self._last)
         return outcomes
 
     def _add(self, asked: Asked) -> Outcome:
@@ -144,11 +151,6 @@ class Writer:
         self._journal.append(kinds.Kind.CONTROL, payload_of(act, self.place))
         self._by_id[act.id] = act
         return act
-
-    def _show(self, act: Act) -> None:
-        self.flag.put(act.number, self._last, payload_of(act, self.place))
-        self._acts.append(act)
-        self.flag.post(act.number)
 
     def _commit(self) -> None:
         try:
