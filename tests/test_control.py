@@ -406,6 +406,15 @@ def test_a_host_says_what_it_has_taken(folder: Path) -> None:
         assert lane.halted and take_all(lane) == numbers[1:] and not lane.halted
 
 
+def test_a_host_does_not_take_another_lane_for_its_own(folder: Path) -> None:
+    with Writer(folder) as writer:
+        done(writer, "halt")
+    with pytest.raises(ControlError, match=r"HR880.*act 3 was taken, and the log of this lane ends with act 1"):
+        Lane.open(folder, taken=3)
+    with Lane.open(folder, taken=2) as lane:
+        assert lane.pending() is None and lane.halted
+
+
 # --- one of each ---
 
 

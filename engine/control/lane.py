@@ -52,6 +52,11 @@ class Lane:
         # Looked at before the log, what is posted is no later than what the log holds.
         posted, shown = flag.posted or 0, flag.taken
         history = read_history(folder)
+        # One more than the log holds is the number of a halt that an engine made for itself.
+        if taken is not None and taken > history.last + 1:
+            help = "a lane goes with its host's journal: bring its log back, or begin both anew"
+            message = f"act {taken:,} was taken, and the log of this lane ends with act {history.last:,}"
+            raise ControlError("HR880", message, str(folder), help)
         if taken is None:
             taken = shown if flag.whole and shown is not None and shown <= history.last else history.taken
         self.halted = is_halted(history.acts, taken)
@@ -76,7 +81,8 @@ class Lane:
                 flag, or the log, where it is not given.
 
         Raises:
-            ControlError: (HR880) there is no lane; (HR882) it has an engine.
+            ControlError: (HR880) there is no lane, or one whose acts are not those that were taken; (HR882) it has an
+                engine.
             JournalError: its log cannot be read, or is not what was written.
         """
         folder = folder_of(Path(folder))
