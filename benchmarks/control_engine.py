@@ -38,17 +38,19 @@ def _run(spec: str, folder: str, busy: int) -> None:
         for thread in threads:
             thread.start()
         print("ready", flush=True)
-        for price in cycle(PRICES):
+        prices = cycle(PRICES)
+        while True:
+            last = is_set()  # asked before the look, so that no act is left behind
             if (act := pending()) is not None:
                 if act.event:
                     machine.send(act.event, now, **act.fields)
                 lane.taken(act)
                 effects[act.number] = time.monotonic_ns()
-            if is_set():
+            elif last:
                 break
             # A halted machine is told of prices too here: the load is to stay what it is.
             now += 1_000_000
-            tick(now, price)
+            tick(now, next(prices))
             events += 1
     for thread in threads:
         thread.join()

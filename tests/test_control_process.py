@@ -8,6 +8,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -249,6 +251,27 @@ def test_the_effect_is_waited_for_and_its_absence_told(folder: Path) -> None:
         assert client.has_effect(folder, number, 5.0)
 
 
+def test_an_engine_that_is_killed_before_it_has_taken_an_act_is_given_it_again(folder: Path) -> None:
+    code = (
+        "import sys; from hedgerow.engine.control.lane import Lane\n"
+        "lane = Lane.open(sys.argv[1])\n"
+        "lane.taken(lane.pending())\n"
+        "print(lane.pending().number, flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with Writer(folder) as writer:
+        writer.act([asked("halt", 1), asked("flatten", 2)])
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as engine:
+            assert engine.stdout is not None and engine.stdout.readline() == "2\n"
+            with pytest.raises(ControlError, match=r"HR882.*another engine"):
+                Lane.open(folder)
+            engine.kill()
+        with Lane.open(folder) as lane:
+            assert lane.halted and take_all(lane) == [2]
+
+
 def test_past_a_dead_process_an_act_is_logged_and_posted_all_the_same(folder: Path) -> None:
     with served(folder) as number, Lane.open(folder) as lane:
         client.act(folder, said("halt", 1))
@@ -292,7 +315,7 @@ def test_a_process_that_hangs_is_told_and_a_halt_halts_all_the_same(folder: Path
         assert set(kinds) == {"halt"}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 25))])
 def test_of_a_process_that_is_killed_no_acknowledged_act_is_lost_and_none_is_done_twice(
     folder: Path, seed: int
 ) -> None:
