@@ -302,8 +302,10 @@ def test_two_who_find_it_dead_do_each_act_once(folder: Path) -> None:
 def test_a_process_that_hangs_is_told_and_a_halt_halts_all_the_same(folder: Path) -> None:
     with served(folder) as number, Lane.open(folder) as lane:
         os.kill(number, signal.SIGSTOP)
-        with pytest.raises(ControlError, match=r"HR881.*nobody knows whether the act is done\n"):
+        with pytest.raises(ControlError, match=r"HR881.*nobody knows whether the act is done\n") as told:
             client.act(folder, said("release", 1), timeout=0.05)
+        again = "and send it again with `--id id-1`, which does it once"
+        assert told.value.help == f"end process {number}, which holds the lane, {again}"
         assert lane.pending() is None
         with pytest.raises(ControlError, match=r"HR881.*the machine is halted all the same"):
             client.act(folder, said("halt", 2), timeout=0.05)

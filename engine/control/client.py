@@ -16,7 +16,7 @@ from typing import Any
 from ..dryrun.problem import RunError
 from ..record import Record
 from .acts import Act, Asked, read_asked
-from .flag import ENGINE, Flag
+from .flag import ENGINE, SERVER, Flag
 from .log import is_halted, read_history
 from .problem import ControlError
 from .server import MAX_LINE, connect
@@ -129,7 +129,9 @@ def _act(folder: Path, document: Mapping[str, Any], asked: Asked, timeout: float
             break
         time.sleep(_AGAIN_S)
     message = f"whoever holds the lane has not answered within {timeout:g} s; nobody knows whether the act is done"
-    help = f"end the process that holds the lane, and send it again with `--id {asked.id}`, which does it once"
+    holder = _holder(folder)
+    who = "the process that holds the lane" if holder is None else f"process {holder}, which holds the lane"
+    help = f"end {who}, and send it again with `--id {asked.id}`, which does it once"
     raise ControlError("HR881", message, str(folder), help)
 
 
@@ -237,6 +239,17 @@ def status(folder: Path, timeout: float = 1.0) -> Status:
     last = history.acts[-1] if history.acts else None
     since = history.taken if taken is None else taken
     return Status(serves, engine, is_halted(history.acts), damaged, taken, last, len(history.since(since)))
+
+
+def _holder(folder: Path) -> int | None:
+    """Return the control process that has last taken the lane, if it still runs."""
+    try:
+        flag = Flag(folder)
+    except (OSError, ValueError):
+        return None
+    process = _alive(flag.words[SERVER])
+    flag.close()
+    return process
 
 
 def _alive(process: int) -> int | None:

@@ -96,14 +96,14 @@ class _Connection:
 class Server:
     """Serves a lane until it is closed."""
 
-    def __init__(self, folder: Path, *, writer: Callable[[Path], Writer] = Writer) -> None:
+    def __init__(self, folder: Path) -> None:
         """Take the lane and listen.
 
         Raises:
             ControlError: as `Writer`.
             JournalError: as `Writer`.
         """
-        self._writer = writer(folder)
+        self._writer = Writer(folder)
         try:
             self.place = str(folder)
             self._most = _most_connections()
