@@ -406,6 +406,22 @@ def test_a_host_says_what_it_has_taken(folder: Path) -> None:
         assert lane.halted and take_all(lane) == numbers[1:] and not lane.halted
 
 
+def test_a_flag_that_is_older_than_the_log_brings_no_act_back(folder: Path) -> None:
+    with Writer(folder) as writer, Lane.open(folder) as lane:
+        done(writer, "flatten", 1)
+        assert take_all(lane) == [1]
+        writer.look()
+        done(writer, "halt", 2)
+        writer.flag.words[TAKEN] = word_of(0)
+    with Lane.open(folder) as lane:
+        assert [act.act for act in (lane.pending(),) if act] == ["halt"]
+    flag = Flag(folder)
+    flag.words[TAKEN] = word_of(0)
+    flag.close()
+    with Writer(folder) as writer:
+        assert writer.flag.taken == 1
+
+
 def test_a_host_does_not_take_another_lane_for_its_own(folder: Path) -> None:
     with Writer(folder) as writer:
         done(writer, "halt")

@@ -58,7 +58,9 @@ class Lane:
             message = f"act {taken:,} was taken, and the log of this lane ends with act {history.last:,}"
             raise ControlError("HR880", message, str(folder), help)
         if taken is None:
-            taken = shown if flag.whole and shown is not None and shown <= history.last else history.taken
+            # After a power cut the flag may be an older one than the log.
+            known = flag.whole and shown is not None and shown <= history.last
+            taken = max(shown or 0, history.taken) if known else history.taken
         self.halted = is_halted(history.acts, taken)
         self._waiting = deque(history.since(taken))
         self._last = max(history.last, posted)

@@ -17,7 +17,7 @@ from ..journal.journal import Journal
 from ..journal.opening import open_store
 from ..journal.problem import JournalError
 from .acts import TAKEN, Act, Asked, payload_of
-from .flag import Flag
+from .flag import SLOTS, Flag
 from .log import LOG, History, history_of, is_halted
 from .problem import ControlError
 from .terms import check, read_terms
@@ -160,7 +160,7 @@ class Writer:
             self._failed = True
             self.flag.spoil()
             message = f"nothing can be logged: {error.message}"
-            help = f"nothing was done, and the machine is halted; {error.help}"
+            help = f"the machine is halted; {error.help}"
             raise ControlError("HR886", message, self.place, help) from None
 
     # ------------------------------------------------------------------------------------------------------- watching
@@ -200,7 +200,7 @@ class Writer:
     def _bring_up(self) -> None:
         """Make the flag say what the log says; damage leads to a halt."""
         if self._stands():
-            taken = self.flag.taken or 0
+            taken = max(self.flag.taken or 0, self._taken)
         else:
             taken = self._taken
             if not self.flag.fresh or self._journal.next > 1:  # a flag was here
@@ -210,8 +210,8 @@ class Writer:
                 self._acts.append(act)
         self.flag.fresh = False
         self.flag.mend(taken)
-        before = 0
-        for act in self._acts:
+        before = 0 if len(self._acts) <= SLOTS else self._acts[-SLOTS - 1].number
+        for act in self._acts[-SLOTS:]:
             self.flag.put(act.number, before, payload_of(act, self.place))
             before = act.number
         self.flag.post(self._last)
