@@ -212,7 +212,9 @@ def test_a_strategy_does_in_a_desk_what_it_does_alone_until_the_breaker_opens() 
 
 
 def test_the_desk_winds_its_strategy_down_when_the_equity_falls() -> None:
-    desk = both(load(SPECS / "drawdown_desk.yaml"), **{"max_drawdown": 0.01, "strategy.gross_max": 1e9, "strategy.net_max": 1e9})
+    desk = both(
+        load(SPECS / "drawdown_desk.yaml"), **{"max_drawdown": 0.01, "strategy.gross_max": 1e9, "strategy.net_max": 1e9}
+    )
     fired: list[str] = []
     for day in range(60):
         step = desk.send("tick", day * DAY, price=1000.0 * 1.03**day)

@@ -509,7 +509,10 @@ def test_hashing_at_random_changes_no_program_no_code_and_no_order_of_mistakes(t
     (tmp_path / "chart.yaml").write_text(CHART)
     wrong = CHART.replace("to: b2", "to: nowhere").replace("cancel: timed", "cancel: tamed").replace("{z: n", "{q: m")
     (tmp_path / "wrong.yaml").write_text(wrong)
-    paths = [str(SPECS / "drawdown_desk.yaml"), *(str(tmp_path / f"{name}.yaml") for name in ("main", "chart", "wrong"))]
+    paths = [
+        str(SPECS / "drawdown_desk.yaml"),
+        *(str(tmp_path / f"{name}.yaml") for name in ("main", "chart", "wrong")),
+    ]
     running = [
         subprocess.Popen(
             [sys.executable, "-c", ASK, *paths],
