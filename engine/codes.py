@@ -125,5 +125,12 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR867": "a record or a proof that does not stand",
         "HR868": "a journal that takes no more here",
         "HR869": "a journal that is not what was written",
+        "HR870": "a host that takes no more",
+        "HR871": "a host that is busy",
+        "HR872": "a machine that is not there",
+        "HR873": "a machine of another program",
+        "HR874": "a machine that does not come back as it was",
+        "HR875": "a migration that does not fit",
+        "HR876": "a journal that no host wrote",
     }
 )
