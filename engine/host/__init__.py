@@ -11,6 +11,8 @@ machines     all machines of a journal with what waits to be sent, and their sta
 migration    a state of one program as a state of another one
 replaying    records to the machines that wrote them, each step held to what stands there
 recovery     a journal to its machines: the last state that it proves, and the records after that
+history      a recorded journal with its specs, or with others: repeated, and the first difference told
+taking_up    a journal to a host: machines as they were, under another program, or new
 waiting      what waits to be journalled: bounded, in the order in which it came
 host         the public face: a queue, one committing thread, orders that are durable
 ```

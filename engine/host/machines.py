@@ -90,6 +90,7 @@ class Machines:
                 member.name,
                 member.program,
                 member.compiled.parameters,
+                member.compiled.program.fill,
                 file,
                 time_ns,
                 shadow=member.shadow,

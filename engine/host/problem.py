@@ -30,7 +30,8 @@ class Divergence(HostError):
             f"record {sequence:,}: `{machine}` does not come back as it was: `{member}` was {_told(journalled)} "
             f"and is now {_told(found)}"
         )
-        super().__init__("HR874", what, place, "run the spec and the Hedgerow that wrote the journal")
+        help = "this is the first difference; the spec or the Hedgerow is another one than wrote the journal"
+        super().__init__("HR874", what, place, help)
         self.sequence = sequence
         self.machine = machine
         self.member = member

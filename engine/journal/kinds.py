@@ -17,8 +17,8 @@ All times are UTC nanoseconds, int64. A member that would be empty is left out, 
     snapshot    of (sequence of the last record that went into it), sha256 (of the state's canonical JSON, in hex)
     checkpoint  see checkpoints.py; the journal writes these itself
     control     act (e.g. `flatten`), by, reason, time_ns; number, event, fields
-    machine     machine (its name), program, engine, parameters, file (of its spec), time_ns; shadow, migration: from
-                here on a machine of that name runs that program
+    machine     machine (its name), program, engine, parameters, fill, file (of its spec), time_ns; shadow, migration:
+                from here on a machine of that name runs that program
     delivery    order (its id), time_ns: who takes orders has it
 """
 
@@ -30,7 +30,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from ..ir import Value
+    from ..ir import FillMode, Value
     from ..step import Step
 
 __all__ = [
@@ -112,6 +112,7 @@ def machine(
     name: str,
     program: str,
     parameters: Mapping[str, Value],
+    fill: FillMode,
     file: str,
     time_ns: int,
     *,
@@ -124,6 +125,7 @@ def machine(
         name: of the machine.
         program: the digest of its IR.
         parameters: what it is bound to.
+        fill: how its orders are filled.
         file: of the spec, as it was given.
         time_ns: when.
         shadow: whether it sends no orders.
@@ -136,6 +138,7 @@ def machine(
         "program": program,
         "engine": __version__,
         "parameters": dict(parameters),
+        "fill": fill,
         "file": file,
         "time_ns": time_ns,
     }
