@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import pytest
@@ -14,7 +16,6 @@ from pages import ROOT
 
 import hedgerow
 from hedgerow.engine.host.host import Host, Sent
-from hedgerow.engine.host.lane import Act
 from hedgerow.engine.host.machines import Machines
 from hedgerow.engine.host.problem import Busy, Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
@@ -324,6 +325,38 @@ def _twin_with_time(store: Any, spec: Any) -> Any:
     return machine
 
 
+DESK = hedgerow.load(ROOT / "specs" / "desk.yaml")
+DELTA = hedgerow.load(ROOT / "specs" / "delta_band_hedge.yaml")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.sampled_from((DESK, DELTA, LIVE)))
+def test_any_events_of_any_spec_come_back_from_the_first_record_and_from_a_state(data: Any, spec: Any) -> None:
+    declared = {event.name: event.fields for event in spec.program(spec.fill).events}
+    store, now = MemoryStore(), 0
+    with Host(store, {"desk": spec}, clock=ticking(), state_every=15) as running:
+        for _ in range(data.draw(st.integers(1, 25))):
+            now += data.draw(st.sampled_from((0, 1, SECOND, 3600 * SECOND, 40 * 86_400 * SECOND)))
+            event = data.draw(st.sampled_from(("tick", "tick", *declared)))
+            fields = {each.name: _value(data, each) for each in declared[event]}
+            running.submit("desk", event, now, fields).result()
+            if data.draw(st.booleans()):
+                running.advance("desk", now + 1).result()
+        last = running.snapshot("desk").result()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
+def _value(data: Any, field: Any) -> Any:
+    if field.people is not None:
+        return data.draw(st.sampled_from(field.people))
+    if field.type == "int":
+        return data.draw(st.integers(1, 4))
+    near = max(float(field.low or 0), 1.0)
+    return data.draw(st.sampled_from((near, 90.0, 100.0, 101.0, 130.0, 5000.0)))
+
+
 def test_a_state_that_the_journal_does_not_prove_is_passed_over() -> None:
     store = MemoryStore()
     with host(store, state_every=4) as running:
@@ -419,6 +452,17 @@ def test_machines_of_one_host_share_a_journal_and_nothing_else() -> None:
 # --- the stop lane ---
 
 
+class Act(NamedTuple):
+    number: int
+    act: str
+    by: str
+    reason: str
+    time_ns: int
+    id: str
+    event: str = ""
+    fields: Mapping[str, Any] = MappingProxyType({})
+
+
 class Said:
     """A lane that says what a test has put on it."""
 
@@ -427,7 +471,8 @@ class Said:
         self.done: list[Act] = []
 
     def say(self, act: Any, **more: Any) -> None:
-        self.acts.append(Act(len(self.acts) + len(self.done) + 1, act, "anna", "the venue is down", 5, **more))
+        number = len(self.acts) + len(self.done) + 1
+        self.acts.append(Act(number, act, "anna", "the venue is down", 5, f"act-{number}", **more))
 
     def pending(self) -> Act | None:
         return self.acts[0] if self.acts else None
@@ -466,7 +511,7 @@ def test_while_halted_events_are_refused_orders_are_held_and_fills_are_booked(la
         last = again.snapshot("desk").result()
     store._states.clear()
     found = rebuild(store, {"desk": LIVE.compile()}).machines
-    assert (found["desk"].snapshot(), found.halted, found.acts) == (last, False, 2)
+    assert (found["desk"].snapshot(), found.halted, found.acts) == (last, False, ["act-1", "act-2"])
     assert [body["act"] for kind, body in records(store) if kind == "control"] == ["halt", "release"]
 
 

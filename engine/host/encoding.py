@@ -1,7 +1,8 @@
 """An event to a machine and to the canonical JSON that is journalled, by functions that are generated for it.
 
     def plain(port_, time_, received_, fields_):
-        a0 = fields_['price']
+        try: a0 = fields_['price']
+        except KeyError: return None, b''
         step_ = port_(time_, a0)
         if step_.rejected is not None: return step_, b''
         return step_, f'{{"fields":{{"price":{float_(a0)!r}}},"machine":"desk","name":"tick",...'.encode()
@@ -18,12 +19,20 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from ..ir import Event, Field
+from ..step import Step
 
 __all__ = ["Encoder", "encoder"]
 
+_AGAIN = """
+def again(port_, time_, fields_):
+    try: {locals}
+    except KeyError: return None
+    return port_(time_{values})
+"""
 _METHOD = """
 def {name}(port_, time_, received_, fields_{id}):
-    {locals}
+    try: {locals}
+    except KeyError: return None, b""
     step_ = port_(time_{values})
     if step_.rejected is not None: return step_, b""
     return step_, f'''{text}'''.encode()
@@ -31,12 +40,15 @@ def {name}(port_, time_, received_, fields_{id}):
 
 
 class Encoder(NamedTuple):
-    """Two functions that send an event to a machine and encode it: `plain(port, time_ns, received_ns, fields)` and `named`,
-    which takes its id besides; both return the step and the payload, which is empty where the machine refused.
+    """Functions that send an event to a machine; the step is None where a field is missing, and nothing was sent.
+
+    `plain(port, time_ns, received_ns, fields)`, and `named` with its id besides, encode it too: they return the step and
+    the payload, which is empty where the machine refused. `again(port, time_ns, fields)` returns the step alone.
     """
 
-    plain: Callable[..., tuple[Any, bytes]]
-    named: Callable[..., tuple[Any, bytes]]
+    plain: Callable[..., tuple[Step | None, bytes]]
+    named: Callable[..., tuple[Step | None, bytes]]
+    again: Callable[..., Step | None]
 
 
 def encoder(machine: str, event: Event | None) -> Encoder:
@@ -54,8 +66,8 @@ def encoder(machine: str, event: Event | None) -> Encoder:
     scope: dict[str, Any] = {"float_": float, "int_": int, "word_": _word, "text_": _text}
     plain = _METHOD.format(name="plain", id="", text=f"{{{{{head}{rest}", **parts)
     named = _METHOD.format(name="named", id=", id_", text=f'{{{{{head}"id":{{text_(id_)}},{rest}', **parts)
-    exec(plain + named, scope)  # noqa: S102  # our own generated code: names of specs and machines only as literals
-    return Encoder(scope["plain"], scope["named"])
+    exec(plain + named + _AGAIN.format(**parts), scope)  # noqa: S102  # our own generated code: names of specs and machines only as literals
+    return Encoder(scope["plain"], scope["named"], scope["again"])
 
 
 def _written(field: Field, local: str) -> str:

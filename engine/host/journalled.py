@@ -109,16 +109,16 @@ class Journalled:
         answers = self._answers
         if answers is not None:
             answers.listen()
+        sent: Step | None = None
         payload = b""
-        if known is None or fields.keys() != known.names:
-            step = self._unordered(event, fields)
-        else:
+        if known is not None and len(fields) == known.size:
             if id is None:
-                step, payload = known.plain(known.port, time_ns, received_ns, fields)
+                sent, payload = known.plain(known.port, time_ns, received_ns, fields)
             else:
-                step, payload = known.named(known.port, time_ns, received_ns, fields, id)
-            if step is self._quiet:
-                return journal.append(known.kind, payload), step
+                sent, payload = known.named(known.port, time_ns, received_ns, fields, id)
+            if sent is self._quiet and sent is not None:
+                return journal.append(known.kind, payload), sent
+        step = self._unordered(event, fields) if sent is None else sent
         if known is not None and payload:
             of = journal.append(known.kind, payload)
         else:
@@ -156,9 +156,17 @@ class Journalled:
             return self.machine.refuse(body["reason"])
         name, fields = body.get("name"), body.get("fields", {})
         known = self._passing if name is None else self._inputs.get(name)
-        if known is None or fields.keys() != known.names:
-            return self._unordered(name, fields)
-        return known.port(body["time_ns"], *[fields[each] for each in known.order])
+        step = None
+        if known is not None and len(fields) == known.size:
+            step = known.again(known.port, body["time_ns"], fields)
+        return self._unordered(name, fields) if step is None else step
+
+    def refusal_payload(self, of: int, step: Step, results: Sequence[Mapping[str, Any]]) -> bytes:
+        """Return the payload of the step of a refusal that was repeated.
+
+        An event that was refused may have asked functions before that was known, which its repetition does not ask.
+        """
+        return canonical(kinds.step_body(of, step, results))
 
     def step_payload(self, of: int, step: Step) -> bytes | None:
         """Return the payload of a step that was repeated; None where a quiet event has none."""
@@ -175,15 +183,14 @@ class Journalled:
 class _Input:
     """What a machine takes one event with."""
 
-    __slots__ = ("kind", "named", "names", "order", "plain", "port")
+    __slots__ = ("again", "kind", "named", "plain", "port", "size")
 
     def __init__(self, owner: Journalled, event: Event | None) -> None:
         machine = owner.machine
         self.port: Callable[..., Step] = machine.advance if event is None else machine.port(event.name)
-        self.order = () if event is None else tuple(field.name for field in event.fields)
-        self.names = frozenset(self.order)
-        self.kind = Kind.EVENT if event is None else _kind(owner.compiled, event)
-        self.plain, self.named = encoder(owner.name, event)
+        self.size = 0 if event is None else len(event.fields)
+        self.kind = int(Kind.EVENT if event is None else _kind(owner.compiled, event))
+        self.plain, self.named, self.again = encoder(owner.name, event)
 
 
 def _kind(compiled: Compiled, event: Event) -> Kind:

@@ -28,6 +28,8 @@ __all__ = ["STATE_FORMAT", "Machines", "Outgoing"]
 
 STATE_FORMAT = "hedgerow.host/1"
 _REMEMBERED = 65_536
+_ACTS = 64
+"""So many acts are known again; a lane has fewer that were not taken."""
 _DUPLICATE = "a duplicate: an event with this id has been taken"
 _HALTED = "the machines are halted"
 
@@ -54,7 +56,7 @@ class Machines:
         orders: what is not known to have been delivered, by id, in the order of decision.
         memory: the ids that have come.
         halted: whether orders are held and events refused.
-        acts: the number of the last act from the stop lane.
+        acts: the ids of the last acts from the stop lane.
     """
 
     def __init__(self, place: str, remembered: int = _REMEMBERED) -> None:
@@ -63,7 +65,7 @@ class Machines:
         self.orders: dict[str, Outgoing] = {}
         self.memory = Memory(remembered)
         self.halted = False
-        self.acts = 0
+        self.acts: list[str] = []
 
     def __getitem__(self, name: str) -> Journalled:
         """Return a machine.
@@ -137,28 +139,37 @@ class Machines:
 
     def obey(self, journal: Journal, act: Act, flatten: Mapping[str, str], received_ns: int) -> None:
         """Journal what a person has said and put it into effect; an act that stands in the journal already is over."""
-        if act.number <= self.acts:
+        if act.id and act.id in self.acts:
             return
         journal.append(
             *kinds.control(
-                act.act, act.by, act.reason, act.time_ns, number=act.number, event=act.event, fields=act.fields
+                act.act,
+                act.by,
+                act.reason,
+                act.time_ns,
+                number=act.number,
+                event=act.event,
+                fields=act.fields,
+                id=act.id,
             )
         )
-        self.note(act.act, act.number)
+        self.note(act.act, act.id)
         for name, member in self.members.items():
-            event = flatten.get(name, "flatten") if act.act == "flatten" else act.event
+            event = act.event or (flatten.get(name, "flatten") if act.act == "flatten" else "")
             if event and member.declares(event):
                 # A person's act has no time of its own in a machine: it comes when it comes, at the machine's clock.
                 clock = member.machine.time_ns
                 fields: Mapping[str, Value] = act.fields
                 of, step = member.take(
-                    journal, event, act.time_ns if clock is None else clock, fields, received_ns, f"act-{act.number}"
+                    journal, event, act.time_ns if clock is None else clock, fields, received_ns, act.id or None
                 )
+                if act.id:
+                    self.memory.add(name, act.id, of)
                 self.send(member, of, step)
 
-    def note(self, act: str, number: int) -> None:
+    def note(self, act: str, id: str) -> None:
         """Take a person's act up into the state."""
-        self.acts = number
+        self.acts = [*self.acts, id][-_ACTS:] if id else self.acts
         if act in ("halt", "release"):
             self.halted = act == "halt"
 

@@ -18,7 +18,9 @@ from .problem import Divergence, HostError
 
 __all__ = ["replay"]
 
-_INPUTS = frozenset((Kind.EVENT, Kind.FILL, Kind.APPROVAL))
+# Plain numbers: an enum's members are slow to compare.
+_INPUTS = frozenset(map(int, (Kind.EVENT, Kind.FILL, Kind.APPROVAL)))
+_STEP = int(Kind.STEP)
 
 
 def replay(
@@ -57,14 +59,14 @@ def replay(
             except KeyError:
                 raise _not_a_host(machines, sequence) from None
             repeated += 1
-            if following is None or following.kind != Kind.STEP:
+            if following is None or following.kind != _STEP:
                 step = member.repeat(kind, body, ())
                 done = member.step_payload(sequence, step)
                 if done is not None:
                     raise _divergence(machines, member, sequence, None, done)
             else:
                 _repeat_step(machines, member, record, body, following)
-        elif kind != Kind.STEP:
+        elif kind != _STEP:
             _repeat_other(machines, record, following, compiled, changed=changed)
     return repeated
 
@@ -74,7 +76,10 @@ def _repeat_step(
 ) -> None:
     results = value_of(following.payload).get("results", ()) if b'"results":' in following.payload else ()
     step = member.repeat(record.kind, body, results)
-    done = member.step_payload(record.sequence, step)
+    if record.kind == Kind.REFUSAL:
+        done: bytes | None = member.refusal_payload(record.sequence, step, results)
+    else:
+        done = member.step_payload(record.sequence, step)
     if done != following.payload:
         raise _divergence(machines, member, record.sequence, following.payload, done)
     if step.orders:
@@ -101,7 +106,7 @@ def _repeat_other(
                 _repeat_step(machines, member, record, body, following)
         case Kind.CONTROL:
             body = value_of(record.payload)
-            machines.note(body["act"], body["number"])
+            machines.note(body["act"], body.get("id", ""))
         case Kind.DELIVERY:
             machines.orders.pop(value_of(record.payload)["order"], None)
         case Kind.SNAPSHOT if not changed:

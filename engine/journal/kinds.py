@@ -16,7 +16,8 @@ All times are UTC nanoseconds, int64. A member that would be empty is left out, 
                 where the machine heard of it, as `input.rejected`)
     snapshot    of (sequence of the last record that went into it), sha256 (of the state's canonical JSON, in hex)
     checkpoint  see checkpoints.py; the journal writes these itself
-    control     act (e.g. `flatten`), by, reason, time_ns; number, event, fields
+    control     act (e.g. `flatten`), by, reason, time_ns; number (of the act, in its lane), id (that of the act), event
+                and fields (what the machine is sent)
     machine     machine (its name), program, engine, parameters, fill, file (of its spec), time_ns; shadow, migration:
                 from here on a machine of that name runs that program
     delivery    order (its id), time_ns: who takes orders has it
@@ -213,6 +214,7 @@ def control(
     number: int | None = None,
     event: str = "",
     fields: Mapping[str, Value] | None = None,
+    id: str = "",
 ) -> Entry:
     """Return the entry of a person's act on the machines as a whole, with who and why.
 
@@ -221,12 +223,13 @@ def control(
         by: who.
         reason: why.
         time_ns: when it was said.
-        number: of the act, in the order in which they were said.
-        event: what an override sends.
+        number: of the act, in its lane.
+        event: what the machines are sent.
         fields: those of that event.
+        id: of the act, given by who said it.
     """
     body = {"act": act, "by": by, "reason": reason, "time_ns": time_ns}
-    return Entry(Kind.CONTROL, body | _said(number=number, event=event, fields=dict(fields or {})))
+    return Entry(Kind.CONTROL, body | _said(number=number, event=event, fields=dict(fields or {}), id=id))
 
 
 def delivery(order: str, time_ns: int) -> Entry:
