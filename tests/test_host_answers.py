@@ -8,6 +8,7 @@ import pytest
 from traders import SECOND, buyer, head
 from verdicts import REGISTRY
 
+from hedgerow.engine.host.history import explained
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.machines import Machines
 from hedgerow.engine.host.problem import Divergence
@@ -92,3 +93,13 @@ def test_a_function_that_was_not_asked_then_is_no_answer_now() -> None:
     with pytest.raises(Divergence) as error:
         replay(Machines("memory"), records_since(store), {"desk": observing().compile()}, changed=True)
     assert error.value.member in ("results", "errors", "configuration")
+
+
+def test_a_past_decision_is_explained_with_the_answers_of_then() -> None:
+    store, spec = MemoryStore(), observing()
+    journalled(store, spec)
+    events = [record.sequence for record in records_since(store) if record.kind == Kind.EVENT]
+    ASKED.clear()
+    found = explained(store, spec, events[2])
+    assert ASKED == []
+    assert {change.name: change.after for change in found.changes}["model"] == 100.0

@@ -94,3 +94,21 @@ def test_what_is_missing_or_contradicts_itself_is_told(journal: str, tmp_path: P
         host.submit_all(list(sent())).result()
     assert run("replay", str(place)) == 2
     assert "the spec of `desk` was `gone.yaml`, which is not here" in capsys.readouterr().err
+
+
+def test_a_past_decision_is_explained_from_its_journal(journal: str, capsys: Any) -> None:
+    assert run("audit", "show", journal, "--kind", "step", "--json") == 0
+    steps = json.loads(capsys.readouterr().out)["records"]
+    fired = next(each for each in steps if each["payload"].get("fired"))
+    for number in (fired["sequence"], fired["payload"]["of"]):
+        assert run("explain", str(SPEC), "--journal", journal, "--record", str(number), "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["fired"] == fired["payload"]["fired"]
+        assert [each["quantity"] for each in told["orders"]] == [
+            each["quantity"] for each in fired["payload"]["orders"]
+        ]
+    assert run("explain", str(SPEC), "--journal", journal, "--record", "0") == 2
+    assert "record 0 is no event that a machine took" in capsys.readouterr().err
+    assert run("explain", str(SPEC), "--journal", journal) == 2
+    assert run("explain", str(SPEC), "--journal", journal, "--record", "4", "--set", "k=9") == 2
+    assert "--set belongs to runs over data, not to --journal" in capsys.readouterr().err

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..dryrun.problem import RunError
 from ..journal.canonical import value_of
 from ..journal.chain import records_since
 from ..journal.kinds import Kind
@@ -18,7 +19,10 @@ from .problem import HostError
 from .recovery import rebuild
 from .replaying import replay
 
-__all__ = ["Replayed", "repeat"]
+if TYPE_CHECKING:
+    from ..explain import Explanation
+
+__all__ = ["Replayed", "explained", "repeat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,33 @@ def repeat(store: Store, specs: Mapping[str, Spec], *, until: When = ALWAYS, aga
     machines = Machines(store.place)
     repeated = replay(machines, records_since(store), compiled, until=last, changed=against)
     return Replayed(machines, last, repeated)
+
+
+def explained(store: Store, spec: Spec, number: int) -> Explanation:
+    """Return why a machine did what it did with an event that was journalled.
+
+    Args:
+        store: the journal.
+        spec: that of the machine; those of others are read from the files that the journal names.
+        number: the record of the event, or of its step.
+
+    Raises:
+        RunError: (HR807) no event has this record; otherwise as `repeat`.
+    """
+    record = next(records_since(store, number), None)
+    if record is not None and record.kind == Kind.STEP:
+        number = value_of(record.payload)["of"]
+        record = next(records_since(store, number), None)
+    if record is None or record.kind not in (Kind.EVENT, Kind.FILL, Kind.APPROVAL):
+        help = "name the record of an event or of its step: `hedgerow audit show JOURNAL --kind event`"
+        raise RunError("HR807", f"record {number:,} is no event that a machine took", "--record", help)
+    body = value_of(record.payload)
+    following = next(records_since(store, number + 1), None)
+    results = []
+    if following is not None and following.kind == Kind.STEP:
+        results = value_of(following.payload).get("results", [])
+    before = repeat(store, {body["machine"]: spec}, until=When(sequence=number - 1))
+    return before.machines[body["machine"]].explain(body, results)
 
 
 def _last(store: Store, until: When) -> int:

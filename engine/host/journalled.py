@@ -11,7 +11,7 @@ mean, a peak, a mark) is proved by the next state's hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..fills import KINDS
 from ..intake import Refusal, in_order
@@ -26,6 +26,9 @@ from ..step import Step
 from ..vocabulary import ANSWERS
 from .answers import Answers
 from .encoding import encoder
+
+if TYPE_CHECKING:
+    from ..explain import Explanation
 
 __all__ = ["Journalled", "is_quiet"]
 
@@ -160,6 +163,14 @@ class Journalled:
         if known is not None and len(fields) == known.size:
             step = known.again(known.port, body["time_ns"], fields)
         return self._unordered(name, fields) if step is None else step
+
+    def explain(self, body: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Explanation:
+        """Return what an event that was journalled would do now, and why; the machine stays as it is."""
+        from ..explain import explain
+
+        if self._answers is not None:
+            self._answers.repeat(results)
+        return explain(self.compiled, self.snapshot(), body.get("name"), body["time_ns"], body.get("fields", {}))
 
     def refusal_payload(self, of: int, step: Step, results: Sequence[Mapping[str, Any]]) -> bytes:
         """Return the payload of the step of a refusal that was repeated.
