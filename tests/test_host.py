@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
+from journals import POSTGRES, drop
 from pages import ROOT
 
 import hedgerow
@@ -33,6 +35,7 @@ BAND = hedgerow.load(ROOT / "specs" / "band_limited_hedge.yaml")
 LIVE = loads(BAND.text.replace("\nlegs:", "\nfills: external\nlegs:", 1), "live.yaml")
 WAY = (5000.0, 5001.0, 5200.0, 5100.0, 4900.0, 4905.0, 5300.0)
 SECOND = 10**9
+needs_server = pytest.mark.skipif(not POSTGRES, reason="HEDGEROW_POSTGRES_URL names no server")
 
 
 def ticking() -> Any:
@@ -194,6 +197,25 @@ def test_duplicates_are_refused_also_after_a_restart_and_change_nothing() -> Non
     assert {body["reason"] for body in refusals} == {"a duplicate: an event with this id has been taken"}
 
 
+@pytest.mark.parametrize("place", ["sqlite", pytest.param("postgres", marks=needs_server)])
+def test_a_host_comes_back_from_every_store(place: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    name, last = str(tmp_path / "desk.journal"), None
+    if place == "postgres":
+        table = f"host_{uuid.uuid4().hex}"
+        request.addfinalizer(lambda: drop(table))
+        name = f"{POSTGRES}?journal={table}"
+    for first in (0, 20, 40):
+        with host(name, state_every=10) as running:
+            assert last is None or running.snapshot("desk").result() == last
+            running.submit_all(ticks(WAY, first)).result()
+            last = running.snapshot("desk").result()
+    with pytest.raises(HostError) as error:
+        host(name, LIVE)
+    assert error.value.code == "HR873"  # and it has let go of the journal
+    with host(name) as running:
+        assert running.snapshot("desk").result() == last
+
+
 def test_an_id_is_known_for_as_many_records_as_was_promised_and_then_forgotten() -> None:
     store = MemoryStore()
     with host(store, remembered=4) as running:
@@ -310,6 +332,53 @@ def test_machines_come_back_as_an_uncrashed_twin_is(told: list[tuple[str, Any]],
     assert verify(store).holds
     store._states.clear()
     assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
+def test_a_host_that_is_killed_at_any_commit_ends_where_an_unkilled_one_does() -> None:
+    sent = [*ticks(), *ticks((4800.0, 5200.0, 4700.0), 20)]
+
+    def go_on(store: Any) -> tuple[Any, dict[str, Any], list[str]]:
+        """Send all that there is to send, as a sender does that does not know what has come, and deliver what there is."""
+        delivered = {}
+        with host(store, state_every=6) as running:
+            for each in sent:
+                running.submit_all([each]).result()
+                for order in running.outbox()[:1]:
+                    delivered[order.id] = order
+                    running.delivered(order.id).result()
+            while left := running.outbox():
+                delivered[left[0].id] = left[0]
+                running.delivered(left[0].id).result()
+            last = running.snapshot("desk").result()
+        ids = [body["id"] for kind, body in records(store) if kind == "event"]
+        return last, delivered, ids
+
+    unkilled = Remembering()
+    last, orders, ids = go_on(unkilled)
+    assert ids == [each.id for each in sent]
+    for commits in range(1, len(unkilled.writes)):
+        store = MemoryStore()
+        for write in unkilled.writes[:commits]:
+            store.write(*write)
+        again, delivered, came = go_on(store)
+        assert (again, came) == (last, ids)
+        assert {(each.order, id.rpartition("-")[2]) for id, each in delivered.items()} <= {
+            (each.order, id.rpartition("-")[2]) for id, each in orders.items()
+        }
+        noted = {body["order"] for kind, body in records(store) if kind == "delivery"}
+        assert len(noted) == len(orders)
+
+
+class Remembering(MemoryStore):
+    """A store that remembers what was written together, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[tuple[Group, State | None]] = []
+
+    def write(self, group: Group, state: State | None = None) -> None:
+        self.writes.append((group, state))
+        super().write(group, state)
 
 
 def _twin_with_time(store: Any, spec: Any) -> Any:

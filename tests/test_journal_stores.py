@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from journals import POSTGRES, beginning, filled, groups_of, seeded
+from journals import POSTGRES, beginning, drop, filled, groups_of, seeded
 from pages import ROOT
 
 from hedgerow.engine.journal.canonical import value_of
@@ -39,20 +38,9 @@ needs_server = pytest.mark.skipif(not POSTGRES, reason="HEDGEROW_POSTGRES_URL na
 @pytest.fixture
 def server() -> Iterator[str]:
     """Yield the URL of a journal of its own, which is gone afterwards."""
-    from pg8000.native import Connection
-
     name = f"test_{uuid.uuid4().hex}"
     yield f"{POSTGRES}?journal={name}"
-    parts = urlsplit(POSTGRES)
-    connection = Connection(
-        parts.username or "postgres",
-        host=parts.hostname or "localhost",
-        port=parts.port or 5432,
-        database=parts.path.lstrip("/"),
-        password=parts.password,
-    )
-    connection.run(f"DROP TABLE IF EXISTS hedgerow_journal.{name}, hedgerow_journal.{name}$state")
-    connection.close()
+    drop(name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_server)])

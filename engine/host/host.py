@@ -135,6 +135,8 @@ class Host:
         self._kept = self._recovered.since or 0
         """Where the records begin that no kept state has."""
         self._waiting: Waiting[_Asked] = Waiting(waiting)
+        self._names = set(self._machines.members)
+        self._adding = threading.Lock()
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"hedgerow {store.place}", daemon=True)
         self._thread.start()
@@ -218,10 +220,12 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
         """
-        if machine in self._machines.members or not _NAME.fullmatch(machine):
-            what = f"`{machine[:80]}` is no name for a new machine"
-            raise HostError("HR872", what, self._machines.place, "choose another name")
         member = Journalled(machine, compiled.compile() if isinstance(compiled, Spec) else compiled, shadow=shadow)
+        with self._adding:  # two threads may choose one name
+            if machine in self._names or not _NAME.fullmatch(machine):
+                what = f"`{machine[:80]}` is no name for a new machine"
+                raise HostError("HR872", what, self._machines.place, "choose another name")
+            self._names.add(machine)
         return self._ask(self._machines.join, self._journal, member, self._clock())
 
     def outbox(self) -> tuple[Outgoing, ...]:
