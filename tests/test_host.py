@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-from journals import POSTGRES, drop
+from journals import POSTGRES, chained_anew, drop, filled, groups_of, kept
 from pages import ROOT
 
 import hedgerow
@@ -477,6 +477,27 @@ def test_the_first_difference_is_told_with_its_record_and_member() -> None:
     assert replay(Machines("memory"), records_since(store), {"desk": other.compile()}, changed=True) == len(WAY)
 
 
+def test_an_event_that_was_quiet_and_no_longer_is_differs_too() -> None:
+    store = MemoryStore()
+    with host(store, BAND.compile(k=10)) as running:
+        assert running.submit_all(ticks((5000.0, 5020.0))).result()[1].fired == ()
+    with pytest.raises(Divergence) as error:
+        replay(Machines("memory"), records_since(store), {"desk": BAND.compile(k=6)}, changed=True)
+    assert (error.value.sequence, error.value.member) == (4, "fired")
+    assert (error.value.journalled, error.value.found) == (None, ["up"])
+
+
+def test_a_state_whose_hash_is_another_is_told() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit_all(ticks()).result()
+    place, body = next((n, body) for n, (kind, body) in enumerate(records(store)) if kind == "snapshot")
+    forged = kept(chained_anew(groups_of(store), place, canonical({**body, "sha256": "ab" * 32})))
+    with pytest.raises(Divergence) as error:
+        rebuild(forged, {"desk": BAND.compile()})
+    assert (error.value.sequence, error.value.member, error.value.journalled) == (place, "sha256", "ab" * 32)
+
+
 def test_another_program_or_other_parameters_are_refused() -> None:
     store = MemoryStore()
     with host(store) as running:
@@ -491,8 +512,6 @@ def test_another_program_or_other_parameters_are_refused() -> None:
 
 
 def test_a_journal_that_no_host_wrote_is_refused(tmp_path: Path) -> None:
-    from journals import filled
-
     store = MemoryStore()
     filled(store, [3])
     with pytest.raises(HostError) as error:

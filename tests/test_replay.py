@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from golden_journals import FOLDER, HISTORIES, read
 from pages import ROOT
 
 from hedgerow.cli.main import main
+from hedgerow.engine.dryrun.problem import RunError
 from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host
 from hedgerow.engine.journal.lines import When
@@ -112,3 +115,17 @@ def test_a_past_decision_is_explained_from_its_journal(journal: str, capsys: Any
     assert run("explain", str(SPEC), "--journal", journal) == 2
     assert run("explain", str(SPEC), "--journal", journal, "--record", "4", "--set", "k=9") == 2
     assert "--set belongs to runs over data, not to --journal" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_refusal_names_it(
+    journal: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [each for each in sys.modules if each.startswith(("hedgerow.engine.host", "google_crc32c"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "google_crc32c", None)
+    assert run("replay", journal) == 2
+    assert run("explain", str(SPEC), "--journal", journal, "--record", "4") == 2
+    told = capsys.readouterr().err
+    assert told.count("error[HR809]: a journal needs `google_crc32c`, which is not installed") == 2
+    with pytest.raises(RunError, match="HR809"):
+        importlib.import_module("hedgerow.engine.host.host")

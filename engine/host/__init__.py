@@ -17,3 +17,8 @@ waiting      what waits to be journalled: bounded, in the order in which it came
 host         the public face: a queue, one committing thread, orders that are durable
 ```
 """
+
+from ..journal.problem import need
+
+# Every module below reads or writes a journal: who has not the extra is told so, and not which import failed.
+need("journal", "google_crc32c")
