@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_KINDS = ("genesis", "event", "step", "approval", "fill", "refusal", "snapshot", "checkpoint", "control")
+_KINDS = (
+    "genesis",
+    "event",
+    "step",
+    "approval",
+    "fill",
+    "refusal",
+    "snapshot",
+    "checkpoint",
+    "control",
+    "machine",
+    "delivery",
+)
 """The words of `kinds.Kind`, which is not imported for `--help`; a test holds the two together."""
 
 
@@ -325,7 +337,9 @@ def _lines(found: Verification, *, expected: bool) -> Iterator[str]:
         "holds" if found.holds else f"does not hold from record {_first_bad(found.damage):,} on"
     )
     if found.genesis:
-        yield f"  machine      {found.genesis.get('machine')}, program {str(found.genesis.get('program'))[:16]}"
+        host = found.genesis.get("host")
+        machine = f"{found.genesis.get('machine')}, program {str(found.genesis.get('program'))[:16]}"
+        yield f"  machine      {machine}" if host is None else f"  host         {host}"
     yield f"  records      {found.records:,} as they were written" + ("" if found.holds else ", in the groups before")
     signed = _UNSIGNED if found.key is None else f"signed with {found.key}"
     yield f"  checkpoints  {found.checkpoints:,}" + (f", {signed}" if found.checkpoints else "")

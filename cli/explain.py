@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,6 +50,8 @@ _TONES: dict[str, dict[str, Any]] = {
     help="Instead of data: a script of events, .yaml, .json or .jsonl.",
 )
 @click.option("--item", type=click.IntRange(min=1), metavar="N", help="The item of the script, counted from 1.")
+@click.option("--journal", metavar="JOURNAL", help="Instead of data: a journal that a host wrote.")
+@click.option("--record", type=click.IntRange(min=0), metavar="N", help="The record of the event in the journal.")
 @data_options
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def command(
@@ -58,6 +60,8 @@ def command(
     row: int | None,
     script: Path | None,
     item: int | None,
+    journal: str | None,
+    record: int | None,
     stress: str | None,
     mapping: tuple[str, ...],
     time_column: str | None,
@@ -70,7 +74,7 @@ def command(
     permit: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Explain one event of SPEC: a row of recorded data, or an item of a script of events.
+    """Explain one event of SPEC: a row of recorded data, an item of a script, or a record of a journal.
 
     Runs up to the event and tells which transitions it could have taken, in the order in which they were asked, what
     each guard said with which numbers, why the others did not fire, and what changed. Give the options that the run
@@ -78,7 +82,7 @@ def command(
 
     Exit codes: 0 explained, 2 bad input.
     """
-    kind = _kind(source, stress, row, script, item)
+    kind = _kind(source, stress, row, script, item, journal, record)
     from ..engine.diagnostics import SpecError
     from ..engine.dryrun.problem import RunError
     from ..engine.explain import explain
@@ -114,6 +118,10 @@ def command(
             found = explain(before.compiled, before.snapshot, before.event, before.time_ns, before.values)
             place: dict[str, Any] = {"row": row, "stress": before.stress.text if before.stress else None}
             where = f"row {row:,}" + (f" ({stressed(before.stress.to_json())})" if before.stress else "")
+        elif kind == "record":
+            assert journal is not None and record is not None
+            place, where = {"record": record}, f"record {record:,}"
+            found = _of_journal(loaded, journal, record)
         else:
             assert script is not None and item is not None
             place, where = {"item": item}, f"item {item:,}"
@@ -135,23 +143,54 @@ def command(
 
 
 def _kind(
-    source: str | None, stress: str | None, row: int | None, script: Path | None, item: int | None
-) -> Literal["row", "item"]:
+    source: str | None,
+    stress: str | None,
+    row: int | None,
+    script: Path | None,
+    item: int | None,
+    journal: str | None,
+    record: int | None,
+) -> Literal["row", "item", "record"]:
     """Return what is explained; nothing is read before it is known to be one thing."""
-    if (source is None and stress is None) == (script is None):
-        raise click.UsageError("give --data DATA and --row N, or --events SCRIPT and --item N")
+    if [source is not None or stress is not None, script is not None, journal is not None].count(True) != 1:
+        raise click.UsageError(
+            "give --data DATA and --row N, --events SCRIPT and --item N, or --journal J and --record N"
+        )
+    if (journal is None) != (record is None):
+        raise click.UsageError("--journal and --record N go together")
+    if journal is not None:
+        if row is not None or item is not None:
+            raise click.UsageError("say which record of the journal: --record N")
+        _refuse_data_options("--journal", {*_OF_DATA, "settings", "fill"})
+        return "record"
     if script is None:
         if row is None or item is not None:
             raise click.UsageError("say which row of the data: --row N, counted from 1")
         return "row"
     if item is None or row is not None:
         raise click.UsageError("say which item of the script: --item N, counted from 1")
+    _refuse_data_options("--events", _OF_DATA)
+    return "item"
+
+
+def _refuse_data_options(kind: str, options: Collection[str]) -> None:
     context = click.get_current_context()
     for option in context.command.params:
         given = context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
-        if given and option.name in _OF_DATA:
-            raise click.UsageError(f"{option.opts[0]} belongs to runs over data, not to --events")
-    return "item"
+        if given and option.name in options:
+            raise click.UsageError(f"{option.opts[0]} belongs to runs over data, not to {kind}")
+
+
+def _of_journal(spec: Spec, journal: str, record: int) -> Explanation:
+    """Bring a machine back as it was before a record, and explain that one."""
+    from ..engine.host.history import explained
+    from ..engine.journal.opening import open_store
+
+    store = open_store(journal)
+    try:
+        return explained(store, spec, record)
+    finally:
+        store.close()
 
 
 def _of_script(spec: Spec, path: Path, item: int, settings: Mapping[str, str], fill: FillMode) -> Explanation:

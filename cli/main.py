@@ -46,6 +46,7 @@ COMMANDS = {
         "List what waits for people in a saved machine; answer it.",
     ),
     "audit": ("hedgerow.cli.audit:command", "Verify a journal, show it, prove one of its records."),
+    "replay": ("hedgerow.cli.replay:command", "Repeat a journal; hold a changed spec to what was done."),
     "control": ("hedgerow.cli.control:command", "Halt, flatten, release or override a running machine."),
     "prove": ("hedgerow.cli.prove:command", "Prove the claims of a spec for all prices, or refute them."),
     "study": ("hedgerow.cli.study:command", "Put the claims about a strategy to the test; write a page."),

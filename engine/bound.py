@@ -48,12 +48,7 @@ class Functions:
         name, plain, key = instruction.function, _plain(arguments), (id(instruction), macrostep)
         if key not in results:
             function, fields = self._functions[name]
-            outcome: Mapping[str, Value] | Failure
-            try:
-                outcome = checked_results(name, fields, function(**arguments))
-            except Exception as error:  # noqa: BLE001  # a model is other people's code: whatever it raises is the finding
-                outcome = Failure(f"`{name}`: {error}")
-            results[key] = plain, outcome
+            results[key] = plain, self._outcome(name, lambda: checked_results(name, fields, function(**arguments)))
         given, outcome = results[key]
         if given != plain:
             raise Failure(f"`{name}` is called twice in one event, with other arguments")
@@ -74,16 +69,18 @@ class Functions:
         plain = _plain(arguments)
         key = (id(question.call), macrostep, *plain.items())
         if key not in results:
-            outcome: Mapping[str, Any] | Failure
-            try:
-                outcome = self._asked(question, arguments)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code: what it raises is the finding
-                outcome = Failure(f"`{question.call.function}`: {error}")
-            results[key] = plain, outcome
+            results[key] = plain, self._outcome(question.call.function, lambda: self._asked(question, arguments))
         _, outcome = results[key]
         if isinstance(outcome, Failure):
             raise outcome
         return outcome
+
+    def _outcome(self, name: str, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | Failure:
+        """Return what a function returns, or how it failed; every result of a function comes through here."""
+        try:
+            return ask()
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code: what it raises is the finding
+            return Failure(f"`{name}`: {error}")
 
     def _asked(self, question: BoundCheck, arguments: Mapping[str, object]) -> Mapping[str, Any]:
         """Ask the function of a check.

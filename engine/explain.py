@@ -152,6 +152,8 @@ def explain(
     A wrong event is explained, too: it is refused.
     """
     reference = Reference(compiled.program, compiled.parameters, compiled.registry)
+    if compiled.functions is not None:
+        reference.functions = compiled.functions
     watch: list[Selection] = []
     if event is None:
         after, step = reference.advance(snapshot, time_ns, watch)

@@ -28,6 +28,7 @@ from .verify import verify
 if TYPE_CHECKING:
     from .backends.live import Machine
     from .backends.python import Source
+    from .bound import Functions
 
 __all__ = ["Compiled", "ParameterError", "Spec", "load", "loads", "parameter_value"]
 
@@ -189,11 +190,24 @@ class Spec:
 class Compiled:
     """A spec with its parameters: makes machines."""
 
-    def __init__(self, spec: Spec, program: Program, parameters: Mapping[str, Value], registry: Registry) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        program: Program,
+        parameters: Mapping[str, Value],
+        registry: Registry,
+        functions: Functions | None = None,
+    ) -> None:
         self.spec = spec
         self.program = program
         self.parameters = parameters
         self.registry = registry
+        self.functions = functions
+        """Who asks bound functions for its machines; None where nobody listens."""
+
+    def with_functions(self, functions: Functions) -> Compiled:
+        """Return the same, with machines that ask bound functions through somebody else."""
+        return Compiled(self.spec, self.program, self.parameters, self.registry, functions)
 
     @cached_property
     def digest(self) -> str:
@@ -211,6 +225,7 @@ class Compiled:
         from .backends.shadow import shadowing
 
         simulated = self if self.program.fill != "external" else self.spec.bind_values(self.parameters, fill="same")
+        simulated.functions = self.functions
         return shadowing(simulated._machine_class)
 
     def machine(self, *, shadow: bool = False) -> Machine:

@@ -43,9 +43,13 @@ class Snapshot:
         """Return the snapshot as canonical JSON text; doubles survive to the last bit."""
         from hedgerow import __version__
 
-        body = {
+        body = {**self.members(), "engine": __version__}
+        return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    def members(self) -> dict[str, Any]:
+        """Return what the JSON of the snapshot holds, but for the version of the engine, which is no part of a state."""
+        return {
             "format": FORMAT,
-            "engine": __version__,
             "program": self.program,
             "parameters": dict(self.parameters),
             "time_ns": self.time_ns,
@@ -55,7 +59,6 @@ class Snapshot:
             "history": {name: list(states) for name, states in self.history.items()},
             "ended": self.ended,
         }
-        return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Snapshot:
@@ -65,7 +68,19 @@ class Snapshot:
             SnapshotError: it is none.
         """
         try:
-            body: Any = json.loads(text)
+            body = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SnapshotError(f"this is no snapshot: {str(error)[:200]}") from None
+        return Snapshot.from_members(body)
+
+    @staticmethod
+    def from_members(body: Any) -> Snapshot:
+        """Return the snapshot of what its JSON holds.
+
+        Raises:
+            SnapshotError: it is none.
+        """
+        try:
             form = body["format"]
             snapshot = Snapshot(
                 body["program"],

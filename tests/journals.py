@@ -8,6 +8,7 @@ import struct
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 from hedgerow.engine.journal.journal import Journal
 from hedgerow.engine.journal.keys import Signer
@@ -44,6 +45,22 @@ def filled(
             journal.append(Kind.EVENT, body)
         journal.commit()
     return journal
+
+
+def drop(name: str) -> None:
+    """Take a journal away from the server."""
+    from pg8000.native import Connection
+
+    parts = urlsplit(POSTGRES)
+    connection = Connection(
+        parts.username or "postgres",
+        host=parts.hostname or "localhost",
+        port=parts.port or 5432,
+        database=parts.path.lstrip("/"),
+        password=parts.password,
+    )
+    connection.run(f"DROP TABLE IF EXISTS hedgerow_journal.{name}, hedgerow_journal.{name}$state")
+    connection.close()
 
 
 def groups_of(store: MemoryStore) -> list[Group]:

@@ -31,7 +31,7 @@ from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.merkle import inclusion_path, root_of, root_through
 from hedgerow.engine.journal.problem import JournalError
 from hedgerow.engine.journal.proof import check_proof, proof_of
-from hedgerow.engine.journal.records import MAX_PAYLOAD_BYTES, Group
+from hedgerow.engine.journal.records import MAX_PAYLOAD_BYTES, Group, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.printer import digest
 
@@ -169,19 +169,18 @@ def test_a_step_is_journalled_whole_and_without_what_is_empty() -> None:
     steps = [machine.send("tick", 10**9 * second, price=price) for second, price in enumerate((5000.0, 5001.0, 5200.0))]
     _, _, last = steps
     assert last.orders
-    entry = kinds.step(7, last, {"volatility": 0.25})
+    entry = kinds.step(7, last, [{"function": "volatility", "returned": {"": 0.25}}])
     body = value_of(canonical(entry.payload))
     assert entry.kind is Kind.STEP
     assert body["of"] == 7
-    assert body["results"] == {"volatility": 0.25}
+    assert body["results"] == [{"function": "volatility", "returned": {"": 0.25}}]
     assert body["fired"] == list(last.fired)
     assert body["configuration"] == list(last.configuration)
     assert body["orders"] == [order.to_json() for order in last.orders]
-    quiet = value_of(canonical(kinds.step(3, steps[1], {}).payload))
+    quiet = value_of(canonical(kinds.step(3, steps[1], []).payload))
     assert set(quiet) == {"of", "configuration"}
-    snapshot = machine.snapshot()
-    entry = kinds.snapshot(9, snapshot)
-    assert entry.payload == {"of": 9, "sha256": hashlib.sha256(snapshot.to_json().encode()).hexdigest()}
+    state = machine.snapshot().to_json().encode()
+    assert kinds.snapshot(9, state).payload == {"of": 9, "sha256": hashlib.sha256(state).hexdigest()}
     assert (
         kinds.genesis("desk", digest(spec.program()), compiled.parameters, 5).payload["engine"] == hedgerow.__version__
     )  # type: ignore[index]
@@ -191,8 +190,13 @@ def test_every_other_entry_says_what_its_kind_holds() -> None:
     entries = [
         kinds.event("tick", {"price": 1.5}, 5, 6, "m-1"),
         kinds.event("stop", {}, 5, 6),
-        kinds.approval(3, "anna", "approve", 7),
-        kinds.fill(4, 2.5, 100.0, 8, "f-1"),
+        kinds.event("", {}, 5, 6, machine="desk"),
+        kinds.event("approve", {"number": 3, "by": "anna"}, 7, 8, machine="desk", kind=Kind.APPROVAL),
+        kinds.event("long.cancelled", {"order": 4}, 8, 9, "f-1", machine="desk", kind=Kind.FILL),
+        kinds.refusal("tick", "late", 9, 5, machine="desk", told=True),
+        kinds.control("override", "ben", "a wrong price", 10, number=2, event="stop", fields={"hard": True}),
+        kinds.machine("desk", "ab", {"k": 8.0}, "next", "desk.yaml", 1, shadow=True),
+        kinds.delivery("desk-4-0", 11),
         kinds.refusal("tick", "a duplicate", 9, 5, "m-1"),
         kinds.refusal("tick", "no JSON", 9),
         kinds.control("flatten", "ben", "the venue is down", 10),
@@ -200,14 +204,64 @@ def test_every_other_entry_says_what_its_kind_holds() -> None:
     assert [(kind.word, dict(payload)) for kind, payload in entries] == [  # type: ignore[call-overload]
         ("event", {"name": "tick", "fields": {"price": 1.5}, "time_ns": 5, "received_ns": 6, "id": "m-1"}),
         ("event", {"name": "stop", "time_ns": 5, "received_ns": 6}),
-        ("approval", {"number": 3, "by": "anna", "answer": "approve", "time_ns": 7}),
-        ("fill", {"order": 4, "filled": 2.5, "price": 100.0, "time_ns": 8, "id": "f-1"}),
+        ("event", {"time_ns": 5, "received_ns": 6, "machine": "desk"}),
+        (
+            "approval",
+            {
+                "name": "approve",
+                "fields": {"number": 3, "by": "anna"},
+                "time_ns": 7,
+                "received_ns": 8,
+                "machine": "desk",
+            },
+        ),
+        (
+            "fill",
+            {
+                "name": "long.cancelled",
+                "fields": {"order": 4},
+                "time_ns": 8,
+                "received_ns": 9,
+                "id": "f-1",
+                "machine": "desk",
+            },
+        ),
+        (
+            "refusal",
+            {"name": "tick", "reason": "late", "received_ns": 9, "time_ns": 5, "machine": "desk", "told": True},
+        ),
+        (
+            "control",
+            {
+                "act": "override",
+                "by": "ben",
+                "reason": "a wrong price",
+                "time_ns": 10,
+                "number": 2,
+                "event": "stop",
+                "fields": {"hard": True},
+            },
+        ),
+        (
+            "machine",
+            {
+                "machine": "desk",
+                "program": "ab",
+                "engine": hedgerow.__version__,
+                "parameters": {"k": 8.0},
+                "fill": "next",
+                "file": "desk.yaml",
+                "time_ns": 1,
+                "shadow": True,
+            },
+        ),
+        ("delivery", {"order": "desk-4-0", "time_ns": 11}),
         ("refusal", {"name": "tick", "reason": "a duplicate", "received_ns": 9, "time_ns": 5, "id": "m-1"}),
         ("refusal", {"name": "tick", "reason": "no JSON", "received_ns": 9}),
         ("control", {"act": "flatten", "by": "ben", "reason": "the venue is down", "time_ns": 10}),
     ]
     journal = Journal.begin(MemoryStore(), beginning())
-    assert [journal.append(*entry) for entry in entries] == list(range(1, 8))
+    assert [journal.append(*entry) for entry in entries] == list(range(1, len(entries) + 1))
 
 
 def test_the_command_line_knows_every_kind() -> None:
@@ -466,10 +520,10 @@ def test_a_damaged_tail_is_no_journal_to_go_on_with() -> None:
 
 def test_a_failed_commit_is_the_last() -> None:
     class Full(MemoryStore):
-        def write(self, group: Group) -> None:
+        def write(self, group: Group, state: State | None = None) -> None:
             if group.first > 3:
                 raise JournalError("HR862", "the disk is full; the group is not journalled", self.place, "make room")
-            super().write(group)
+            super().write(group, state)
 
     store = Full()
     journal = filled(store, [3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import sqlite3
@@ -14,12 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from journals import POSTGRES, beginning, filled, groups_of, seeded
+from journals import POSTGRES, beginning, drop, filled, groups_of, seeded
 from pages import ROOT
 
+from hedgerow.engine.journal.canonical import value_of
 from hedgerow.engine.journal.chain import records_since
 from hedgerow.engine.journal.journal import Journal
 from hedgerow.engine.journal.kinds import Kind
@@ -27,7 +28,7 @@ from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.postgres import PostgresStore
 from hedgerow.engine.journal.problem import JournalError
-from hedgerow.engine.journal.records import Group
+from hedgerow.engine.journal.records import Group, State
 from hedgerow.engine.journal.sqlite import SqliteStore
 from hedgerow.engine.journal.verify import verify
 
@@ -38,20 +39,9 @@ needs_server = pytest.mark.skipif(not POSTGRES, reason="HEDGEROW_POSTGRES_URL na
 @pytest.fixture
 def server() -> Iterator[str]:
     """Yield the URL of a journal of its own, which is gone afterwards."""
-    from pg8000.native import Connection
-
     name = f"test_{uuid.uuid4().hex}"
     yield f"{POSTGRES}?journal={name}"
-    parts = urlsplit(POSTGRES)
-    connection = Connection(
-        parts.username or "postgres",
-        host=parts.hostname or "localhost",
-        port=parts.port or 5432,
-        database=parts.path.lstrip("/"),
-        password=parts.password,
-    )
-    connection.run(f"DROP TABLE IF EXISTS hedgerow_journal.{name}")
-    connection.close()
+    drop(name)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_server)])
@@ -228,6 +218,22 @@ def test_who_lost_its_place_to_another_writer_keeps_nothing_more(place: str) -> 
         journal.commit()
     assert said(error) == ("HR868", "this journal takes no more: a commit has failed")
     journal.close()
+
+
+def test_a_state_is_kept_with_its_group_and_the_one_before_too(store: Any) -> None:
+    journal = filled(store, [2])
+    assert store.states() == []
+    kept = []
+    for text in (b'{"a":1}', b'{"a":2}', b'{"a":3}'):
+        of = journal.durable
+        assert journal.keep(text) == of + 1
+        assert store.states() == kept[::-1][:2]  # nothing is kept before the commit
+        journal.commit()
+        kept.append(State(of, text))
+    assert store.states() == [kept[2], kept[1]]
+    bodies = [value_of(record.payload) for record in records_since(store) if record.kind == Kind.SNAPSHOT]
+    assert bodies == [{"of": each.of, "sha256": hashlib.sha256(each.text).hexdigest()} for each in kept]
+    assert verify(store).holds
 
 
 def test_a_store_for_reading_takes_nothing(place: str) -> None:

@@ -84,10 +84,11 @@ class Machine:
         try:
             values = in_order(self._reference.program, event, fields)
         except Refusal as refusal:
-            return self._refuse(str(refusal))
+            return self.refuse(str(refusal))
         return self._ports[event](self, time_ns, *values)
 
-    def _refuse(self, reason: str) -> Step:
+    def refuse(self, reason: str) -> Step:
+        """Let the machine see that something was refused which cannot be sent to it, as it sees what it refuses itself."""
         snapshot, step = self._reference.refuse(self.snapshot(), reason)
         self._load(snapshot)
         return step
@@ -308,6 +309,8 @@ def generate(compiled: Compiled) -> type[Machine]:
     program = compiled.program
     source = compiled.spec.live_source(program.fill)
     reference = Reference(program, compiled.parameters, compiled.registry)
+    if compiled.functions is not None:
+        reference.functions = compiled.functions
 
     def invoke(index: int, arguments: tuple[object, ...], results: Results) -> tuple[Value, ...]:
         instruction = source.calls[index]

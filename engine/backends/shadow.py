@@ -21,7 +21,7 @@ __all__ = ["shadowing"]
 def shadowing(machine: type[Machine]) -> type[Machine]:
     """Return the class of the machines that do what those of a class do, and send nothing."""
     methods = machine._source.methods
-    names = (*methods.values(), "advance", "_refuse")
+    names = (*methods.values(), "advance", "refuse")
     kept = {name: _keeping_back(getattr(machine, name)) for name in names}
     made: type[Machine] = type("Shadow", (machine,), {"__slots__": (), **kept})
     made._ports = {event: getattr(made, method) for event, method in methods.items()}

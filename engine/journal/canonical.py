@@ -16,12 +16,15 @@ The rules are those of `json.dumps(value, sort_keys=True, separators=(",", ":"),
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from .problem import JournalError
 
 __all__ = ["canonical", "value_of"]
 
+# What `json.loads` asks, twice as fast without its looking for an encoding and for white space.
+_SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # no stub
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
@@ -46,7 +49,13 @@ def value_of(payload: bytes) -> Any:
     Raises:
         ValueError: it is no JSON.
     """
+    text = payload.decode("ascii")
     try:
-        return json.loads(payload)
+        value, end = _SCAN(text, 0)
+    except StopIteration:
+        raise ValueError("no value where one is expected") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if end != len(text):
+        raise ValueError("something follows the value")
+    return value

@@ -13,8 +13,9 @@ from .chain import records_of, records_since
 from .checkpoints import checkpoint_payload
 from .keys import Signer
 from .kinds import JOURNAL_FORMAT, Entry, Kind
+from .kinds import snapshot as snapshot_entry
 from .problem import DamageError, JournalError
-from .records import CHECKSUM_BYTES, DOMAIN, FIELDS, FORMAT, MAX_PAYLOAD_BYTES, NOTHING, Group, Record, crc32c
+from .records import CHECKSUM_BYTES, DOMAIN, FIELDS, FORMAT, MAX_PAYLOAD_BYTES, NOTHING, Group, Record, State, crc32c
 from .store import Store
 
 __all__ = ["Journal"]
@@ -41,6 +42,7 @@ class Journal:
         "_leaves",
         "_pending",
         "_signer",
+        "_state",
         "_store",
     )
 
@@ -58,6 +60,8 @@ class Journal:
         """The last checkpoint; record 0 before there is one."""
         self._leaves = [NOTHING]
         """The hashes of the records from that one on, and before record 0 what it is chained to."""
+        self._state: State | None = None
+        """What goes beside the group."""
         self._failed = False
 
     @staticmethod
@@ -150,6 +154,19 @@ class Journal:
         self._leaves.append(sha256(DOMAIN + fields + payload).digest())
         return sequence
 
+    def keep(self, state: bytes) -> int:
+        """Add the record of a state that all records so far have led to; the state itself goes beside the group with it.
+
+        Args:
+            state: canonical JSON.
+
+        Returns:
+            The sequence of the record.
+        """
+        of = self.next - 1
+        self._state = State(of, state)
+        return self.append(*snapshot_entry(of, state))
+
     def commit(self) -> int:
         """Make what was appended durable, all or nothing, and return the sequence of the last durable record.
 
@@ -228,7 +245,8 @@ class Journal:
             raise JournalError("HR868", "an append was interrupted: its group cannot be kept", place, _OPEN_AGAIN)
         if checkpoint:
             self._add_checkpoint()
-        self._store.write(Group(self._from, self.next - 1, b"".join(self._pending), self.head))
+        self._store.write(Group(self._from, self.next - 1, b"".join(self._pending), self.head), self._state)
+        self._state = None
         self._from = self.next
         self._pending.clear()
         self._failed = False

@@ -2,42 +2,48 @@
 
 All times are UTC nanoseconds, int64. A member that would be empty is left out, unless it is named as always there.
 
-    genesis     format, machine (its name), program (digest of the IR), engine (version), parameters, time_ns; key
-                (the public key that signs checkpoints, in hex, or null)
-    event       name, time_ns (of the event), received_ns (by the host); fields, id (that of whoever sent it)
-    step        of (sequence of the event or fill that led to it), configuration; results (of bound functions, by the
-                name of the call, for replays), rejected, timers, fired, raised, verdicts, approvals (proposals and
-                rulings), orders, shadowed, errors, broken (invariants)
-    approval    number (of the proposal), by, answer (`approve` or `deny`), time_ns
-    fill        order (the number of the order), filled (so far), price, time_ns; id
-    refusal     name, reason, received_ns; time_ns, id (of what was refused, where it has them)
-    snapshot    of (sequence of the last record that went into it), sha256 (of the snapshot's canonical JSON, in hex)
+    genesis     format, machine (its name; or host, where many write one journal), program (digest of the IR), engine
+                (version), parameters, time_ns; key (the public key that signs checkpoints, in hex, or null)
+    event       name (none where time alone passes), time_ns (of the event), received_ns (by the host); machine (its
+                name, where many write one journal), fields, id (that of whoever sent it)
+    step        of (sequence of the record that led to it), configuration; results (of bound functions, in the order in
+                which they were asked, for replays), rejected, timers, fired, raised, verdicts, approvals (proposals and
+                rulings), orders, shadowed, errors, broken (invariants). A host leaves out that of a quiet event: one
+                that did nothing of this and left the configuration as it was
+    approval    as an event: what somebody says to a proposal
+    fill        as an event: what became of an order
+    refusal     name, reason, received_ns; machine, time_ns, id (of what was refused, where it has them), told (true
+                where the machine heard of it, as `input.rejected`)
+    snapshot    of (sequence of the last record that went into it), sha256 (of the state's canonical JSON, in hex)
     checkpoint  see checkpoints.py; the journal writes these itself
     control     act (e.g. `flatten`), by, reason, time_ns; number (of the act, in its lane), id (that of the act), event
                 and fields (what the machine is sent)
+    machine     machine (its name), program, engine, parameters, fill, file (of its spec), time_ns; shadow, migration:
+                from here on a machine of that name runs that program
+    delivery    order (its id), time_ns: who takes orders has it
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from ..ir import Value
-    from ..snapshot import Snapshot
+    from ..ir import FillMode, Value
     from ..step import Step
 
 __all__ = [
     "JOURNAL_FORMAT",
     "Entry",
     "Kind",
-    "approval",
     "control",
+    "delivery",
     "event",
-    "fill",
     "genesis",
+    "host",
+    "machine",
     "refusal",
     "snapshot",
     "step",
@@ -58,6 +64,8 @@ class Kind(IntEnum):
     SNAPSHOT = 7
     CHECKPOINT = 8
     CONTROL = 9
+    MACHINE = 10
+    DELIVERY = 11
 
     @property
     def word(self) -> str:
@@ -94,18 +102,74 @@ def genesis(machine: str, program: str, parameters: Mapping[str, Value], time_ns
     return Entry(Kind.GENESIS, body)
 
 
-def event(name: str, fields: Mapping[str, Value], time_ns: int, received_ns: int, id: str | None = None) -> Entry:
-    """Return the entry of an event that a machine is about to take."""
-    body = {"name": name, "time_ns": time_ns, "received_ns": received_ns}
-    return Entry(Kind.EVENT, body | _said(fields=dict(fields), id=id))
+def host(name: str, time_ns: int) -> Entry:
+    """Return the first entry of a journal that many machines write; each of them has a `machine` entry of its own."""
+    from hedgerow import __version__
+
+    return Entry(Kind.GENESIS, {"format": JOURNAL_FORMAT, "host": name, "engine": __version__, "time_ns": time_ns})
 
 
-def step(of: int, step: Step, results: Mapping[str, Any]) -> Entry:
-    """Return the entry of what a machine did with the event or fill of record `of`; `results` are those of bound
-    functions.
+def machine(
+    name: str,
+    program: str,
+    parameters: Mapping[str, Value],
+    fill: FillMode,
+    file: str,
+    time_ns: int,
+    *,
+    shadow: bool = False,
+    migration: Mapping[str, Any] | None = None,
+) -> Entry:
+    """Return the entry that lets a machine run a program from here on.
+
+    Args:
+        name: of the machine.
+        program: the digest of its IR.
+        parameters: what it is bound to.
+        fill: how its orders are filled.
+        file: of the spec, as it was given.
+        time_ns: when.
+        shadow: whether it sends no orders.
+        migration: how its state came from that of another program, see host/migration.py.
     """
+    from hedgerow import __version__
+
+    body = {
+        "machine": name,
+        "program": program,
+        "engine": __version__,
+        "parameters": dict(parameters),
+        "fill": fill,
+        "file": file,
+        "time_ns": time_ns,
+    }
+    return Entry(Kind.MACHINE, body | _said(shadow=shadow) | ({} if migration is None else {"migration": migration}))
+
+
+def event(
+    name: str,
+    fields: Mapping[str, Value],
+    time_ns: int,
+    received_ns: int,
+    id: str | None = None,
+    *,
+    machine: str = "",
+    kind: Kind = Kind.EVENT,
+) -> Entry:
+    """Return the entry of an event that a machine is about to take; `kind` is FILL or APPROVAL where it is one."""
+    body = {"time_ns": time_ns, "received_ns": received_ns}
+    return Entry(kind, body | _said(name=name, fields=dict(fields), id=id, machine=machine))
+
+
+def step(of: int, step: Step, results: Sequence[Any]) -> Entry:
+    """Return the entry of what a machine did with record `of`; `results` are those of bound functions, as asked."""
+    return Entry(Kind.STEP, step_body(of, step, results))
+
+
+def step_body(of: int, step: Step, results: Sequence[Any]) -> dict[str, Any]:
+    """Return the members of a step's entry, from values that JSON may not have in this form, such as tuples."""
     said = _said(
-        results=dict(results),
+        results=list(results),
         rejected=step.rejected,
         timers=step.timers,
         fired=step.fired,
@@ -117,28 +181,28 @@ def step(of: int, step: Step, results: Mapping[str, Any]) -> Entry:
         errors=step.errors,
         broken=step.broken,
     )
-    return Entry(Kind.STEP, {"of": of, "configuration": step.configuration} | said)
+    return {"of": of, "configuration": step.configuration} | said
 
 
-def approval(number: int, by: str, answer: Literal["approve", "deny"], time_ns: int) -> Entry:
-    """Return the entry of what somebody says to a proposal."""
-    return Entry(Kind.APPROVAL, {"number": number, "by": by, "answer": answer, "time_ns": time_ns})
-
-
-def fill(order: int, filled: float, price: float, time_ns: int, id: str | None = None) -> Entry:
-    """Return the entry of a fill: how much of an order has been filled so far, and at what price."""
-    return Entry(Kind.FILL, {"order": order, "filled": filled, "price": price, "time_ns": time_ns} | _said(id=id))
-
-
-def refusal(name: str, reason: str, received_ns: int, time_ns: int | None = None, id: str | None = None) -> Entry:
-    """Return the entry of something that was not given to the machine: late, a duplicate, out of order, malformed."""
+def refusal(
+    name: str,
+    reason: str,
+    received_ns: int,
+    time_ns: int | None = None,
+    id: str | None = None,
+    *,
+    machine: str = "",
+    told: bool = False,
+) -> Entry:
+    """Return the entry of something that a machine did not take: late, a duplicate, out of order, malformed."""
     body = {"name": name, "reason": reason, "received_ns": received_ns}
-    return Entry(Kind.REFUSAL, body | ({} if time_ns is None else {"time_ns": time_ns}) | _said(id=id))
+    at = {} if time_ns is None else {"time_ns": time_ns}
+    return Entry(Kind.REFUSAL, body | at | _said(id=id, machine=machine, told=told))
 
 
-def snapshot(of: int, taken: Snapshot) -> Entry:
-    """Return the entry that says what state a machine is in after record `of`."""
-    return Entry(Kind.SNAPSHOT, {"of": of, "sha256": sha256(taken.to_json().encode("ascii")).hexdigest()})
+def snapshot(of: int, state: bytes) -> Entry:
+    """Return the entry that says what state, in canonical JSON, record `of` has led to."""
+    return Entry(Kind.SNAPSHOT, {"of": of, "sha256": sha256(state).hexdigest()})
 
 
 def control(
@@ -152,9 +216,25 @@ def control(
     fields: Mapping[str, Value] | None = None,
     id: str = "",
 ) -> Entry:
-    """Return the entry of a person's act on the machine as a whole, with who and why."""
+    """Return the entry of a person's act on the machines as a whole, with who and why.
+
+    Args:
+        act: `halt`, `flatten`, `release` or `override`.
+        by: who.
+        reason: why.
+        time_ns: when it was said.
+        number: of the act, in its lane.
+        event: what the machines are sent.
+        fields: those of that event.
+        id: of the act, given by who said it.
+    """
     body = {"act": act, "by": by, "reason": reason, "time_ns": time_ns}
     return Entry(Kind.CONTROL, body | _said(number=number, event=event, fields=dict(fields or {}), id=id))
+
+
+def delivery(order: str, time_ns: int) -> Entry:
+    """Return the entry that says that who takes orders has one."""
+    return Entry(Kind.DELIVERY, {"order": order, "time_ns": time_ns})
 
 
 def _said(**members: Any) -> dict[str, Any]:

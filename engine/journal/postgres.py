@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from .problem import DamageError, JournalError, need
-from .records import Group
+from .records import Group, State
 
 __all__ = ["PostgresStore"]
 
@@ -62,6 +62,7 @@ class PostgresStore:
         user = parts.username or "postgres"
         self.place = f"postgresql://{user}@{parts.hostname}:{parts.port or 5432}{parts.path}?journal={journal}"
         self._table = f"{_SCHEMA}.{journal}"
+        self._state = f"{_SCHEMA}.{journal}$state"  # no journal can have this name
         try:
             self._connect(parts, user, tls)
             if write:
@@ -119,6 +120,7 @@ class PostgresStore:
             f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}; "
             f"CREATE TABLE {self._table} (first bigint PRIMARY KEY, last bigint NOT NULL, records bytea NOT NULL, "
             f"head bytea NOT NULL); "
+            f"CREATE TABLE {self._state} (at bigint PRIMARY KEY, text bytea NOT NULL); "
             # What is compressed already costs time, and JSON of a few events shrinks little.
             f"ALTER TABLE {self._table} ALTER records SET STORAGE EXTERNAL; "
             f"COMMENT ON TABLE {self._table} IS '{_VERSION}'"
@@ -158,15 +160,26 @@ class PostgresStore:
             raise self._refusal(error, writing=False) from None
         return [Group(*row) for row in rows]
 
-    def write(self, group: Group) -> None:
+    def write(self, group: Group, state: State | None = None) -> None:
         numbers = f"{group.first:d}, {group.last:d}"  # nothing but digits can come of these, or of hex
-        try:
-            # One statement is one transaction.
-            self._run(
-                f"INSERT INTO {self._table} VALUES ({numbers}, '\\x{group.records.hex()}', '\\x{group.head.hex()}')"
+        insert = f"INSERT INTO {self._table} VALUES ({numbers}, '\\x{group.records.hex()}', '\\x{group.head.hex()}')"
+        if state is not None:
+            insert += (
+                f"; DELETE FROM {self._state} WHERE at < (SELECT max(at) FROM {self._state})"
+                f"; INSERT INTO {self._state} VALUES ({state.of:d}, '\\x{state.text.hex()}')"
             )
+        try:
+            # What is sent as one text is one transaction.
+            self._run(insert)
         except self._errors as error:
             raise self._refusal(error, writing=True) from None
+
+    def states(self) -> list[State]:
+        try:
+            rows = self._run(f"SELECT at, text FROM {self._state} ORDER BY at DESC")
+        except self._errors as error:
+            raise self._refusal(error, writing=False) from None
+        return [State(of, bytes(text)) for of, text in rows]
 
     def check(self) -> None:
         """Do nothing: the pages of a table are for the server to look after (`initdb --data-checksums`, amcheck)."""

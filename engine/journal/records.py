@@ -38,6 +38,7 @@ __all__ = [
     "NOTHING",
     "Group",
     "Record",
+    "State",
     "crc32c",
 ]
 
@@ -61,6 +62,16 @@ class Group(NamedTuple):
     last: int
     records: bytes
     head: bytes
+
+
+class State(NamedTuple):
+    """What records up to `of` have led to, as canonical JSON: a shorter way than all of them.
+
+    It stands beside the chain, because the next one takes its place; the record after `of` holds its hash.
+    """
+
+    of: int
+    text: bytes
 
 
 class Record(NamedTuple):

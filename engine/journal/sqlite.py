@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .problem import DamageError, JournalError, need
-from .records import Group
+from .records import Group, State
 
 __all__ = ["APPLICATION_ID", "LEAST_SQLITE", "SqliteStore"]
 
@@ -21,7 +21,9 @@ _TABLE = (
     "CREATE TABLE record_group ("
     "first INTEGER PRIMARY KEY, last INTEGER NOT NULL, records BLOB NOT NULL, head BLOB NOT NULL) STRICT"
 )
+_STATES = "CREATE TABLE state (of INTEGER PRIMARY KEY, text BLOB NOT NULL) STRICT"
 _COLUMNS = "SELECT first, last, records, head FROM record_group"
+_INSERT = "INSERT INTO record_group VALUES (?, ?, ?, ?)"
 _PAGE = 64
 """So many groups are read at once; between two reads nothing is held that would keep the log from being reset."""
 _LOG_PAGES = 1000
@@ -121,6 +123,7 @@ class SqliteStore:
             self._connected.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connected.execute(f"PRAGMA user_version={VERSION}")
             self._connected.execute(_TABLE)
+            self._connected.execute(_STATES)
 
     def _lengthen_log(self) -> None:
         """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
@@ -148,7 +151,7 @@ class SqliteStore:
         if version != VERSION:
             help = f"this Hedgerow reads version {VERSION}; use the one that wrote it"
             raise JournalError("HR860", f"the journal is in version {version}", self.place, help)
-        if texts != [_TABLE]:
+        if texts != [_TABLE, _STATES]:
             raise JournalError("HR860", "the database holds something else than a journal", self.place, help)
 
     def _value(self, statement: str) -> Any:
@@ -174,18 +177,37 @@ class SqliteStore:
         import apsw
 
         try:
-            return [Group(*row) for row in self._connected.execute(_COLUMNS + condition, values)]
+            rows = self._connected.execute(_COLUMNS + condition, values).fetchall()
         except apsw.Error as error:
             raise self._refusal(error, writing=False) from None
+        for row in rows:
+            # Where a damaged schema leads to the pages of another table, their rows have other types.
+            if tuple(map(type, row)) != (int, int, bytes, bytes):
+                raise DamageError("changed", "the database cannot be read: a row of it is no group", self.place)
+        return [Group(*row) for row in rows]
 
-    def write(self, group: Group) -> None:
+    def write(self, group: Group, state: State | None = None) -> None:
         import apsw
 
         try:
-            # One statement is one transaction.
-            self._connected.execute("INSERT INTO record_group VALUES (?, ?, ?, ?)", group)
+            if state is None:  # one statement is one transaction
+                self._connected.execute(_INSERT, group)
+                return
+            with self._connected:
+                self._connected.execute(_INSERT, group)
+                self._connected.execute("DELETE FROM state WHERE of < (SELECT max(of) FROM state)")
+                self._connected.execute("INSERT INTO state VALUES (?, ?)", state)
         except (apsw.Error, OSError) as error:
             raise self._refusal(error, writing=True) from None
+
+    def states(self) -> list[State]:
+        import apsw
+
+        try:
+            rows = self._connected.execute("SELECT of, text FROM state ORDER BY of DESC").fetchall()
+        except apsw.Error as error:
+            raise self._refusal(error, writing=False) from None
+        return [State(of, bytes(text)) for of, text in rows if isinstance(text, bytes)]
 
     def check(self) -> None:
         import apsw

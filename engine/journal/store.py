@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from .records import Group
+from .records import Group, State
 
 __all__ = ["Store"]
 
@@ -34,11 +34,20 @@ class Store(Protocol):
         """
         ...
 
-    def write(self, group: Group) -> None:
-        """Keep a group; once this returns, it is there after a crash too, all of it; after an error it may be or not.
+    def write(self, group: Group, state: State | None = None) -> None:
+        """Keep a group, and with it a state; once this returns, both are there after a crash too, all of them; after an
+        error they may be or not. The last two states are kept.
 
         Raises:
             JournalError: it cannot be kept.
+        """
+        ...
+
+    def states(self) -> list[State]:
+        """Return the states that are kept, the last one first.
+
+        Raises:
+            JournalError: they cannot be read.
         """
         ...
 

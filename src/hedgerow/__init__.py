@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .engine.backends.live import Machine
     from .engine.diagnostics import Diagnostic, SpecError
     from .engine.dryrun.scenario import scenario
+    from .engine.host.host import Host
     from .engine.load import Spec, load
     from .engine.script import Script, read_script
     from .engine.script_run import Played, play
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Diagnostic",
+    "Host",
     "Machine",
     "Order",
     "Played",
@@ -52,6 +54,7 @@ __version__ = "0.1.0"
 # Where each public name lives; the block above tells type checkers the same, and a test compares the two.
 _HOMES = {
     "Diagnostic": "engine.diagnostics",
+    "Host": "engine.host.host",
     "Machine": "engine.backends.live",
     "Order": "engine.step",
     "Played": "engine.script_run",

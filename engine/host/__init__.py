@@ -1,0 +1,24 @@
+"""Hosts: machines that are journalled, many in one process, and come back exactly.
+
+```
+problem      what is wrong with a host, a machine of it or a migration: one error with a code
+answers      results of bound functions: kept while a machine runs, read while it is replayed
+encoding     an event as the canonical JSON that is journalled, by a function made for it
+memory       ids of what has come, as far back as a host promises to know them
+lane         what a stop lane is to a host, and what a person can say through it
+journalled   one machine: an event in, its records out
+machines     all machines of a journal with what waits to be sent, and their state as one value
+migration    a state of one program as a state of another one
+replaying    records to the machines that wrote them, each step held to what stands there
+recovery     a journal to its machines: the last state that it proves, and the records after that
+history      a recorded journal with its specs, or with others: repeated, and the first difference told
+taking_up    a journal to a host: machines as they were, under another program, or new
+waiting      what waits to be journalled: bounded, in the order in which it came
+host         the public face: a queue, one committing thread, orders that are durable
+```
+"""
+
+from ..journal.problem import need
+
+# Every module below reads or writes a journal: who has not the extra is told so, and not which import failed.
+need("journal", "google_crc32c")

@@ -1,0 +1,378 @@
+"""The host: many journalled machines in one process, one thread that steps and commits them.
+
+    submit -> queue -> (machine steps, records are appended) x group -> one commit -> futures resolve, orders may leave
+
+All machines of a host write one journal, because what a disk gives is commits a second: one commit is for all that came
+meanwhile, whichever machines it was for. While a group is on its way to the disk the next one gathers; so groups grow with
+the load, and an event that comes alone waits for nobody.
+"""
+
+from __future__ import annotations
+
+import numbers
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
+
+from ..journal.keys import Signer
+from ..journal.opening import open_store
+from ..journal.store import Store
+from ..load import Compiled, Spec
+from ..snapshot import Snapshot
+from ..step import Step
+from .journalled import Journalled
+from .lane import Lane
+from .machines import Outgoing
+from .migration import Migration
+from .problem import Busy, HostError
+from .recovery import Recovered
+from .taking_up import take_up
+from .waiting import Waiting
+
+__all__ = ["Host", "Sent"]
+
+T = TypeVar("T")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
+_LONGEST = 200
+_LOOK_SECONDS = 0.005
+"""How often the stop lane is looked at while no event comes."""
+_PLAIN = frozenset((int, float, bool, str, type(None)))
+
+
+class _Asked(NamedTuple):
+    """Something for the committing thread: `work(*arguments)` and who waits for what it returns."""
+
+    future: Future[Any]
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+class Sent(NamedTuple):
+    """An event for a machine, as `Host.submit` takes it."""
+
+    machine: str
+    event: str
+    time_ns: int
+    fields: Mapping[str, object] = {}
+    id: str | None = None
+
+
+class Host:
+    """Journalled machines that come back exactly.
+
+    An event is acknowledged, by its future, when it is durable with all that it led to; orders leave no earlier. A host
+    whose journal fails stops, and says so to whoever asks it for anything.
+    """
+
+    def __init__(
+        self,
+        place: str | Path | Store,
+        machines: Mapping[str, Compiled | Spec],
+        *,
+        name: str = "host",
+        shadow: Collection[str] = (),
+        signer: Signer | None = None,
+        lane: Lane | None = None,
+        flatten: Mapping[str, str] | None = None,
+        migrations: Collection[Migration] = (),
+        waiting: int = 10_000,
+        undelivered: int = 10_000,
+        group: int = 1_024,
+        remembered: int = 65_536,
+        state_every: int = 262_144,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Open a journal, bring back the machines that it holds, take up those that it does not, and run them.
+
+        Args:
+            place: a file, a PostgreSQL URL, or a store that is open for writing.
+            machines: the specs by the names of their machines; every machine that the journal holds must be there.
+            name: of the host, in the first record of a new journal.
+            shadow: the machines that send nothing.
+            signer: who signs checkpoints; a journal keeps the one that it began with.
+            lane: the stop lane.
+            flatten: the event by which a machine flattens its legs, where that is not `flatten`.
+            migrations: how states of other programs become those of these specs.
+            waiting: how much may wait to be journalled; more is refused with `Busy`.
+            undelivered: how many orders may wait to be delivered; while there are more, events are refused with `Busy`.
+            group: how much is committed together at most.
+            remembered: an id is known for so many records at least.
+            state_every: after so many records the state of all machines is kept: what a recovery repeats at most.
+            clock: gives UTC nanoseconds for what the host stamps.
+
+        Raises:
+            JournalError: the journal cannot be opened, or is not what was written.
+            HostError: (HR872 to HR876) the machines cannot be brought back.
+        """
+        for each in machines:
+            if not _NAME.fullmatch(each):
+                help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
+                raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
+        compiled = {each: spec.compile() if isinstance(spec, Spec) else spec for each, spec in machines.items()}
+        store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
+        self._clock, self._lane, self._flatten = clock, lane, dict(flatten or {})
+        self._group, self._undelivered, self._state_every = group, undelivered, state_every
+        try:
+            self._journal, self._recovered = take_up(
+                store,
+                compiled,
+                name=name,
+                shadow=frozenset(shadow),
+                signer=signer,
+                migrations=migrations,
+                remembered=remembered,
+                clock=clock,
+            )
+        except BaseException:
+            store.close()
+            raise
+        self._machines = self._recovered.machines
+        self._kept = self._recovered.since or 0
+        """Where the records begin that no kept state has."""
+        self._waiting: Waiting[_Asked] = Waiting(waiting)
+        self._names = set(self._machines.members)
+        self._adding = threading.Lock()
+        self._failure: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"hedgerow {store.place}", daemon=True)
+        self._thread.start()
+
+    # --------------------------------------------------------------------------------------------------------- asking
+
+    def submit(
+        self,
+        machine: str,
+        event: str,
+        time_ns: int,
+        fields: Mapping[str, object] | None = None,
+        *,
+        id: str | None = None,
+    ) -> Future[Step]:
+        """Give an event to a machine; the future has its step once that is durable.
+
+        Args:
+            machine: its name.
+            event: that of the event.
+            time_ns: when it happened, in nanoseconds; not before the machine's last event.
+            fields: its values by name.
+            id: what its sender calls it; one that was taken before is refused, and changes nothing.
+
+        Raises:
+            Busy: (HR871) too much waits; nothing was taken.
+            HostError: (HR870) the host has stopped; (HR872) there is no such machine.
+            TypeError: an argument is of a type that no event has.
+        """
+        self._check(machine, event, id)
+        arguments = (machine, event, _plain(time_ns), _plain_fields(fields or {}), self._clock(), id)
+        return self._ask(self._machines.take, self._journal, *arguments)
+
+    def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
+        """Give many events to machines at once; the future has their steps, in the same order, once all are durable.
+
+        They wait as one, and cost less than each by itself; otherwise as `submit`.
+        """
+        given = []
+        for machine, event, time_ns, fields, id in events:
+            self._check(machine, event, id)
+            given.append((machine, event, _plain(time_ns), _plain_fields(fields), self._clock(), id))
+        return self._ask(self._take_all, given)
+
+    def advance(self, machine: str, time_ns: int) -> Future[Step]:
+        """Let time pass for a machine without an event: due timers fire; otherwise as `submit`."""
+        self._check(machine, None, None)
+        return self._ask(self._machines.take, self._journal, machine, None, _plain(time_ns), {}, self._clock())
+
+    def _check(self, machine: str, event: str | None, id: str | None) -> None:
+        """Refuse what cannot wait for the committing thread."""
+        if event is not None:
+            _check_text("an event", event)
+        if id is not None:
+            _check_text("an id", id)
+        machines = self._machines
+        member = machines[machine]
+        if len(machines.orders) >= self._undelivered and not member.is_book_keeping(event or ""):
+            what = f"{len(machines.orders):,} orders wait to be delivered"
+            raise Busy(machines.place, what, "send what `outbox()` has, and say so with `delivered(id)`")
+
+    def delivered(self, order: str) -> Future[bool]:
+        """Note that an order of `outbox()` has reached who takes orders; the future says whether that was new.
+
+        Raises:
+            Busy, HostError: as `submit`.
+        """
+        return self._ask(self._machines.deliver, self._journal, order, self._clock())
+
+    def snapshot(self, machine: str) -> Future[Snapshot]:
+        """Return the state of a machine after all that was submitted before, once that is durable.
+
+        Raises:
+            Busy, HostError: as `submit`.
+        """
+        return self._ask(self._machines[machine].snapshot)
+
+    def add(self, machine: str, compiled: Compiled | Spec, *, shadow: bool = False) -> Future[int]:
+        """Take up a new machine; the future has the number of its record.
+
+        Raises:
+            Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
+        """
+        member = Journalled(machine, compiled.compile() if isinstance(compiled, Spec) else compiled, shadow=shadow)
+        with self._adding:  # two threads may choose one name
+            if machine in self._names or not _NAME.fullmatch(machine):
+                what = f"`{machine[:80]}` is no name for a new machine"
+                raise HostError("HR872", what, self._machines.place, "choose another name")
+            self._names.add(machine)
+        return self._ask(self._machines.join, self._journal, member, self._clock())
+
+    def outbox(self) -> tuple[Outgoing, ...]:
+        """Return the orders that may leave and are not known to have been delivered, in the order of decision.
+
+        They are durable. One is there until `delivered` is durable too, over restarts: who takes orders must know them by
+        their ids, and take each once. While a person holds the orders there are none.
+        """
+        lane = self._lane
+        if self._failure is not None or self._machines.halted or (lane is not None and lane.pending() is not None):
+            return ()
+        # INVARIANT: what is durable only grows, and a dict is copied at once.
+        durable = self._journal.durable
+        return tuple(each for each in list(self._machines.orders.values()) if each.sequence <= durable)
+
+    @property
+    def halted(self) -> bool:
+        """Whether a person has halted the machines."""
+        return self._machines.halted
+
+    @property
+    def recovered(self) -> Recovered:
+        """How the machines came back when the host began."""
+        return self._recovered
+
+    def close(self) -> None:
+        """Finish what waits, keep the state of all machines, add a checkpoint and let go of the journal.
+
+        Raises:
+            HostError: (HR870) the host has stopped before, because something failed.
+        """
+        self._waiting.close()
+        self._thread.join()
+        if self._failure is not None:
+            raise self._stopped()
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:  # the error on its way says more than that of closing
+            self._waiting.close()
+            self._thread.join()
+
+    def _ask(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
+        future: Future[T] = Future()
+        taken = self._waiting.put(_Asked(future, work, arguments))
+        if taken is None:
+            raise self._stopped()
+        if not taken:
+            raise Busy(self._machines.place, "as much as may wait to be journalled does", "wait, and try again")
+        return future
+
+    def _stopped(self) -> HostError:
+        why = "it was closed" if self._failure is None else self._failure
+        help = "open it again: machines come back as they were when an event was last acknowledged, or later"
+        return HostError("HR870", f"the host takes no more: {why}", self._machines.place, help)
+
+    # --------------------------------------------------------------------------------------------- the committing thread
+
+    def _run(self) -> None:
+        asked: list[_Asked] | None = []
+        try:
+            seconds = None if self._lane is None else _LOOK_SECONDS
+            while (asked := self._waiting.take(self._group, seconds)) is not None:
+                self._answer(asked)
+            if self._journal.next != self._kept:
+                self._keep_state()
+            self._journal.close()
+        except BaseException as error:  # noqa: BLE001  # whatever it is, nothing more may be acknowledged
+            self._fail(error, asked or [])
+
+    def _answer(self, asked: list[_Asked]) -> None:
+        """Do what was asked, make it durable, and only then answer."""
+        answers: list[tuple[Future[Any], Any]] = []
+        for future, work, arguments in asked:
+            self._look()
+            if future.set_running_or_notify_cancel():
+                answers.append((future, work(*arguments)))
+        self._look()
+        if self._journal.next - self._kept >= self._state_every:
+            self._keep_state()
+        self._journal.commit()
+        for future, answer in answers:
+            future.set_result(answer)
+
+    def _take_all(self, given: Sequence[tuple[Any, ...]]) -> list[Step]:
+        steps = []
+        for arguments in given:
+            self._look()
+            steps.append(self._machines.take(self._journal, *arguments))
+        return steps
+
+    def _look(self) -> None:
+        """Look at the stop lane, at the start of a macrostep and before orders are released."""
+        lane = self._lane
+        if lane is None:
+            return
+        while (act := lane.pending()) is not None:
+            self._machines.obey(self._journal, act, self._flatten, self._clock())
+            # One act at a time: the next is seen when this one is in effect.
+            self._journal.commit()
+            lane.taken(act)
+
+    def _keep_state(self) -> None:
+        self._journal.keep(self._machines.state())
+        self._kept = self._journal.next
+
+    def _fail(self, error: BaseException, asked: list[_Asked]) -> None:
+        """Stop: what is durable only the journal knows, and so nothing more is acknowledged."""
+        self._failure = str(error) or type(error).__name__
+        self._waiting.close()
+        left = list(asked)
+        while more := self._waiting.take(self._group):
+            left += more
+        stopped = self._stopped()
+        for each in left:
+            if not each.future.done():
+                each.future.set_exception(stopped)
+        self._journal.store.close()
+
+
+def _plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: _plain(value) for name, value in fields.items()}
+
+
+def _check_text(what: str, given: object) -> None:
+    if not (isinstance(given, str) and 0 < len(given) <= _LONGEST):
+        raise TypeError(f"{what} is a text of 1 to {_LONGEST} characters")
+
+
+def _plain(value: object) -> Any:
+    """Return a value of an event as a plain one, so that no arithmetic of its own gets near a machine.
+
+    Raises:
+        TypeError: it is none that an event can have.
+    """
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if type(value).__name__ in ("bool_", "bool"):  # that of NumPy, which is no number
+        return bool(value)
+    raise TypeError(f"{type(value).__name__} is no type of a value of an event")

@@ -1,0 +1,31 @@
+"""Ids of what has come, as far back as a host promises to know them."""
+
+from __future__ import annotations
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """The ids of events among the last so many records of a journal, by machine: rebuilt from these records alone."""
+
+    def __init__(self, records: int) -> None:
+        self.records = records
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        return key in self._seen
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def add(self, machine: str, id: str, sequence: int) -> None:
+        """Remember the id of record `sequence`, which is later than all before, and forget what lies too far back."""
+        seen = self._seen
+        seen[machine, id] = sequence
+        last = sequence - self.records
+        while True:
+            # INVARIANT: an id that is known is never added again, so that the order is that of the records.
+            oldest = next(iter(seen))
+            if seen[oldest] > last:
+                return
+            del seen[oldest]

@@ -1,0 +1,94 @@
+"""A journal to a host: its machines as they were, those that changed their program, and those that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from ..journal import kinds
+from ..journal.canonical import value_of
+from ..journal.chain import records_since
+from ..journal.journal import Journal
+from ..journal.keys import Signer
+from ..journal.kinds import Kind
+from ..journal.records import State
+from ..journal.store import Store
+from ..load import Compiled
+from .journalled import Journalled
+from .machines import Machines
+from .migration import Migration
+from .problem import HostError
+from .recovery import Recovered, proven_states, rebuild, remember
+
+__all__ = ["take_up"]
+
+
+def take_up(
+    store: Store,
+    compiled: Mapping[str, Compiled],
+    *,
+    name: str,
+    shadow: Collection[str],
+    signer: Signer | None,
+    migrations: Collection[Migration],
+    remembered: int,
+    clock: Callable[[], int],
+) -> tuple[Journal, Recovered]:
+    """Return the journal of a host, to go on with it, and its machines.
+
+    Raises:
+        JournalError: the journal cannot be opened, or is not what was written.
+        HostError: the machines cannot be brought back.
+    """
+    if store.last() is None:
+        journal = Journal.begin(store, kinds.host(name, clock()), signer=signer, clock=clock)
+        recovered = Recovered(Machines(store.place, remembered), None, 0)
+    else:
+        journal = Journal.resume(store, signer=signer, clock=clock)
+        carried = _carried_over(store, journal, compiled, migrations, remembered, clock) if migrations else None
+        recovered = rebuild(store, compiled, remembered=remembered) if carried is None else carried
+    machines = recovered.machines
+    for each, spec in compiled.items():
+        if each not in machines.members:
+            machines.join(journal, Journalled(each, spec, shadow=each in shadow), clock())
+    journal.commit()
+    return journal, recovered
+
+
+def _carried_over(
+    store: Store,
+    journal: Journal,
+    compiled: Mapping[str, Compiled],
+    migrations: Collection[Migration],
+    remembered: int,
+    clock: Callable[[], int],
+) -> Recovered | None:
+    """Return machines of which some go over to other programs; None where none has to.
+
+    Records after the last state would need the old program to be repeated. A host that was closed has left none.
+    """
+    declared = {each.machine: each for each in migrations}
+    state = next(proven_states(store), None)
+    if state is None or not _changes(state, compiled, declared):
+        return None
+    if any(record.kind != Kind.CHECKPOINT for record in records_since(store, state.of + 2)):
+        help = "open the host once with the specs that it had, close it, and migrate then"
+        raise HostError(
+            "HR873", "something came after the last state, which the old spec has to repeat", store.place, help
+        )
+    machines = Machines(store.place, remembered)
+    moved = machines.restore(state.text, compiled, declared)
+    remember(machines, store)
+    for member in moved:
+        machines.join(journal, member, clock(), declared[member.name].to_json())
+    journal.keep(machines.state())
+    return Recovered(machines, state.of, 0)
+
+
+def _changes(state: State, compiled: Mapping[str, Compiled], declared: Mapping[str, Migration]) -> bool:
+    """Return whether a machine for which a migration is declared is not in this state what its spec is."""
+    for name, found in value_of(state.text)["machines"].items():
+        if name in declared and name in compiled:
+            member = Journalled(name, compiled[name], shadow=found["shadow"])
+            if member.program != found["program"] or dict(compiled[name].parameters) != found["parameters"]:
+                return True
+    return False

@@ -1,0 +1,667 @@
+"""Machines that are journalled: what is acknowledged, what is refused, and that they come back exactly."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from journals import POSTGRES, chained_anew, drop, filled, groups_of, kept
+from pages import ROOT
+
+import hedgerow
+from hedgerow.engine.host.host import Host, Sent
+from hedgerow.engine.host.machines import Machines
+from hedgerow.engine.host.problem import Busy, Divergence, HostError
+from hedgerow.engine.host.recovery import rebuild
+from hedgerow.engine.host.replaying import replay
+from hedgerow.engine.journal.canonical import canonical, value_of
+from hedgerow.engine.journal.chain import records_since
+from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.memory import MemoryStore
+from hedgerow.engine.journal.problem import JournalError
+from hedgerow.engine.journal.records import Group, State
+from hedgerow.engine.journal.verify import verify
+from hedgerow.engine.load import loads
+
+BAND = hedgerow.load(ROOT / "specs" / "band_limited_hedge.yaml")
+LIVE = loads(BAND.text.replace("\nlegs:", "\nfills: external\nlegs:", 1), "live.yaml")
+WAY = (5000.0, 5001.0, 5200.0, 5100.0, 4900.0, 4905.0, 5300.0)
+SECOND = 10**9
+needs_server = pytest.mark.skipif(not POSTGRES, reason="HEDGEROW_POSTGRES_URL names no server")
+
+
+def ticking() -> Any:
+    """Return a clock that moves by one at each look."""
+    ticks = count(1)
+    return lambda: next(ticks)
+
+
+def host(store: Any, spec: Any = BAND, **given: Any) -> Host:
+    return Host(store, {"desk": spec}, clock=ticking(), **given)
+
+
+def ticks(prices: tuple[float, ...] = WAY, first: int = 0) -> list[Sent]:
+    return [
+        Sent("desk", "tick", (first + n) * SECOND, {"price": price}, f"t-{first + n}") for n, price in enumerate(prices)
+    ]
+
+
+def records(store: Any) -> list[tuple[str, Any]]:
+    return [(Kind(record.kind).word, value_of(record.payload)) for record in records_since(store)]
+
+
+def twin(store: Any, spec: Any = BAND) -> Any:
+    """Return a machine that was sent, in one go and without a host, what the journal says that was taken."""
+    machine = spec.compile().machine()
+    for kind, body in records(store):
+        if kind in ("event", "fill", "approval"):
+            machine.send(body["name"], body["time_ns"], **body.get("fields", {}))
+        elif kind == "refusal" and body.get("told"):
+            machine.refuse(body["reason"])
+    return machine
+
+
+# --- what is acknowledged ---
+
+
+def test_a_hosted_machine_does_what_it_does_alone() -> None:
+    alone = BAND.compile().machine()
+    with host(MemoryStore()) as running:
+        for sent in ticks():
+            step = running.submit("desk", sent.event, sent.time_ns, sent.fields).result()
+            assert step == alone.send(sent.event, sent.time_ns, **sent.fields)
+        assert running.snapshot("desk").result() == alone.snapshot()
+
+
+def test_nothing_is_acknowledged_and_no_order_leaves_before_it_is_durable() -> None:
+    writing, go = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def write(self, group: Group, state: State | None = None) -> None:
+            if group.first > 1:
+                writing.set()
+                assert go.wait(10)
+            super().write(group, state)
+
+    running = host(Slow())
+    first = running.submit_all(ticks())
+    assert writing.wait(10)
+    assert not first.done()
+    assert running.outbox() == ()
+    go.set()
+    assert sum(len(step.orders) for step in first.result(10)) == len(running.outbox()) > 0
+    running.close()
+
+
+def test_a_quiet_event_is_one_record_and_any_other_is_followed_by_its_step() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        steps = running.submit_all(ticks()).result()
+    told = records(store)
+    events = [n for n, (kind, _) in enumerate(told) if kind == "event"]
+    assert len(events) == len(WAY)
+    for place, step in zip(events, steps, strict=True):
+        quiet = not step.fired and step.before == step.configuration
+        assert (told[place + 1][0] == "step") is not quiet
+        if not quiet:
+            assert told[place + 1][1]["of"] == place
+            assert told[place + 1][1].get("fired", []) == list(step.fired)
+
+
+def test_a_host_that_cannot_write_stops_and_says_so() -> None:
+    class Full(MemoryStore):
+        full = False
+
+        def write(self, group: Group, state: State | None = None) -> None:
+            if self.full:
+                raise JournalError("HR862", "the disk is full; the group is not journalled", self.place, "make room")
+            super().write(group, state)
+
+    store = Full()
+    running = host(store)
+    running.submit_all(ticks(WAY[:2])).result()
+    store.full = True
+    lost = running.submit_all(ticks(WAY[2:], 2))
+    with pytest.raises(HostError) as error:
+        lost.result(10)
+    assert error.value.code == "HR870"
+    assert "the disk is full" in error.value.message
+    assert running.outbox() == ()
+    with pytest.raises(HostError, match="the disk is full"):
+        running.submit("desk", "tick", 99 * SECOND, {"price": 1.0})
+    with pytest.raises(HostError, match="the disk is full"):
+        running.close()
+    store.full = False
+    with host(store) as again:
+        assert again.snapshot("desk").result() == twin(store).snapshot()
+        assert again.submit_all(ticks(WAY[2:], 2)).result()[0].fired
+
+
+def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None:
+    writing, go = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def write(self, group: Group, state: State | None = None) -> None:
+            if group.first > 1:
+                writing.set()
+                assert go.wait(10)
+            super().write(group, state)
+
+    store = Slow()
+    running = host(store, waiting=2)
+    taken = [running.submit("desk", "tick", 0, {"price": 5000.0})]
+    assert writing.wait(10)
+    taken += [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2)]
+    with pytest.raises(Busy) as error:
+        running.submit("desk", "tick", 3, {"price": 5000.0})
+    assert error.value.code == "HR871"
+    go.set()
+    assert [each.result(10).rejected for each in taken] == [None] * 3
+    running.close()
+    assert sum(kind == "event" for kind, _ in records(store)) == 3
+
+
+def test_orders_that_nobody_takes_hold_events_up_and_not_fills() -> None:
+    with host(MemoryStore(), LIVE, undelivered=1) as running:
+        running.submit_all(ticks(WAY[:3])).result()
+        with pytest.raises(Busy, match="orders wait to be delivered"):
+            running.submit("desk", "tick", 9 * SECOND, {"price": 5000.0})
+        order = running.outbox()[0].order
+        cancelled = running.submit("desk", f"{order.leg}.cancelled", 9 * SECOND, {"order": order.number})
+        assert cancelled.result().rejected is None
+
+
+# --- what is refused ---
+
+
+def test_duplicates_are_refused_also_after_a_restart_and_change_nothing() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit_all(ticks()).result()
+        before = running.snapshot("desk").result()
+        assert running.submit("desk", "tick", 99 * SECOND, {"price": 1.0}, id="t-2").result().rejected
+        assert running.snapshot("desk").result() == before
+    with host(store) as again:
+        told = again.submit_all([*ticks(), Sent("desk", "tick", 99 * SECOND, {"price": 5000.0}, "new")]).result()
+        assert [bool(step.rejected) for step in told] == [True] * len(WAY) + [False]
+    refusals = [body for kind, body in records(store) if kind == "refusal"]
+    assert len(refusals) == len(WAY) + 1
+    assert {body["reason"] for body in refusals} == {"a duplicate: an event with this id has been taken"}
+
+
+@pytest.mark.parametrize("place", ["sqlite", pytest.param("postgres", marks=needs_server)])
+def test_a_host_comes_back_from_every_store(place: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    name, last = str(tmp_path / "desk.journal"), None
+    if place == "postgres":
+        table = f"host_{uuid.uuid4().hex}"
+        request.addfinalizer(lambda: drop(table))
+        name = f"{POSTGRES}?journal={table}"
+    for first in (0, 20, 40):
+        with host(name, state_every=10) as running:
+            assert last is None or running.snapshot("desk").result() == last
+            running.submit_all(ticks(WAY, first)).result()
+            last = running.snapshot("desk").result()
+    with pytest.raises(HostError) as error:
+        host(name, LIVE)
+    assert error.value.code == "HR873"  # and it has let go of the journal
+    with host(name) as running:
+        assert running.snapshot("desk").result() == last
+
+
+def test_an_id_is_known_for_as_many_records_as_was_promised_and_then_forgotten() -> None:
+    store = MemoryStore()
+    with host(store, remembered=4) as running:
+        running.submit_all(ticks((5000.0,) * 8)).result()
+        late = running.submit("desk", "tick", 20 * SECOND, {"price": 5000.0}, id="t-0").result()
+        known = running.submit("desk", "tick", 20 * SECOND, {"price": 5000.0}, id="t-7").result()
+    assert late.rejected is None
+    assert known.rejected is not None
+
+
+@pytest.mark.parametrize(
+    ("event", "time_ns", "fields", "reason"),
+    [
+        ("tick", 1, {"price": 5000.0}, "the time 1 is before the last event at 6000000000"),
+        ("tick", 2**70, {"price": 5000.0}, f"the time {2**70} does not fit in 64 bits"),
+        ("tick", 7 * SECOND, {"price": float("nan")}, "`price` = nan is not a finite number"),
+        ("tick", 7 * SECOND, {"price": None}, "`price` = None is not a number"),
+        ("tick", 7 * SECOND, {}, "`tick` came without its field `price`"),
+        ("tock", 7 * SECOND, {}, "unknown event `tock`: did you mean `tick`?"),
+    ],
+)
+def test_what_the_machine_refuses_stands_in_the_journal_and_comes_back(
+    event: str, time_ns: int, fields: dict[str, Any], reason: str
+) -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit_all(ticks()).result()
+        step = running.submit("desk", event, time_ns, fields, id="bad").result()
+        assert step.rejected == reason
+        assert step.raised == ("input.rejected",)
+        after = running.snapshot("desk").result()
+    refusal = next(body for kind, body in records(store) if kind == "refusal")
+    assert (refusal["reason"], refusal["told"], refusal["id"]) == (reason, True, "bad")
+    store._states.clear()
+    assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == after
+
+
+def test_what_no_event_can_have_is_told_to_who_sends_it() -> None:
+    with host(MemoryStore()) as running:
+        for event, id, value in (("tick", "x", object()), ("tick", "", 1.0), ("", None, 1.0)):
+            with pytest.raises(TypeError):
+                running.submit("desk", event, 0, {"price": value}, id=id)
+        with pytest.raises(HostError) as error:
+            running.submit("dask", "tick", 0, {"price": 1.0})
+        assert error.value.code == "HR872"
+
+
+# --- coming back ---
+
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("tick"), st.sampled_from((5000.0, 5010.0, 5200.0, 4800.0, 5600.0, float("nan"), -1.0))),
+        st.tuples(st.just("again"), st.integers(0, 10)),
+        st.tuples(st.just("late"), st.just(0)),
+        st.tuples(st.sampled_from(("exit", "restart", "crash", "deliver", "pass", "fill")), st.just(0)),
+    ),
+    max_size=40,
+)
+
+
+class Kept(MemoryStore):
+    """A store that outlives its host, as a file does a process that was killed."""
+
+    def copy(self) -> Kept:
+        other = Kept()
+        other._groups, other._states = list(self._groups), list(self._states)
+        return other
+
+
+@settings(max_examples=60, deadline=None)
+@given(events, st.sampled_from((3, 7, 1000)), st.booleans())
+def test_machines_come_back_as_an_uncrashed_twin_is(told: list[tuple[str, Any]], every: int, external: bool) -> None:
+    spec, store = (LIVE if external else BAND), Kept()
+    running, delivered, seen = host(store, spec, state_every=every), set[str](), dict[str, Any]()
+    for number, (what, value) in enumerate(told):
+        now = number * SECOND
+        if what == "tick":
+            running.submit("desk", "tick", now, {"price": value}, id=f"e-{number}").result()
+        elif what == "again":
+            running.submit("desk", "tick", now, {"price": 5000.0}, id=f"e-{value}").result()
+        elif what == "late":
+            running.submit("desk", "tick", -5, {"price": 5000.0}).result()
+        elif what == "exit":
+            running.submit("desk", "manual_exit", now).result()
+        elif what == "pass":
+            running.advance("desk", now).result()
+        elif what == "fill":
+            for each in running.outbox()[:1]:
+                fill = {"order": each.order.number, "quantity": each.order.quantity, "price": 5000.0, "fee": 0.0}
+                name = f"{each.order.leg}.filled"
+                running.submit("desk", name, now, {**fill, "total": each.order.quantity}).result()
+        elif what == "deliver":
+            for each in running.outbox()[:2]:
+                assert running.delivered(each.id).result()
+                assert not running.delivered(each.id).result()
+                delivered.add(each.id)
+        elif what == "restart":
+            running.close()
+            running = host(store, spec, state_every=every)
+        else:
+            # What a crash leaves is what was committed: the old host goes on in the dark, over a copy.
+            left = store.copy()
+            running.close()
+            store = left
+            running = host(store, spec, state_every=every)
+        out = {each.id: each for each in running.outbox()}
+        assert not delivered & out.keys()
+        assert all(seen.get(id, each) == each for id, each in out.items())
+        assert set(seen) <= set(out) | delivered
+        seen |= out
+    last = running.snapshot("desk").result()
+    running.close()
+    assert last == _twin_with_time(store, spec).snapshot()
+    assert verify(store).holds
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
+def test_a_host_that_is_killed_at_any_commit_ends_where_an_unkilled_one_does() -> None:
+    sent = [*ticks(), *ticks((4800.0, 5200.0, 4700.0), 20)]
+
+    def go_on(store: Any) -> tuple[Any, dict[str, Any], list[str]]:
+        """Send all that there is to send, as a sender does that does not know what has come, and deliver what there is."""
+        delivered = {}
+        with host(store, state_every=6) as running:
+            for each in sent:
+                running.submit_all([each]).result()
+                for order in running.outbox()[:1]:
+                    delivered[order.id] = order
+                    running.delivered(order.id).result()
+            while left := running.outbox():
+                delivered[left[0].id] = left[0]
+                running.delivered(left[0].id).result()
+            last = running.snapshot("desk").result()
+        ids = [body["id"] for kind, body in records(store) if kind == "event"]
+        return last, delivered, ids
+
+    unkilled = Remembering()
+    last, orders, ids = go_on(unkilled)
+    assert ids == [each.id for each in sent]
+    for commits in range(1, len(unkilled.writes)):
+        store = MemoryStore()
+        for write in unkilled.writes[:commits]:
+            store.write(*write)
+        again, delivered, came = go_on(store)
+        assert (again, came) == (last, ids)
+        assert {(each.order, id.rpartition("-")[2]) for id, each in delivered.items()} <= {
+            (each.order, id.rpartition("-")[2]) for id, each in orders.items()
+        }
+        noted = {body["order"] for kind, body in records(store) if kind == "delivery"}
+        assert len(noted) == len(orders)
+
+
+class Remembering(MemoryStore):
+    """A store that remembers what was written together, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[tuple[Group, State | None]] = []
+
+    def write(self, group: Group, state: State | None = None) -> None:
+        self.writes.append((group, state))
+        super().write(group, state)
+
+
+def _twin_with_time(store: Any, spec: Any) -> Any:
+    machine = spec.compile().machine()
+    for kind, body in records(store):
+        if kind in ("event", "fill", "approval"):
+            if "name" in body:
+                machine.send(body["name"], body["time_ns"], **body.get("fields", {}))
+            else:
+                machine.advance(body["time_ns"])
+        elif kind == "refusal" and body.get("told"):
+            machine.refuse(body["reason"])
+    return machine
+
+
+DESK = hedgerow.load(ROOT / "specs" / "desk.yaml")
+DELTA = hedgerow.load(ROOT / "specs" / "delta_band_hedge.yaml")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.sampled_from((DESK, DELTA, LIVE)))
+def test_any_events_of_any_spec_come_back_from_the_first_record_and_from_a_state(data: Any, spec: Any) -> None:
+    declared = {event.name: event.fields for event in spec.program(spec.fill).events}
+    store, now = MemoryStore(), 0
+    with Host(store, {"desk": spec}, clock=ticking(), state_every=15) as running:
+        for _ in range(data.draw(st.integers(1, 25))):
+            now += data.draw(st.sampled_from((0, 1, SECOND, 3600 * SECOND, 40 * 86_400 * SECOND)))
+            event = data.draw(st.sampled_from(("tick", "tick", *declared)))
+            fields = {each.name: _value(data, each) for each in declared[event]}
+            running.submit("desk", event, now, fields).result()
+            if data.draw(st.booleans()):
+                running.advance("desk", now + 1).result()
+        last = running.snapshot("desk").result()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
+def _value(data: Any, field: Any) -> Any:
+    if field.people is not None:
+        return data.draw(st.sampled_from(field.people))
+    if field.type == "int":
+        return data.draw(st.integers(1, 4))
+    near = max(float(field.low or 0), 1.0)
+    return data.draw(st.sampled_from((near, 90.0, 100.0, 101.0, 130.0, 5000.0)))
+
+
+def test_a_state_that_the_journal_does_not_prove_is_passed_over() -> None:
+    store = MemoryStore()
+    with host(store, state_every=4) as running:
+        running.submit_all(ticks()).result()
+        running.submit_all(ticks(WAY, 20)).result()
+        last = running.snapshot("desk").result()
+    proper, before = store._states
+    store._states = [State(proper.of, proper.text.replace(b"5300.0", b"5301.0")), before]
+    found = rebuild(store, {"desk": BAND.compile()})
+    assert found.since == before.of
+    assert found.machines["desk"].snapshot() == last
+    store._states = [State(1, proper.text)]
+    assert rebuild(store, {"desk": BAND.compile()}).since is None
+
+
+def test_a_state_in_the_middle_is_what_the_records_lead_to() -> None:
+    store = MemoryStore()
+    with host(store, state_every=2) as running:
+        for sent in ticks():
+            running.submit_all([sent]).result()
+    proven = sum(kind == "snapshot" for kind, _ in records(store))
+    assert proven > 3
+    # From the first record on every snapshot's hash is compared on the way.
+    store._states.clear()
+    assert rebuild(store, {"desk": BAND.compile()}).repeated == len(WAY)
+
+
+def test_a_machine_can_be_had_as_it_was_after_any_record() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        after = [running.submit_all([sent]).result() and running.snapshot("desk").result() for sent in ticks()]
+    places = [n for n, (kind, _) in enumerate(records(store)) if kind == "event"]
+    for place, snapshot in zip(places, after, strict=True):
+        found = rebuild(store, {"desk": BAND.compile()}, until=place)
+        assert found.machines["desk"].snapshot() == snapshot
+
+
+def test_the_first_difference_is_told_with_its_record_and_member() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit_all(ticks()).result()
+    place = next(n for n, (kind, body) in enumerate(records(store)) if kind == "step" and body.get("fired"))
+    other = loads(f"# a comment changes nothing\n{BAND.text}", "other.yaml")
+    changed = BAND.compile(alpha=0.2)
+    with pytest.raises(Divergence) as error:
+        replay(Machines("memory"), records_since(store), {"desk": changed}, changed=True)
+    assert (error.value.code, error.value.sequence, error.value.member) == ("HR874", place - 1, "orders")
+    assert f"record {place - 1}: `desk` does not come back as it was: `orders` was [{{" in error.value.message
+    assert replay(Machines("memory"), records_since(store), {"desk": other.compile()}, changed=True) == len(WAY)
+
+
+def test_an_event_that_was_quiet_and_no_longer_is_differs_too() -> None:
+    store = MemoryStore()
+    with host(store, BAND.compile(k=10)) as running:
+        assert running.submit_all(ticks((5000.0, 5020.0))).result()[1].fired == ()
+    with pytest.raises(Divergence) as error:
+        replay(Machines("memory"), records_since(store), {"desk": BAND.compile(k=6)}, changed=True)
+    assert (error.value.sequence, error.value.member) == (4, "fired")
+    assert (error.value.journalled, error.value.found) == (None, ["up"])
+
+
+def test_a_state_whose_hash_is_another_is_told() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit_all(ticks()).result()
+    place, body = next((n, body) for n, (kind, body) in enumerate(records(store)) if kind == "snapshot")
+    forged = kept(chained_anew(groups_of(store), place, canonical({**body, "sha256": "ab" * 32})))
+    with pytest.raises(Divergence) as error:
+        rebuild(forged, {"desk": BAND.compile()})
+    assert (error.value.sequence, error.value.member, error.value.journalled) == (place, "sha256", "ab" * 32)
+
+
+def test_another_program_or_other_parameters_are_refused() -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit_all(ticks()).result()
+    for changed in (BAND.compile(k=9), LIVE.compile()):
+        with pytest.raises(HostError) as error:
+            Host(store, {"desk": changed})
+        assert error.value.code == "HR873"
+    with pytest.raises(HostError) as error:
+        Host(store, {"other": BAND})
+    assert error.value.code == "HR872"
+
+
+def test_a_journal_that_no_host_wrote_is_refused(tmp_path: Path) -> None:
+    store = MemoryStore()
+    filled(store, [3])
+    with pytest.raises(HostError) as error:
+        Host(store, {"desk": BAND})
+    assert error.value.code == "HR876"
+
+
+def test_machines_of_one_host_share_a_journal_and_nothing_else() -> None:
+    store = MemoryStore()
+    with Host(store, {"a": BAND, "b": LIVE}, shadow={"b"}, clock=ticking()) as running:
+        running.add("c", BAND.compile(k=9)).result()
+        sent = [Sent(name, each.event, each.time_ns, each.fields, each.id) for each in ticks() for name in "abc"]
+        steps = running.submit_all(sent).result()
+        assert {each.machine for each in running.outbox()} == {"a", "c"}
+        assert any(step.shadowed for step in steps)
+        last = [running.snapshot(name).result() for name in "abc"]
+    for name, spec in (("a", BAND.compile()), ("c", BAND.compile(k=9))):
+        machine = spec.machine()
+        for each in ticks():
+            machine.send(each.event, each.time_ns, **each.fields)
+        assert machine.snapshot() == last["abc".index(name)]
+    with Host(store, {"a": BAND, "b": LIVE, "c": BAND.compile(k=9)}, clock=ticking()) as again:
+        assert [again.snapshot(name).result() for name in "abc"] == last
+
+
+# --- the stop lane ---
+
+
+class Act(NamedTuple):
+    number: int
+    act: str
+    by: str
+    reason: str
+    time_ns: int
+    id: str
+    event: str = ""
+    fields: Mapping[str, Any] = MappingProxyType({})
+
+
+class Said:
+    """A lane that says what a test has put on it."""
+
+    def __init__(self) -> None:
+        self.acts: list[Act] = []
+        self.done: list[Act] = []
+
+    def say(self, act: Any, **more: Any) -> None:
+        number = len(self.acts) + len(self.done) + 1
+        self.acts.append(Act(number, act, "anna", "the venue is down", 5, f"act-{number}", **more))
+
+    def pending(self) -> Act | None:
+        return self.acts[0] if self.acts else None
+
+    def taken(self, act: Act) -> None:
+        assert self.acts.pop(0) == act
+        self.done.append(act)
+
+
+@pytest.fixture
+def lane() -> Said:
+    return Said()
+
+
+def test_while_halted_events_are_refused_orders_are_held_and_fills_are_booked(lane: Said) -> None:
+    store = MemoryStore()
+    running = host(store, LIVE, lane=lane)
+    running.submit_all(ticks(WAY[:3])).result()
+    held = running.outbox()
+    assert held
+    lane.say("halt")
+    assert running.outbox() == ()
+    step = running.submit("desk", "tick", 9 * SECOND, {"price": 5000.0}, id="n").result()
+    assert step.rejected == "the machines are halted"
+    assert running.halted
+    order = held[0].order
+    done = {"order": order.number, "quantity": order.quantity, "price": 5200.0, "fee": 0.0, "total": order.quantity}
+    assert running.submit("desk", f"{order.leg}.filled", 9 * SECOND, done).result().rejected is None
+    running.close()
+    with host(store, LIVE, lane=lane) as again:
+        assert again.halted
+        assert again.outbox() == ()
+        lane.say("release")
+        assert again.submit("desk", "tick", 10 * SECOND, {"price": 5000.0}, id="n").result().rejected is None
+        assert again.outbox() == held
+        last = again.snapshot("desk").result()
+    store._states.clear()
+    found = rebuild(store, {"desk": LIVE.compile()}).machines
+    assert (found["desk"].snapshot(), found.halted, found.acts) == (last, False, ["act-1", "act-2"])
+    assert [body["act"] for kind, body in records(store) if kind == "control"] == ["halt", "release"]
+
+
+def test_flatten_and_override_become_events_of_the_machine(lane: Said) -> None:
+    store = MemoryStore()
+    with host(store, lane=lane, flatten={"desk": "manual_exit"}) as running:
+        running.submit_all(ticks(WAY[:2])).result()
+        lane.say("flatten")
+        running.submit("desk", "tick", 3 * SECOND, {"price": 5001.0}).result()
+        assert running.snapshot("desk").result().configuration == ("winding_down",)
+        lane.say("override", event="tick", fields={"price": 5002.0})
+        running.submit("desk", "tick", 4 * SECOND, {"price": 5003.0}).result()
+        last = running.snapshot("desk").result()
+    told = records(store)
+    for act, event in ((1, "manual_exit"), (2, "tick")):
+        place = next(n for n, (kind, body) in enumerate(told) if kind == "control" and body["number"] == act)
+        assert (told[place + 1][1]["name"], told[place + 1][1]["id"]) == (event, f"act-{act}")
+    store._states.clear()
+    assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == last
+
+
+def test_an_act_that_is_journalled_is_not_put_into_effect_again(lane: Said) -> None:
+    store = MemoryStore()
+    with host(store, lane=lane, flatten={"desk": "manual_exit"}) as running:
+        running.submit_all(ticks(WAY[:2])).result()
+        lane.say("flatten")
+        running.submit("desk", "tick", 3 * SECOND, {"price": 5001.0}).result()
+    # A crash came before the lane was told.
+    lane.acts, lane.done = lane.done, []
+    with host(store, lane=lane, flatten={"desk": "manual_exit"}) as again:
+        again.submit("desk", "tick", 4 * SECOND, {"price": 5001.0}).result()
+    assert lane.acts == []
+    assert sum(kind == "control" for kind, _ in records(store)) == 1
+
+
+def test_an_act_has_its_effect_without_any_event(lane: Said) -> None:
+    running = host(MemoryStore(), lane=lane)
+    seen = threading.Event()
+    taken = lane.taken
+
+    def note(act: Act) -> None:
+        taken(act)
+        seen.set()
+
+    lane.taken = note  # type: ignore[method-assign]
+    lane.say("halt")
+    assert seen.wait(10)
+    assert running.halted
+    running.close()
+
+
+# --- what is written ---
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(1e-300, 1e300), st.integers(-(2**63), 2**63 - 1), st.text(min_size=1, max_size=20))
+def test_events_are_written_as_canonical_json(price: float, time_ns: int, id: str) -> None:
+    store = MemoryStore()
+    with host(store) as running:
+        running.submit("desk", "tick", time_ns, {"price": price}, id=id).result()
+    payload = next(record.payload for record in records_since(store) if record.kind in (Kind.EVENT, Kind.REFUSAL))
+    assert payload == canonical(value_of(payload))
+    body = value_of(payload)
+    assert (body["id"], body["time_ns"]) == (id, time_ns)
+    assert body.get("fields", {"price": price}) == {"price": price}

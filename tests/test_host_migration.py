@@ -1,0 +1,137 @@
+"""Machines that go over to another program: only as somebody has declared, and with a record of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hedgerow.engine.host.host import Host, Sent
+from hedgerow.engine.host.migration import read_migration
+from hedgerow.engine.host.problem import HostError
+from hedgerow.engine.journal.canonical import value_of
+from hedgerow.engine.journal.chain import records_since
+from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.memory import MemoryStore
+from hedgerow.engine.load import loads
+
+OLD = """\
+hedgerow: 1
+name: counter
+events: {up: {}}
+params: {step: {default: 1, type: int, range: [1, 9]}}
+state: {count: {type: int, initial: 0, range: [0, 1000]}, spare: {type: int, initial: 0, range: [0, 9]}}
+machine:
+  initial: counting
+  states:
+    counting: {on: {up: {do: [{set: {count: count + step}}]}}}
+"""
+NEW = (
+    OLD.replace("count: {type", "total: {type")
+    .replace("spare: {type: int, initial: 0", "later: {type: int, initial: 3")
+    .replace("{count: count + step}", "{total: total + step}")
+    .replace("counting", "adding")
+)
+
+
+def told(store: Any, text: str, **given: Any) -> Any:
+    with Host(store, {"desk": loads(text, "counter.yaml").compile(**given.pop("params", {}))}, **given) as host:
+        host.submit_all([Sent("desk", "up", n) for n in range(5)]).result()
+        return host.snapshot("desk").result()
+
+
+def declared(folder: Path, **more: Any) -> Any:
+    old, new = (loads(text, "counter.yaml").compile().digest for text in (OLD, NEW))
+    members = {
+        "migration": 1,
+        "machine": "desk",
+        "from": f'"{old[:16]}"',
+        "to": f'"{new}"',
+        "states": "{counting: adding}",
+        "cells": "{count: total}",
+        "dropped": "[spare]",
+        "initial": "{later: 7}",
+        **more,
+    }
+    path = folder / "migration.yaml"
+    path.write_text("".join(f"{name}: {value}\n" for name, value in members.items()), encoding="utf-8")
+    return read_migration(path)
+
+
+def test_a_declared_migration_maps_the_state_and_is_journalled(tmp_path: Path) -> None:
+    store, spec = MemoryStore(), loads(NEW, "counter.yaml")
+    assert told(store, OLD).cells["count"] == 5
+    migration = declared(tmp_path)
+    with Host(store, {"desk": spec}, migrations=[migration]) as host:
+        found = host.snapshot("desk").result()
+        assert (found.configuration, found.cells["total"], found.cells["later"]) == (("adding",), 5, 7)
+        host.submit("desk", "up", 9).result()
+    joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
+    assert [body.get("migration") for body in joins] == [None, migration.to_json()]
+    # Once is enough: a migration that has been made is no matter any more.
+    for migrations in ([migration], []):
+        with Host(store, {"desk": spec}, migrations=migrations) as host:
+            assert host.snapshot("desk").result().cells["total"] == 6
+    assert sum(each.kind == Kind.MACHINE for each in records_since(store)) == 2
+
+
+def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> None:
+    store, digest = MemoryStore(), loads(OLD, "counter.yaml").compile().digest
+    told(store, OLD)
+    same = {"from": f'"{digest}"', "to": f'"{digest}"', "states": "{}", "cells": "{}", "dropped": "[]", "initial": "{}"}
+    compiled = loads(OLD, "counter.yaml").compile(step=3)
+    with pytest.raises(HostError, match="other parameters"):
+        Host(store, {"desk": compiled})
+    with Host(store, {"desk": compiled}, migrations=[declared(tmp_path, **same)]) as host:
+        host.submit("desk", "up", 9).result()
+        assert host.snapshot("desk").result().cells["count"] == 8
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"dropped": "[]"}, "the migration does not fit: nothing takes `spare` over"),
+        ({"initial": "{}"}, "the migration does not fit: nothing says what `later` is"),
+        ({"cells": "{count: total, nothing: later}"}, "the migration does not fit: the old program has no `nothing`"),
+        ({"initial": "{later: 7, other: 1}"}, "the migration does not fit: the new program has no `other`"),
+        ({"cells": "{count: later}"}, "the migration does not fit: `later` would come from two places"),
+        ({"initial": "{later: 10}"}, "the migration does not fit: `later` of the snapshot is outside its range"),
+        (
+            {"initial": "{later: 1.5}"},
+            "the migration does not fit: `later` of the snapshot is not a whole number of 64 bits",
+        ),
+        ({"states": "{}"}, "the migration does not fit: the snapshot does not stand in states of its program"),
+    ],
+)
+def test_a_migration_that_leaves_something_open_is_refused(
+    tmp_path: Path, changed: dict[str, str], message: str
+) -> None:
+    store = MemoryStore()
+    told(store, OLD)
+    with pytest.raises(HostError) as error:
+        Host(store, {"desk": loads(NEW, "counter.yaml")}, migrations=[declared(tmp_path, **changed)])
+    assert (error.value.code, error.value.message) == ("HR875", message)
+    with Host(store, {"desk": loads(OLD, "counter.yaml")}) as host:
+        assert host.snapshot("desk").result().cells["count"] == 5
+
+
+@pytest.mark.parametrize("wrong", [{"from": "12"}, {"to": '"xyz"'}, {"migration": 2}, {"unknown": 1}, {"cells": "[a]"}])
+def test_a_file_that_declares_no_migration_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(HostError) as error:
+        declared(tmp_path, **wrong)
+    assert error.value.code == "HR875"
+
+
+def test_records_after_the_last_state_are_for_the_old_spec_to_repeat(tmp_path: Path) -> None:
+    store = MemoryStore()
+    host = Host(store, {"desk": loads(OLD, "counter.yaml")}, state_every=3)
+    host.submit_all([Sent("desk", "up", n) for n in range(5)]).result()
+    host.submit("desk", "up", 9).result()
+    crashed = MemoryStore()
+    crashed._groups, crashed._states = list(store._groups), list(store._states)
+    host.close()
+    with pytest.raises(HostError) as error:
+        Host(crashed, {"desk": loads(NEW, "counter.yaml")}, migrations=[declared(tmp_path)])
+    assert error.value.code == "HR873"
+    assert "the old spec has to repeat" in error.value.message
