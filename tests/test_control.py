@@ -524,8 +524,8 @@ def test_damage_is_a_halt_also_where_an_act_comes_before_the_next_look(writer: W
 def test_damage_while_an_act_is_written_is_a_halt_after_it(
     writer: Writer, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(store: SqliteStore, group: Any) -> None:
-        written(store, group)
+    def write(store: SqliteStore, *given: Any) -> None:
+        written(store, *given)
         writer.flag.spoil()
         assert take_all(lane) in ([0], [])
 
