@@ -14,7 +14,8 @@ recovery     a journal to its machines: the last state that it proves, and the r
 history      a recorded journal with its specs, or with others: repeated, and the first difference told
 taking_up    a journal to a host: machines as they were, under another program, or new
 waiting      what waits to be journalled: bounded, in the order in which it came
-host         the public face: a queue, one committing thread, orders that are durable
+committing   what is asked, done group by group and made durable before it is answered
+host         the public face: one committing thread, orders that are durable
 ```
 """
 

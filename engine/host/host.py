@@ -1,11 +1,4 @@
-"""The host: many journalled machines in one process, one thread that steps and commits them.
-
-    submit -> queue -> (machine steps, records are appended) x group -> one commit -> futures resolve, orders may leave
-
-All machines of a host write one journal, because what a disk gives is commits a second: one commit is for all that came
-meanwhile, whichever machines it was for. While a group is on its way to the disk the next one gathers; so groups grow with
-the load, and an event that comes alone waits for nobody.
-"""
+"""The host: many journalled machines in one process, one thread that steps and commits them."""
 
 from __future__ import annotations
 
@@ -17,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ..journal.keys import Signer
 from ..journal.opening import open_store
@@ -25,6 +18,7 @@ from ..journal.store import Store
 from ..load import Compiled, Spec
 from ..snapshot import Snapshot
 from ..step import Step
+from .committing import Committing
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -32,24 +26,12 @@ from .migration import Migration
 from .problem import Busy, HostError
 from .recovery import Recovered
 from .taking_up import take_up
-from .waiting import Waiting
 
 __all__ = ["Host", "Sent"]
 
-T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 _LONGEST = 200
-_LOOK_SECONDS = 0.005
-"""How often the stop lane is looked at while no event comes."""
 _PLAIN = frozenset((int, float, bool, str, type(None)))
-
-
-class _Asked(NamedTuple):
-    """Something for the committing thread: `work(*arguments)` and who waits for what it returns."""
-
-    future: Future[Any]
-    work: Callable[..., Any]
-    arguments: tuple[Any, ...]
 
 
 class Sent(NamedTuple):
@@ -115,8 +97,7 @@ class Host:
                 raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
         compiled = {each: spec.compile() if isinstance(spec, Spec) else spec for each, spec in machines.items()}
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
-        self._clock, self._lane, self._flatten = clock, lane, dict(flatten or {})
-        self._group, self._undelivered, self._state_every = group, undelivered, state_every
+        self._clock, self._undelivered = clock, undelivered
         try:
             self._journal, self._recovered = take_up(
                 store,
@@ -132,16 +113,31 @@ class Host:
             store.close()
             raise
         self._machines = self._recovered.machines
-        self._kept = self._recovered.since or 0
-        """Where the records begin that no kept state has."""
-        self._waiting: Waiting[_Asked] = Waiting(waiting)
+        self._committing = Committing(
+            self._journal,
+            self._machines,
+            kept=self._recovered.since or 0,
+            lane=lane,
+            flatten=dict(flatten or {}),
+            waiting=waiting,
+            group=group,
+            state_every=state_every,
+            clock=clock,
+        )
         self._names = set(self._machines.members)
         self._adding = threading.Lock()
-        self._failure: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"hedgerow {store.place}", daemon=True)
+        self._start()
+
+    def _start(self) -> None:
+        """Let a thread do what is asked from here on."""
+        run, name = self._committing.run, f"hedgerow {self._machines.place}"
+        self._thread = threading.Thread(target=run, name=name, daemon=True)
         self._thread.start()
 
-    # --------------------------------------------------------------------------------------------------------- asking
+    def _finish(self) -> None:
+        """Take no more, and wait until all that was asked is done."""
+        self._committing.stop()
+        self._thread.join()
 
     def submit(
         self,
@@ -168,7 +164,7 @@ class Host:
         """
         self._check(machine, event, id)
         arguments = (machine, event, _plain(time_ns), _plain_fields(fields or {}), self._clock(), id)
-        return self._ask(self._machines.take, self._journal, *arguments)
+        return self._committing.ask(self._machines.take, self._journal, *arguments)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
         """Give many events to machines at once; the future has their steps, in the same order, once all are durable.
@@ -179,12 +175,14 @@ class Host:
         for machine, event, time_ns, fields, id in events:
             self._check(machine, event, id)
             given.append((machine, event, _plain(time_ns), _plain_fields(fields), self._clock(), id))
-        return self._ask(self._take_all, given)
+        return self._committing.ask(self._committing.take_all, given)
 
     def advance(self, machine: str, time_ns: int) -> Future[Step]:
         """Let time pass for a machine without an event: due timers fire; otherwise as `submit`."""
         self._check(machine, None, None)
-        return self._ask(self._machines.take, self._journal, machine, None, _plain(time_ns), {}, self._clock())
+        return self._committing.ask(
+            self._machines.take, self._journal, machine, None, _plain(time_ns), {}, self._clock()
+        )
 
     def _check(self, machine: str, event: str | None, id: str | None) -> None:
         """Refuse what cannot wait for the committing thread."""
@@ -204,7 +202,7 @@ class Host:
         Raises:
             Busy, HostError: as `submit`.
         """
-        return self._ask(self._machines.deliver, self._journal, order, self._clock())
+        return self._committing.ask(self._machines.deliver, self._journal, order, self._clock())
 
     def snapshot(self, machine: str) -> Future[Snapshot]:
         """Return the state of a machine after all that was submitted before, once that is durable.
@@ -212,7 +210,7 @@ class Host:
         Raises:
             Busy, HostError: as `submit`.
         """
-        return self._ask(self._machines[machine].snapshot)
+        return self._committing.ask(self._machines[machine].snapshot)
 
     def add(self, machine: str, compiled: Compiled | Spec, *, shadow: bool = False) -> Future[int]:
         """Take up a new machine; the future has the number of its record.
@@ -226,7 +224,7 @@ class Host:
                 what = f"`{machine[:80]}` is no name for a new machine"
                 raise HostError("HR872", what, self._machines.place, "choose another name")
             self._names.add(machine)
-        return self._ask(self._machines.join, self._journal, member, self._clock())
+        return self._committing.ask(self._machines.join, self._journal, member, self._clock())
 
     def outbox(self) -> tuple[Outgoing, ...]:
         """Return the orders that may leave and are not known to have been delivered, in the order of decision.
@@ -234,8 +232,7 @@ class Host:
         They are durable. One is there until `delivered` is durable too, over restarts: who takes orders must know them by
         their ids, and take each once. While a person holds the orders there are none.
         """
-        lane = self._lane
-        if self._failure is not None or self._machines.halted or (lane is not None and lane.pending() is not None):
+        if self._committing.holds_orders():
             return ()
         # INVARIANT: what is durable only grows, and a dict is copied at once.
         durable = self._journal.durable
@@ -257,10 +254,9 @@ class Host:
         Raises:
             HostError: (HR870) the host has stopped before, because something failed.
         """
-        self._waiting.close()
-        self._thread.join()
-        if self._failure is not None:
-            raise self._stopped()
+        self._finish()
+        if self._committing.failure is not None:
+            raise self._committing.stopped()
 
     def __enter__(self) -> Host:
         return self
@@ -271,85 +267,7 @@ class Host:
         if kind is None:
             self.close()
         else:  # the error on its way says more than that of closing
-            self._waiting.close()
-            self._thread.join()
-
-    def _ask(self, work: Callable[..., T], *arguments: Any) -> Future[T]:
-        future: Future[T] = Future()
-        taken = self._waiting.put(_Asked(future, work, arguments))
-        if taken is None:
-            raise self._stopped()
-        if not taken:
-            raise Busy(self._machines.place, "as much as may wait to be journalled does", "wait, and try again")
-        return future
-
-    def _stopped(self) -> HostError:
-        why = "it was closed" if self._failure is None else self._failure
-        help = "open it again: machines come back as they were when an event was last acknowledged, or later"
-        return HostError("HR870", f"the host takes no more: {why}", self._machines.place, help)
-
-    # --------------------------------------------------------------------------------------------- the committing thread
-
-    def _run(self) -> None:
-        asked: list[_Asked] | None = []
-        try:
-            seconds = None if self._lane is None else _LOOK_SECONDS
-            while (asked := self._waiting.take(self._group, seconds)) is not None:
-                self._answer(asked)
-            if self._journal.next != self._kept:
-                self._keep_state()
-            self._journal.close()
-        except BaseException as error:  # noqa: BLE001  # whatever it is, nothing more may be acknowledged
-            self._fail(error, asked or [])
-
-    def _answer(self, asked: list[_Asked]) -> None:
-        """Do what was asked, make it durable, and only then answer."""
-        answers: list[tuple[Future[Any], Any]] = []
-        for future, work, arguments in asked:
-            self._look()
-            if future.set_running_or_notify_cancel():
-                answers.append((future, work(*arguments)))
-        self._look()
-        if self._journal.next - self._kept >= self._state_every:
-            self._keep_state()
-        self._journal.commit()
-        for future, answer in answers:
-            future.set_result(answer)
-
-    def _take_all(self, given: Sequence[tuple[Any, ...]]) -> list[Step]:
-        steps = []
-        for arguments in given:
-            self._look()
-            steps.append(self._machines.take(self._journal, *arguments))
-        return steps
-
-    def _look(self) -> None:
-        """Look at the stop lane, at the start of a macrostep and before orders are released."""
-        lane = self._lane
-        if lane is None:
-            return
-        while (act := lane.pending()) is not None:
-            self._machines.obey(self._journal, act, self._flatten, self._clock())
-            # One act at a time: the next is seen when this one is in effect.
-            self._journal.commit()
-            lane.taken(act)
-
-    def _keep_state(self) -> None:
-        self._journal.keep(self._machines.state())
-        self._kept = self._journal.next
-
-    def _fail(self, error: BaseException, asked: list[_Asked]) -> None:
-        """Stop: what is durable only the journal knows, and so nothing more is acknowledged."""
-        self._failure = str(error) or type(error).__name__
-        self._waiting.close()
-        left = list(asked)
-        while more := self._waiting.take(self._group):
-            left += more
-        stopped = self._stopped()
-        for each in left:
-            if not each.future.done():
-                each.future.set_exception(stopped)
-        self._journal.store.close()
+            self._finish()
 
 
 def _plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
