@@ -55,7 +55,10 @@ def _machine(spec: Spec, path: Path, snapshot: Snapshot) -> Machine:
     fills = dict.fromkeys((spec.fill, *_SIMULATED))
     fill = next((fill for fill in fills if digest(spec.program(fill)) == snapshot.program), None)
     if fill is None:
-        help = "give the spec that it was saved from; where that has changed since, replay its events into a new state"
+        help = (
+            "give the spec that it was saved from; where that or Hedgerow has changed since, replay its events into a new "
+            "state"
+        )
         raise _refusal(path, f"this is the state of another program than `{spec.name}`", help)
     free = {each.name for each in spec.program(fill).parameters if each.given is None}
     held: Any = snapshot.parameters  # what a text held was typed by nobody

@@ -110,7 +110,9 @@ class Snapshot:
         # What a text held was typed by nobody.
         form: Any = self
         if self.program != digest:
-            raise SnapshotError("the snapshot belongs to another program: the spec or its fill mode changed")
+            raise SnapshotError(
+                "the snapshot belongs to another program: the spec, its fill mode or Hedgerow has changed"
+            )
         if not isinstance(form.parameters, Mapping) or dict(self.parameters) != dict(parameters):
             raise SnapshotError("the snapshot was taken with other parameters")
         cells = {cell.name: cell for cell in program.cells}

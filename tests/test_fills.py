@@ -765,7 +765,7 @@ def test_a_snapshot_keeps_what_works() -> None:
 
 def test_a_snapshot_of_a_simulated_machine_is_not_taken_up_by_one_with_fills_from_outside() -> None:
     saved = spec().compile(fill="same").machine().snapshot()
-    with pytest.raises(SnapshotError, match="the spec or its fill mode changed"):
+    with pytest.raises(SnapshotError, match="the spec, its fill mode or Hedgerow has changed"):
         spec().compile().machine().restore(saved)
 
 

@@ -245,8 +245,8 @@ class Machines:
         member = Journalled(name, compiled[name], shadow=shadow)
         if member.program != program:
             what = (
-                f"`{name}` has run program {program[:16]}, its spec is now {member.program[:16]}: the spec or its fill "
-                "mode changed"
+                f"`{name}` has run program {program[:16]}, its spec is now {member.program[:16]}: the spec, "
+                "its fill mode or Hedgerow has changed"
             )
             raise HostError("HR873", what, self.place, _MIGRATE)
         if dict(member.compiled.parameters) != dict(parameters):
