@@ -289,8 +289,8 @@ def _is_array(value: object) -> bool:
 
 
 def _path() -> list[str]:
-    """Return where modules are found, in absolute paths."""
-    return [each or os.getcwd() for each in sys.path]  # noqa: PTH109  # as `sys.path` has it: a text
+    """Return where modules are found, wherever a process was started: `.` is another folder there."""
+    return [os.path.abspath(each) if not each or os.path.exists(each) else each for each in sys.path]  # noqa: PTH100, PTH110  # texts
 
 
 def _read(line: bytes) -> Mapping[str, Any]:

@@ -350,6 +350,18 @@ def test_a_process_is_started_when_it_is_wanted_and_used_again(workers: set[Any]
     assert processes != {os.getpid()}
 
 
+def test_a_process_that_was_started_elsewhere_finds_modules_where_this_one_does(
+    workers: set[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [".", *sys.path])
+    monkeypatch.setattr(sys, "path_importer_cache", {})  # Python keeps what `.` was when it was first asked
+    answered("number")
+    (tmp_path / "written_later.py").write_text("def number() -> int:\n    return 7\n")
+    monkeypatch.chdir(tmp_path)
+    assert isolation.ask("written_later:number", [""], {}, PATIENT) == 7
+    assert len(workers) == 1
+
+
 def test_a_process_inherits_no_socket(workers: set[Any]) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

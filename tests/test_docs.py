@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def test_the_python_of_a_page_runs_from_its_top_to_its_end(
     # The blocks of a page are one program, run where the shipped specs are; what it writes goes elsewhere.
     (tmp_path / "specs").symlink_to(ROOT / "specs")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "path_importer_cache", {})  # Python keeps what `.` was when it was first asked
     scope: dict[str, Any] = {"__name__": page.stem}
     shown = ""
     for fence in fences(page):
