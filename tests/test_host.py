@@ -258,9 +258,18 @@ def test_what_no_event_can_have_is_told_to_who_sends_it() -> None:
         for event, id, value in (("tick", "x", object()), ("tick", "", 1.0), ("", None, 1.0)):
             with pytest.raises(TypeError):
                 running.submit("desk", event, 0, {"price": value}, id=id)
+        with pytest.raises(TypeError, match="values by name"):
+            running.submit("desk", "tick", 0, [1.0])  # type: ignore[arg-type]  # what a caller without types may do
         with pytest.raises(HostError) as error:
             running.submit("dask", "tick", 0, {"price": 1.0})
         assert error.value.code == "HR872"
+
+
+def test_a_machine_is_given_as_its_spec_and_not_as_a_file() -> None:
+    store = MemoryStore()
+    with pytest.raises(TypeError, match="a spec that was loaded"):
+        Host(store, {"desk": "specs/desk.yaml"})  # type: ignore[dict-item]  # what a caller without types may do
+    assert store.last() is None
 
 
 # --- coming back ---

@@ -81,7 +81,7 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
     told(store, OLD)
     same = {"from": f'"{digest}"', "to": f'"{digest}"', "states": "{}", "cells": "{}", "dropped": "[]", "initial": "{}"}
     compiled = loads(OLD, "counter.yaml").compile(step=3)
-    with pytest.raises(HostError, match="other parameters"):
+    with pytest.raises(HostError, match="other parameters: `step` = 1, now 3"):
         Host(store, {"desk": compiled})
     with Host(store, {"desk": compiled}, migrations=[declared(tmp_path, **same)]) as host:
         host.submit("desk", "up", 9).result()

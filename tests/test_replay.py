@@ -91,6 +91,8 @@ def test_a_replay_ends_at_a_record_or_an_instant() -> None:
 def test_what_is_missing_or_contradicts_itself_is_told(journal: str, tmp_path: Path, capsys: Any) -> None:
     assert run("replay", journal, "--spec", str(SPEC), "--against", str(SPEC)) == 2
     assert "HR807" in capsys.readouterr().err
+    assert run("replay", journal, "--spec", f"dask={SPEC}") == 2
+    assert "the journal holds no machine `dask`\n   help: its machines are `desk`" in capsys.readouterr().err
     _, sent = HISTORIES["band"]
     place = tmp_path / "gone.journal"
     with Host(place, {"desk": loads(SPEC.read_text(encoding="utf-8"), "gone.yaml")}) as host:

@@ -68,7 +68,11 @@ def repeat(store: Store, specs: Mapping[str, Spec], *, until: When = ALWAYS, aga
         SpecError: a spec that the journal names is wrong.
     """
     last = _last(store, until)
-    joins = _joins(store, last)
+    joins, later = _joins(store, last)
+    for name in specs:
+        if name not in joins and name not in later:
+            known = ", ".join(f"`{each}`" for each in joins) or "none"
+            raise HostError("HR872", f"the journal holds no machine `{name}`", store.place, f"its machines are {known}")
     compiled = {name: _compiled(store.place, name, specs.get(name), body) for name, body in joins.items()}
     if any("migration" in body for body in joins.values()) and not against:
         # What came before it was another program's; the state after it is proved.
@@ -114,14 +118,18 @@ def _last(store: Store, until: When) -> int:
     return last if until.sequence is None else min(last, until.sequence)
 
 
-def _joins(store: Store, last: int) -> dict[str, Any]:
-    """Return what the last record of each machine says that it runs."""
+def _joins(store: Store, last: int) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return what the last record of each machine, up to one, says that it runs; and the machines that came after that."""
     found: dict[str, Any] = {}
+    later: set[str] = set()
     for record in records_since(store):
-        if record.kind == Kind.MACHINE and record.sequence <= last:
+        if record.kind == Kind.MACHINE:
             body = value_of(record.payload)
-            found[body["machine"]] = body
-    return found
+            if record.sequence <= last:
+                found[body["machine"]] = body
+            else:
+                later.add(body["machine"])
+    return found, frozenset(later)
 
 
 def _compiled(place: str, name: str, spec: Spec | None, body: Mapping[str, Any]) -> Compiled:

@@ -90,12 +90,13 @@ class Host:
         Raises:
             JournalError: the journal cannot be opened, or is not what was written.
             HostError: (HR872 to HR876) the machines cannot be brought back.
+            TypeError: a machine is given as something else than a spec.
         """
         for each in machines:
             if not _NAME.fullmatch(each):
                 help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
                 raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
-        compiled = {each: spec.compile() if isinstance(spec, Spec) else spec for each, spec in machines.items()}
+        compiled = {each: _compiled(spec) for each, spec in machines.items()}
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
         self._clock, self._undelivered = clock, undelivered
         try:
@@ -218,7 +219,7 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
         """
-        member = Journalled(machine, compiled.compile() if isinstance(compiled, Spec) else compiled, shadow=shadow)
+        member = Journalled(machine, _compiled(compiled), shadow=shadow)
         with self._adding:  # two threads may choose one name
             if machine in self._names or not _NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
@@ -270,7 +271,17 @@ class Host:
             self._finish()
 
 
+def _compiled(spec: object) -> Compiled:
+    if isinstance(spec, Spec):
+        return spec.compile()
+    if not isinstance(spec, Compiled):
+        raise TypeError(f"a machine is a spec that was loaded, `hedgerow.load(FILE)`, and no {type(spec).__name__}")
+    return spec
+
+
 def _plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    if not isinstance(fields, Mapping):
+        raise TypeError('the fields of an event are its values by name, as in `{"price": 100.0}`')
     return {name: _plain(value) for name, value in fields.items()}
 
 

@@ -249,8 +249,11 @@ class Machines:
                 "its fill mode or Hedgerow has changed"
             )
             raise HostError("HR873", what, self.place, _MIGRATE)
-        if dict(member.compiled.parameters) != dict(parameters):
-            raise HostError("HR873", f"`{name}` has run with other parameters", self.place, _MIGRATE)
+        now = member.compiled.parameters
+        others = [f"`{each}` = {value}, now {now[each]}" for each, value in parameters.items() if now[each] != value]
+        if others:
+            what = f"`{name}` has run with other parameters: {', '.join(others)}"
+            raise HostError("HR873", what, self.place, _MIGRATE)
         return member
 
 
