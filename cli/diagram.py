@@ -39,7 +39,9 @@ def command(spec: Path, out: Path | None, permit: tuple[str, ...]) -> None:
     try:
         out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise click.ClickException(f"cannot write `{out}`: {(error.strerror or str(error)).lower()}") from None
+        from ..engine.diagnostics import reason_of
+
+        raise click.ClickException(f"cannot write `{out}`: {reason_of(error)}") from None
     click.echo(f"written to {out}")
 
 
@@ -62,9 +64,9 @@ def _svg(graph: str) -> str:
             f"Graphviz did not finish in {DRAWING_SECONDS} seconds: write Mermaid with --out NAME.mmd"
         ) from None
     except OSError as error:
-        raise click.ClickException(
-            f"Graphviz's `dot` cannot be run: {(error.strerror or str(error)).lower()}"
-        ) from None
+        from ..engine.diagnostics import reason_of
+
+        raise click.ClickException(f"Graphviz's `dot` cannot be run: {reason_of(error)}") from None
     if drawn.returncode:
         raise click.ClickException(f"Graphviz failed: {drawn.stderr.strip()[:300]}")
     return drawn.stdout

@@ -181,6 +181,7 @@ def _check_file(out: Path, *, force: bool) -> None:
 
 
 def _write(findings: list[Finding], out: Path) -> list[Path]:
+    from ..engine.diagnostics import reason_of
     from ..engine.dryrun.problem import RunError
 
     paths = [_numbered(out, number) for number in range(1, len(findings) + 1)]
@@ -188,9 +189,8 @@ def _write(findings: list[Finding], out: Path) -> list[Path]:
         for path, finding in zip(paths, findings, strict=True):
             path.write_text(finding.script, encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         help = "make room or mend its rights, or name another file"
-        raise RunError("HR808", f"the script cannot be written: {reason}", str(out), help) from None
+        raise RunError("HR808", f"the script cannot be written: {reason_of(error)}", str(out), help) from None
     return paths
 
 

@@ -42,5 +42,7 @@ def command(name: str, out: Path | None, force: bool) -> None:
             f"`{path}` is there already; choose another name, or replace it with --force"
         ) from None
     except OSError as error:
-        raise click.ClickException(f"cannot write `{path}`: {(error.strerror or str(error)).lower()}") from None
+        from ..engine.diagnostics import reason_of
+
+        raise click.ClickException(f"cannot write `{path}`: {reason_of(error)}") from None
     click.echo(f"written to {path}; check it with `hedgerow validate {path}`")

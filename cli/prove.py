@@ -277,6 +277,7 @@ def _check_writable(out: Path | None, events: Path | None) -> None:
 
 
 def _write(answer: _Answer, out: Path | None, events: Path | None) -> None:
+    from ..engine.diagnostics import reason_of
     from ..engine.dryrun.problem import RunError
     from ..engine.prove.certify import certificate_text
     from ..engine.prove.text import script_name
@@ -292,7 +293,7 @@ def _write(answer: _Answer, out: Path | None, events: Path | None) -> None:
             draft.write_text(text, encoding="utf-8", newline="\n")
             draft.replace(file)
         except OSError as error:
-            reason = (error.strerror or "unknown reason").lower()
+            reason = reason_of(error)
             raise RunError("HR808", f"it cannot be written: {reason}", str(file), "name another place") from None
 
 

@@ -37,5 +37,7 @@ def command(out: Path | None, of_scripts: bool, of_certificates: bool) -> None:
     try:
         out.write_text(text, encoding="ascii")
     except OSError as error:
-        raise click.ClickException(f"cannot write `{out}`: {(error.strerror or str(error)).lower()}") from None
+        from ..engine.diagnostics import reason_of
+
+        raise click.ClickException(f"cannot write `{out}`: {reason_of(error)}") from None
     click.echo(f"written to {out}")

@@ -20,6 +20,7 @@ __all__ = [
     "Span",
     "SpecError",
     "printable",
+    "reason_of",
     "render",
     "render_all",
     "suggestion",
@@ -145,6 +146,12 @@ def render(diagnostic: Diagnostic, lines: Sequence[str]) -> str:
 def printable(text: str) -> str:
     """Return a text of one line as a terminal may show it: without what would move its cursor or colour it."""
     return "".join(char if char.isprintable() else " " if char == "\t" else "�" for char in text)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an error of the system, such as a file that may not be read, says of its reason, in lower case."""
+    said = getattr(error, "strerror", None) or str(error) or "unknown reason"
+    return str(said).lower()
 
 
 def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .diagnostics import printable
+from .diagnostics import printable, reason_of
 from .dryrun.problem import RunError
 from .ir import FillMode
 from .printer import digest
@@ -36,7 +36,7 @@ def saved_machine(spec: Spec, path: Path) -> Machine:
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
-        raise _refusal(path, f"the file cannot be read: {(error.strerror or str(error)).lower()}", _MAKE_ONE) from None
+        raise _refusal(path, f"the file cannot be read: {reason_of(error)}", _MAKE_ONE) from None
     except UnicodeDecodeError:
         raise _refusal(path, "this is no snapshot: it is no UTF-8", _MAKE_ONE) from None
     try:
@@ -89,5 +89,5 @@ def save(machine: Machine, path: Path) -> None:
     except OSError as error:
         if draft is not None:
             Path(draft).unlink(missing_ok=True)
-        why = f"the state cannot be written: {(error.strerror or str(error)).lower()}"
+        why = f"the state cannot be written: {reason_of(error)}"
         raise _refusal(path, why, "choose a file in a folder that exists and may be written") from None

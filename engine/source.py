@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .diagnostics import Diagnostic, SpecError
+from .diagnostics import Diagnostic, SpecError, reason_of
 from .document import Document, EnoughError, Mapping, Node, Part, Places, ReadingError, Scalar, Sequence
 from .json_text import json_parts
 from .numbers import MAX_DIGITS, is_number
@@ -84,8 +84,7 @@ def _content(file: str, limit: int) -> bytes:
     except PermissionError:
         raise _unreadable(file, "may not be read", "ask for permission to read it, or copy it") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _unreadable(file, f"cannot be read: {reason.lower()}", "check the path") from None
+        raise _unreadable(file, f"cannot be read: {reason_of(error)}", "check the path") from None
     if len(content) > limit:
         help = f"a spec has at most {limit:,} bytes; keep data in data files"
         raise _refusal(file, None, "HR002", f"`{file}` is larger than {limit:,} bytes", 0, 0, help)

@@ -657,13 +657,13 @@ def test_a_proof_with_a_checkpoint_that_nobody_signed_is_not_taken_for_a_signed_
 def test_an_append_that_was_interrupted_is_not_committed(
     monkeypatch: pytest.MonkeyPatch, finish: Callable[[Journal], object]
 ) -> None:
-    def interrupted(_: bytes) -> None:
+    def interrupted() -> None:
         raise KeyboardInterrupt
 
     store = MemoryStore()
     journal = filled(store, [3])
     journal.append(Kind.EVENT, {})
-    monkeypatch.setattr("hedgerow.engine.journal.journal.sha256", interrupted)
+    monkeypatch.setattr("hedgerow.engine.journal.journal.begin_hash", interrupted)
     with pytest.raises(KeyboardInterrupt):
         journal.append(Kind.EVENT, {})
     monkeypatch.undo()

@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
+from ..diagnostics import reason_of
 from ..journal.problem import JournalError
 from .acts import Act, act_from
 from .flag import ENGINE, POSTED, TAKEN, Flag, number_of, word_of
@@ -99,9 +100,8 @@ class Lane:
             raise ControlError("HR882", "another engine looks at this lane", str(folder), help) from None
         except (OSError, ValueError) as error:
             os.close(lock)
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
             help = "serve the lane, which makes its flag: `hedgerow control serve LANE`"
-            raise ControlError("HR880", f"the flag cannot be mapped: {reason}", str(folder), help) from None
+            raise ControlError("HR880", f"the flag cannot be mapped: {reason_of(error)}", str(folder), help) from None
         except BaseException:
             os.close(lock)
             raise

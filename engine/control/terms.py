@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from ..diagnostics import suggestion
+from ..diagnostics import reason_of, suggestion
 from ..evaluate import FLOAT
 from ..intake import Refusal, accept_fields, in_order
 from ..ir import Field, Program, Type
@@ -138,8 +138,7 @@ def make_lane(folder: Path, terms: Terms) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(folder, terms)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        message = f"the lane cannot be made: {reason}"
+        message = f"the lane cannot be made: {reason_of(error)}"
         raise ControlError("HR880", message, str(folder), "name a folder that can be written") from None
 
 
@@ -178,8 +177,7 @@ def read_terms(folder: Path) -> Terms:
         help = "make one: `hedgerow control serve LANE --spec SPEC`"
         raise ControlError("HR880", "there is no lane here", str(folder), help) from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        message = f"the lane cannot be read: {reason}"
+        message = f"the lane cannot be read: {reason_of(error)}"
         raise ControlError("HR880", message, str(folder), "look at the rights of its folder") from None
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError):
         help = "make it anew: `hedgerow control serve LANE --spec SPEC`; its log stays"

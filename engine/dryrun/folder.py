@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..diagnostics import reason_of
 from ..step import Verdict
 from .arrow import array_of, names_of
 from .page import page
@@ -234,5 +235,5 @@ def _is_run(path: Path) -> bool:
 
 
 def _unwritable(folder: Path, error: OSError) -> RunError:
-    reason = (error.strerror or "unknown reason").lower()
+    reason = reason_of(error)
     return RunError("HR808", f"the folder cannot be written: {reason}", str(folder), "name another folder with --out")

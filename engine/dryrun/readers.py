@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..diagnostics import reason_of
 from .problem import RunError, missing_extra
 from .stress_told import StressTold
 from .times import looks_like_time
@@ -111,8 +112,7 @@ def open_reader(source: str) -> Reader:
 
 
 def _unreadable(source: str, error: OSError | ValueError) -> RunError:
-    reason = getattr(error, "strerror", None) or str(error) or "it cannot be opened"
-    return RunError("HR802", f"the file cannot be read: {reason.lower()}", source, "check its path and its rights")
+    return RunError("HR802", f"the file cannot be read: {reason_of(error)}", source, "check its path and its rights")
 
 
 def _arrow() -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from ..check import Location, places
-from ..diagnostics import Findings, suggestion
+from ..diagnostics import Findings, reason_of, suggestion
 from ..model import Spec
 from ..record import Record
 from ..source import Document
@@ -159,7 +159,7 @@ def _tests_in(path: Path, named: str) -> frozenset[str] | str:
             return f"`{named}` is larger than {MAX_TEST_BYTES:,} bytes"
         tree = ast.parse(path.read_bytes())
     except (OSError, ValueError) as error:
-        return f"`{named}` cannot be read: {getattr(error, 'strerror', None) or error}"
+        return f"`{named}` cannot be read: {reason_of(error)}"
     except (SyntaxError, RecursionError, MemoryError):
         return f"`{named}` is no Python that can be read"
     return frozenset(_functions(tree.body, ""))

@@ -34,6 +34,8 @@ __all__ = ["Journalled", "is_quiet"]
 
 _NOTHING = Step((), (), ())[3:]
 _LONGEST_NAME = 200
+_REFUSAL = int(Kind.REFUSAL)  # a plain number: an enum's members are slow to compare
+_NO_FIELDS: Mapping[str, object] = {}
 
 
 def is_quiet(step: Step) -> bool:
@@ -155,9 +157,9 @@ class Journalled:
         """Return what the machine does with what was journalled, whose bound functions answer as they did then."""
         if self._answers is not None:
             self._answers.repeat(results)
-        if kind == Kind.REFUSAL:
+        if kind == _REFUSAL:
             return self.machine.refuse(body["reason"])
-        name, fields = body.get("name"), body.get("fields", {})
+        name, fields = body.get("name"), body.get("fields", _NO_FIELDS)
         known = self._passing if name is None else self._inputs.get(name)
         step = None
         if known is not None and len(fields) == known.size:

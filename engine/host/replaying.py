@@ -45,17 +45,17 @@ def replay(
         Divergence: (HR874) a machine does not do what it did.
         HostError: (HR872, HR873, HR876) a machine or its spec is missing, or is another; no host wrote this.
     """
-    repeated = 0
+    repeated, members = 0, machines.members
     end: list[Record | None] = [None]
     for record, following in pairwise(chain(records, end)):
         assert record is not None
-        sequence, kind = record.sequence, record.kind
+        sequence, kind, _, payload, _ = record
         if until is not None and sequence > until:
             break
         if kind in _INPUTS:
-            body = value_of(record.payload)
+            body = value_of(payload)
             try:
-                member = machines.members[body["machine"]]
+                member = members[body["machine"]]
             except KeyError:
                 raise _not_a_host(machines, sequence) from None
             repeated += 1

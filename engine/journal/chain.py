@@ -7,17 +7,17 @@ a flipped bit has changed is told from what points to it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
 
 from .problem import DamageError
 from .records import (
-    DOMAIN,
     FIELD_BYTES,
     FIELDS,
     FORMAT,
+    HEADER,
     HEADER_BYTES,
     Group,
     Record,
+    begin_hash,
     crc32c,
 )
 from .store import Store
@@ -61,16 +61,18 @@ def records_of(store: Store, group: Group, expected: int, previous: bytes | None
     """
     text, place = group.records, store.place
     found: list[Record] = []
-    add, unpack, size = found.append, FIELDS.unpack, len(text)
+    add, unpack, size = found.append, HEADER.unpack_from, len(text)
+    # A record is made past the Python function that a named tuple is made by, which takes as long as unpacking one.
+    new = tuple.__new__
     at, sequence, before = 0, expected, previous
     while at < size:
         body = at + HEADER_BYTES
         if body > size:
             raise _cut(store, group, sequence, "the header is cut off")
+        version, kind, stated, length, link, checksum = unpack(text, at)
         fields = text[at : at + FIELD_BYTES]
-        if crc32c(fields) != int.from_bytes(text[at + FIELD_BYTES : body], "big"):
+        if crc32c(fields) != checksum:
             raise DamageError("changed", "its header was changed", place, sequence)
-        version, kind, stated, length, link = unpack(fields)
         if stated != sequence:
             raise _misplaced(store, sequence, stated)
         if version != FORMAT:
@@ -81,8 +83,10 @@ def records_of(store: Store, group: Group, expected: int, previous: bytes | None
         if link != before and before is not None:
             raise _unlinked(place, sequence, confirmed=not found)
         payload = text[body:end]
-        before = sha256(DOMAIN + fields + payload).digest()
-        add(Record(sequence, kind, fields, payload, before))
+        hash = begin_hash()
+        hash.update(fields + payload)
+        before = hash.digest()
+        add(new(Record, (sequence, kind, fields, payload, before)))
         at, sequence = end, sequence + 1
     if not found or group.first != expected or group.last != sequence - 1 or group.head != before:
         raise _beside(store, group, expected, sequence, before)
@@ -129,11 +133,9 @@ def _stands(store: Store, sequence: int) -> bool:
     for group in store.groups(-(2**63)):
         at = 0
         while at + HEADER_BYTES <= len(group.records):
-            fields = group.records[at : at + FIELD_BYTES]
-            checksum = group.records[at + FIELD_BYTES : at + HEADER_BYTES]
-            if crc32c(fields) != int.from_bytes(checksum, "big"):
+            _, _, found, length, _, checksum = HEADER.unpack_from(group.records, at)
+            if crc32c(group.records[at : at + FIELD_BYTES]) != checksum:
                 break
-            _, _, found, length, _ = FIELDS.unpack(fields)
             if found == sequence:
                 return True
             at += HEADER_BYTES + length

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +14,18 @@ from .keys import Signer
 from .kinds import JOURNAL_FORMAT, Entry, Kind
 from .kinds import snapshot as snapshot_entry
 from .problem import DamageError, JournalError
-from .records import CHECKSUM_BYTES, DOMAIN, FIELDS, FORMAT, MAX_PAYLOAD_BYTES, NOTHING, Group, Record, State, crc32c
+from .records import (
+    CHECKSUM_BYTES,
+    FIELDS,
+    FORMAT,
+    MAX_PAYLOAD_BYTES,
+    NOTHING,
+    Group,
+    Record,
+    State,
+    begin_hash,
+    crc32c,
+)
 from .store import Store
 
 __all__ = ["Journal"]
@@ -148,10 +158,13 @@ class Journal:
         if size > MAX_PAYLOAD_BYTES:
             help = f"a payload has up to {MAX_PAYLOAD_BYTES:,} bytes"
             raise JournalError("HR866", f"the payload has {size:,} bytes", self._store.place, help)
-        sequence = self._from + len(self._pending)
-        fields = _PACK(FORMAT, kind, sequence, size, self._leaves[-1])
-        self._pending.append(fields + crc32c(fields).to_bytes(CHECKSUM_BYTES, "big") + payload)
-        self._leaves.append(sha256(DOMAIN + fields + payload).digest())
+        pending, leaves = self._pending, self._leaves
+        sequence = self._from + len(pending)
+        fields = _PACK(FORMAT, kind, sequence, size, leaves[-1])
+        pending.append(fields + crc32c(fields).to_bytes(CHECKSUM_BYTES, "big") + payload)
+        hash = begin_hash()
+        hash.update(fields + payload)
+        leaves.append(hash.digest())
         return sequence
 
     def keep(self, state: bytes) -> int:

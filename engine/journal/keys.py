@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..diagnostics import reason_of
 from .problem import JournalError, need
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _pem(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_MAX_PEM_BYTES)
     except OSError as error:
-        raise _no_key(path, f"the key cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise _no_key(path, f"the key cannot be read: {reason_of(error)}") from None
 
 
 def _write(path: Path, pem: bytes, mode: int) -> None:
@@ -127,9 +128,8 @@ def _write(path: Path, pem: bytes, mode: int) -> None:
     except FileExistsError:
         raise JournalError("HR865", "the file is there already", str(path), "name another file") from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         help = "choose a file in a folder that exists and may be written"
-        raise JournalError("HR865", f"the key cannot be written: {reason}", str(path), help) from None
+        raise JournalError("HR865", f"the key cannot be written: {reason_of(error)}", str(path), help) from None
 
 
 def _no_key(path: Path, why: str) -> JournalError:

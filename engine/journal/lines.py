@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..diagnostics import reason_of
 from ..script_time import TimeTextError, read_time, show_time
 from .canonical import canonical, value_of
 from .chain import records_since
@@ -166,8 +167,7 @@ def hashes_of(path: Path) -> dict[int, str]:
                         what = f"the file holds two records {record.sequence:,}, of two journals"
                         raise JournalError("HR867", what, place, _HELP)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise JournalError("HR867", f"the file cannot be read: {reason}", place, _HELP) from None
+        raise JournalError("HR867", f"the file cannot be read: {reason_of(error)}", place, _HELP) from None
     except (ValueError, RecursionError):
         raise JournalError("HR867", "this is no record as it was exported", place, _HELP) from None
     if not found:

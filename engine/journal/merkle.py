@@ -12,6 +12,7 @@ from hashlib import sha256
 __all__ = ["inclusion_path", "root_of", "root_through"]
 
 _NODE = b"\x01"
+_begin_node = sha256(_NODE).copy
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
@@ -53,5 +54,9 @@ def _above(level: list[bytes]) -> list[bytes]:
     """Return the nodes over a level; a last one without another goes up as it is, as RFC 6962 splits at powers of
     two.
     """
-    nodes = [sha256(_NODE + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+    nodes = []
+    for left, right in zip(level[::2], level[1::2], strict=False):
+        node = _begin_node()
+        node.update(left + right)
+        nodes.append(node.digest())
     return [*nodes, level[-1]] if len(level) & 1 else nodes

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from ..diagnostics import reason_of
 from .problem import DamageError, JournalError, need
 from .records import Group, State
 
@@ -95,7 +96,8 @@ class PostgresStore:
                 application_name="hedgerow journal",
             )
         except InterfaceError as error:
-            reason = str(getattr(error.__cause__, "strerror", None) or error).lower()
+            cause = error.__cause__
+            reason = reason_of(cause if isinstance(cause, OSError) else error)
             help = "look at its address, and whether it runs"
             raise JournalError("HR863", f"the server cannot be reached: {reason}", self.place, help) from None
         # A server that answers before its disk has, or whose disk is not asked, keeps no promise.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..diagnostics import reason_of
 from .canonical import value_of
 from .chain import records_of, records_since
 from .checkpoints import claims, trouble_with
@@ -90,8 +91,7 @@ def read_proof(path: Path, keys: frozenset[str]) -> tuple[Record, str | None]:
         with path.open("rb") as file:
             document = json.loads(file.read(_MAX_BYTES))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise JournalError("HR867", f"the proof cannot be read: {reason}", str(path), _HELP) from None
+        raise JournalError("HR867", f"the proof cannot be read: {reason_of(error)}", str(path), _HELP) from None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

@@ -22,6 +22,7 @@ the hash of the last, which no next record holds yet.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from struct import Struct
 from typing import NamedTuple
 
@@ -33,23 +34,29 @@ __all__ = [
     "FIELDS",
     "FIELD_BYTES",
     "FORMAT",
+    "HEADER",
     "HEADER_BYTES",
     "MAX_PAYLOAD_BYTES",
     "NOTHING",
     "Group",
     "Record",
     "State",
+    "begin_hash",
     "crc32c",
 ]
 
 FORMAT = 1
 DOMAIN = b"hedgerow.journal.record.v1\0"
 """What the hash of a record begins with, so that it is the hash of nothing else."""
+begin_hash = sha256(DOMAIN).copy
+"""Return the hash of a record before its header and payload; OpenSSL copies a hash sooner than it begins one."""
 FIELDS = Struct(">BBQI32s")
 """The header without its checksum: format, kind, sequence, length, previous."""
+HEADER = Struct(FIELDS.format + "I")
+"""All of the header."""
 FIELD_BYTES = FIELDS.size
 CHECKSUM_BYTES = 4
-HEADER_BYTES = FIELD_BYTES + CHECKSUM_BYTES
+HEADER_BYTES = HEADER.size
 MAX_PAYLOAD_BYTES = 16 * 2**20
 NOTHING = bytes(32)
 """What stands for the hash of the record before the first."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..diagnostics import reason_of
 from .problem import DamageError, JournalError, need
 from .records import Group, State
 
@@ -230,7 +231,7 @@ class SqliteStore:
     def _refusal(self, error: Exception, *, writing: bool) -> JournalError:
         import apsw
 
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = reason_of(error)
         match error:
             case apsw.NotADBError():
                 return JournalError("HR860", "this is no database", self.place, "name the file of a journal")

@@ -19,6 +19,8 @@ from .store import Store
 
 __all__ = ["Verification", "verify"]
 
+_CHECKPOINT = int(Kind.CHECKPOINT)  # a plain number: an enum's members are slow to compare
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
@@ -113,10 +115,17 @@ class _Auditor:
         self._seen = 0
         self._genesis: Mapping[str, Any] = {}
         self._journal = self._head = NOTHING
+        self._first = 0
+        """The last checkpoint; record 0 before there is one."""
         self._leaves: list[bytes] = []
+        """The hashes of the records from that one on."""
         self._checkpoints = 0
         self._last_checkpoint: int | None = None
-        self.records = 0
+
+    @property
+    def records(self) -> int:
+        """How many records have been taken."""
+        return self._first + len(self._leaves)
 
     def begin(self, genesis: Record) -> None:
         """Take what the first record says of all of them."""
@@ -131,13 +140,12 @@ class _Auditor:
             raise DamageError("unexpected", what, self._place, 0)
 
     def take(self, record: Record) -> None:
-        if record.kind == Kind.CHECKPOINT:
+        if record.kind == _CHECKPOINT:
             self._take_checkpoint(record)
         if self._expected:
             self._compare(record)
         self._leaves.append(record.hash)
         self._head = record.hash
-        self.records += 1
 
     def end(self) -> None:
         """Refuse a journal that ends before what was expected of it."""
@@ -147,10 +155,11 @@ class _Auditor:
             raise DamageError("unexpected", what, self._place, self.records, last=True)
 
     def _take_checkpoint(self, record: Record) -> None:
-        wanted = claims(self._journal, record.sequence - len(self._leaves), self._leaves)
+        wanted = claims(self._journal, self._first, self._leaves)
         trouble = trouble_with(record.payload, self._genesis.get("key"), wanted)
         if trouble is not None:
             raise DamageError("checkpoint", trouble, self._place, record.sequence)
+        self._first = record.sequence
         self._leaves.clear()
         self._checkpoints += 1
         self._last_checkpoint = record.sequence

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..diagnostics import reason_of
 from ..dryrun.problem import RunError
 
 __all__ = [
@@ -153,7 +154,7 @@ def read_certificate(path: Path) -> Certificate:
         text = content.decode("utf-8")
         document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
+        reason = reason_of(error)
         raise _refusal(path, f"it cannot be read: {reason}", "`hedgerow prove SPEC --out FILE` writes one") from None
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""

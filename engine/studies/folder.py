@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ..diagnostics import reason_of
 from ..dryrun.problem import RunError
 from .page import picture_name, render
 from .report import Study
@@ -53,5 +54,5 @@ def write_study(folder: Path, study: Study) -> tuple[Path, ...]:
 
 
 def _unwritable(folder: Path, error: OSError) -> RunError:
-    reason = (error.strerror or "unknown reason").lower()
+    reason = reason_of(error)
     return RunError("HR808", f"the folder cannot be written: {reason}", str(folder), "name another folder with --out")

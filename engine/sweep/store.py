@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..diagnostics import reason_of
 from ..dryrun.problem import RunError, missing_extra
 from .table import Columns, Days, SweepTable, joined, joined_days
 
@@ -348,5 +349,4 @@ def _told(what: str, before: object, now: object) -> str:
 
 
 def _unwritable(folder: Path, error: OSError, help: str = "name another folder with --out") -> RunError:
-    reason = (error.strerror or str(error) or "unknown reason").lower()
-    return RunError("HR808", f"the folder cannot be written: {reason}", str(folder), help)
+    return RunError("HR808", f"the folder cannot be written: {reason_of(error)}", str(folder), help)
