@@ -80,6 +80,10 @@ class SqliteStore:
         if not size and not write:
             why = "there is no journal here" if size is None else "the file is empty"
             raise JournalError("HR860", why, self.place, "name the file of a journal")
+        log = Path(f"{path}-wal")
+        if write and not size and log.exists() and log.stat().st_size:
+            # SQLite takes such a log for one that was left over, and deletes it. A journal is whole before it has a log.
+            raise DamageError("changed", "the file is empty or gone, and the log beside it is not", self.place)
         if write:
             self._connected = self._connection(apsw, str(path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         else:
