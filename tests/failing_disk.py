@@ -15,8 +15,10 @@ import apsw
 
 __all__ = ["FailingDisk", "Fault"]
 
-Fault = Literal["full", "write", "sync", "read-only"]
-"""What fails: writes that make a file longer, all writes, all syncs, or whatever would change anything."""
+Fault = Literal["full", "write", "sync", "read-only", "read", "open"]
+"""What fails: writes that make a file longer, all writes, all syncs, whatever would change anything, reads, or opening a
+file, as where a process has too many.
+"""
 
 
 class FailingDisk:
@@ -62,6 +64,8 @@ _ERRORS: dict[Fault, Exception] = {
     "write": apsw.IOError("an error of the disk, on a write"),
     "sync": apsw.IOError("an error of the disk, on a sync"),
     "read-only": apsw.ReadOnlyError("a read-only file system"),
+    "read": apsw.IOError("an error of the disk, on a read"),
+    "open": apsw.CantOpenError("too many open files"),
 }
 
 
@@ -71,6 +75,7 @@ class _Vfs(apsw.VFS):
         super().__init__(name, "")
 
     def xOpen(self, name: Any, flags: list[int]) -> _File:  # noqa: N802  # SQLite's names
+        self.disk.do("open")
         return _File(self.disk, name, flags)
 
     def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802
@@ -82,6 +87,10 @@ class _File(apsw.VFSFile):
     def __init__(self, disk: FailingDisk, name: Any, flags: list[int]) -> None:
         self.disk = disk
         super().__init__("", name, flags)
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        self.disk.do("read")
+        return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         self.disk.do("write")

@@ -90,8 +90,12 @@ class SqliteStore:
             self._connected = self._reading(apsw, path)
         for setting in ("trusted_schema=OFF", "cell_size_check=ON", "fullfsync=ON", "checkpoint_fullfsync=ON"):
             self._connected.execute(f"PRAGMA {setting}")
-        if write and not size:
-            self._make()
+        if write:
+            # A file whose making was cut off holds what SQLite takes back when it reads it for the first time. That leaves
+            # nothing, where a journal that was cut off by somebody else is still some bytes.
+            self._value("PRAGMA schema_version")
+            if not path.stat().st_size:
+                self._make()
         self._check_schema()
         if write:
             self._connected.execute("PRAGMA synchronous=FULL")
