@@ -47,20 +47,44 @@ def filled(
     return journal
 
 
-def drop(name: str) -> None:
-    """Take a journal away from the server."""
+def _connected(url: str) -> Any:
     from pg8000.native import Connection
 
-    parts = urlsplit(POSTGRES)
-    connection = Connection(
+    parts = urlsplit(url)
+    return Connection(
         parts.username or "postgres",
         host=parts.hostname or "localhost",
         port=parts.port or 5432,
         database=parts.path.lstrip("/"),
         password=parts.password,
     )
+
+
+def drop(name: str, url: str = POSTGRES) -> None:
+    """Take a journal away from a server."""
+    connection = _connected(url)
     connection.run(f"DROP TABLE IF EXISTS hedgerow_journal.{name}, hedgerow_journal.{name}$state")
     connection.close()
+
+
+def end_writer(name: str, url: str = POSTGRES) -> None:
+    """End the session that writes a journal of a server, as who looks after the server can."""
+    connection = _connected(url)
+    connection.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(:name, 0)",
+        name=f"hedgerow_journal.{name}",
+    )
+    connection.close()
+
+
+def wait_for_statement(text: str, url: str = POSTGRES) -> None:
+    """Return when a server runs a statement that begins so."""
+    connection = _connected(url)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND starts_with(query, :text)"
+    runs = any(connection.run(running, text=text) != [[0]] for _ in range(100_000))
+    connection.close()
+    assert runs
 
 
 def groups_of(store: MemoryStore) -> list[Group]:

@@ -19,6 +19,7 @@ from pages import ROOT
 import hedgerow
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.machines import Machines
+from hedgerow.engine.host.memory import Memory
 from hedgerow.engine.host.problem import Busy, Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.host.replaying import replay
@@ -224,6 +225,16 @@ def test_an_id_is_known_for_as_many_records_as_was_promised_and_then_forgotten()
         known = running.submit("desk", "tick", 20 * SECOND, {"price": 5000.0}, id="t-7").result()
     assert late.rejected is None
     assert known.rejected is not None
+
+
+def test_an_id_is_known_from_when_it_came_last() -> None:
+    memory = Memory(4)
+    for sequence, id in enumerate(("x", "y", "x", "z", "w")):
+        memory.add("desk", id, sequence)
+    assert [("desk", id) in memory for id in "xyzw"] == [True, True, True, True]
+    assert len(memory) == 4
+    memory.add("desk", "v", 5)
+    assert [("desk", id) in memory for id in "xyzwv"] == [True, False, True, True, True]
 
 
 @pytest.mark.parametrize(

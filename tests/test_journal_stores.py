@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from journals import POSTGRES, beginning, drop, filled, groups_of, seeded
+from journals import POSTGRES, beginning, drop, end_writer, filled, groups_of, seeded, wait_for_statement
 from pages import ROOT
 
 from hedgerow.engine.journal.canonical import value_of
@@ -496,13 +496,7 @@ def test_a_server_without_fsync_is_refused(server: str, monkeypatch: pytest.Monk
 @needs_server
 def test_a_lost_connection_is_told_and_its_lock_is_free(server: str) -> None:
     journal = filled(PostgresStore(server, write=True), [3])
-    other = PostgresStore(server)
-    other._run(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
-        "AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(:name, 0)",
-        name=f"hedgerow_journal.{server.rpartition('=')[2]}",
-    )
-    other.close()
+    end_writer(server.rpartition("=")[2])
     journal.append(Kind.EVENT, {"name": "tick"})
     with pytest.raises(JournalError) as error:
         journal.commit()
@@ -511,6 +505,31 @@ def test_a_lost_connection_is_told_and_its_lock_is_free(server: str) -> None:
     again = Journal.resume(PostgresStore(server, write=True))
     assert again.next == 4
     again.close()
+
+
+@needs_server
+def test_the_lock_of_a_process_that_was_killed_is_waited_for_while_its_server_ends_it(server: str) -> None:
+    code = textwrap.dedent(f"""
+        from hedgerow.engine.journal.postgres import PostgresStore
+        PostgresStore({server!r}, write=True)._run("SELECT pg_sleep(0.7), {server.rpartition("=")[2]!r}")
+    """)
+    process = subprocess.Popen([sys.executable, "-c", code])
+    wait_for_statement(f"SELECT pg_sleep(0.7), {server.rpartition('=')[2]!r}")
+    process.kill()
+    process.wait()
+    # A server looks for its client only when a statement has ended; until then a commit is on its way.
+    store = PostgresStore(server, write=True)
+    assert store._run("SHOW lock_timeout") == [["0"]]
+    store.close()
+
+
+@needs_server
+def test_a_writer_of_which_its_server_hears_nothing_is_given_up_soon(server: str) -> None:
+    store = PostgresStore(server, write=True)
+    names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+    idle, interval, many = (int(store._run(f"SHOW {name}")[0][0]) for name in names)
+    store.close()
+    assert 0 < idle + interval * many <= 20
 
 
 def test_a_server_that_is_not_there_is_told_without_its_password() -> None:

@@ -12,9 +12,11 @@ Any thread may ask. Everything else is for the one that calls `turn`: a host's o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
+from ..dryrun.problem import RunError
 from ..journal.journal import Journal
 from ..step import Step
 from .lane import Lane
@@ -162,13 +164,18 @@ class Committing:
 
     def _fail(self, error: BaseException, asked: list[_Asked]) -> None:
         """Stop: what is durable only the journal knows, and so nothing more is acknowledged."""
-        self.failure = str(error) or type(error).__name__
+        self.failure = _told(error)
         self._waiting.close()
         left = list(asked)
         while more := self._waiting.take(self._group):
             left += more
-        stopped = self.stopped()
         for each in left:
-            if not each.future.done():
-                each.future.set_exception(stopped)
+            with suppress(InvalidStateError):  # it was answered, or who waited has gone
+                # One error for all would be raised in several threads at once, each of which writes its traceback there.
+                each.future.set_exception(self.stopped())
         self._journal.store.close()
+
+
+def _told(error: BaseException) -> str:
+    """Return what has stopped a host as a part of a sentence."""
+    return f"{error.message} ({error.code})" if isinstance(error, RunError) else str(error) or type(error).__name__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 __all__ = ["Memory"]
 
 
@@ -11,6 +13,8 @@ class Memory:
     def __init__(self, records: int) -> None:
         self.records = records
         self._seen: dict[tuple[str, str], int] = {}
+        # The dict has an order too, but to find its oldest item takes longer the more before that were deleted.
+        self._order: deque[tuple[int, tuple[str, str]]] = deque()
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         return key in self._seen
@@ -20,12 +24,11 @@ class Memory:
 
     def add(self, machine: str, id: str, sequence: int) -> None:
         """Remember the id of record `sequence`, which is later than all before, and forget what lies too far back."""
-        seen = self._seen
-        seen[machine, id] = sequence
+        key, seen, order = (machine, id), self._seen, self._order
+        seen[key] = sequence
+        order.append((sequence, key))
         last = sequence - self.records
-        while True:
-            # INVARIANT: an id that is known is never added again, so that the order is that of the records.
-            oldest = next(iter(seen))
-            if seen[oldest] > last:
-                return
-            del seen[oldest]
+        while order[0][0] <= last:
+            found, oldest = order.popleft()
+            if seen[oldest] == found:  # it has not come again since, as the id of a person's act may
+                del seen[oldest]

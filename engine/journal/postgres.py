@@ -32,8 +32,10 @@ _PAGE = 64
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _EXAMPLE = "write postgresql://user@host:5432/database?journal=desk"
 _SECONDS = 20
-"""So long a server may say nothing."""
-_READ_ONLY, _DISK_FULL, _TAKEN = "25006", "53100", "23505"  # SQLSTATE
+"""So long a server may say nothing, and after so long it gives up a writer of which it hears nothing."""
+_ENDING_SECONDS = 2
+"""So long a server may take to end the session of a process that was killed, and with it its lock."""
+_READ_ONLY, _DISK_FULL, _TAKEN, _LOCKED = "25006", "53100", "23505", "55P03"  # SQLSTATE
 
 
 class PostgresStore:
@@ -109,9 +111,12 @@ class PostgresStore:
             )
 
     def _lock(self) -> None:
-        if self._run("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))", name=self._table) != [[True]]:
-            help = "a journal has one writer at a time: stop the other, or name another journal"
-            raise JournalError("HR861", "another process writes this journal", self.place, help)
+        # A host that was cut off from its server cannot say so: who comes after it would be locked out for hours.
+        for name, value in (("idle", _SECONDS // 2), ("interval", _SECONDS // 4), ("count", 2)):
+            self._run(f"SET tcp_keepalives_{name} = {value}")
+        self._run(f"SET lock_timeout = '{_ENDING_SECONDS}s'")
+        self._run("SELECT pg_advisory_lock(hashtextextended(:name, 0))", name=self._table)
+        self._run("SET lock_timeout = 0")
 
     def _make(self) -> None:
         if self._run("SELECT to_regclass(:name)::text", name=self._table) != [[None]]:
@@ -199,7 +204,7 @@ class PostgresStore:
         told = error.args[0] if error.args else ""
         state, reason = (told.get("C"), told.get("M", "")) if isinstance(told, dict) else (None, str(error))
         reason = " ".join(reason.lower().split())[:300]
-        if state == _TAKEN:
+        if state in (_TAKEN, _LOCKED):
             help = "a journal has one writer at a time: stop the other, or name another journal"
             return JournalError("HR861", "another process writes this journal", self.place, help)
         if state == _DISK_FULL:

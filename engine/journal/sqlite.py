@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,14 +81,22 @@ class SqliteStore:
         if not size and not write:
             why = "there is no journal here" if size is None else "the file is empty"
             raise JournalError("HR860", why, self.place, "name the file of a journal")
+        log = Path(f"{path}-wal")
+        if write and not size and log.exists() and log.stat().st_size:
+            # SQLite takes such a log for one that was left over, and deletes it. A journal is whole before it has a log.
+            raise DamageError("changed", "the file is empty or gone, and the log beside it is not", self.place)
         if write:
             self._connected = self._connection(apsw, str(path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         else:
             self._connected = self._reading(apsw, path)
         for setting in ("trusted_schema=OFF", "cell_size_check=ON", "fullfsync=ON", "checkpoint_fullfsync=ON"):
             self._connected.execute(f"PRAGMA {setting}")
-        if write and not size:
-            self._make()
+        if write:
+            # A file whose making was cut off holds what SQLite takes back when it reads it for the first time. That leaves
+            # nothing, where a journal that was cut off by somebody else is still some bytes.
+            self._value("PRAGMA schema_version")
+            if not path.stat().st_size:
+                self._make()
         self._check_schema()
         if write:
             self._connected.execute("PRAGMA synchronous=FULL")
@@ -120,7 +129,7 @@ class SqliteStore:
     def _make(self) -> None:
         # One transaction, so that a crash leaves a journal or nothing.
         self._connected.execute("PRAGMA synchronous=FULL")
-        with self._connected:
+        with self._transaction():
             self._connected.execute(f"PRAGMA application_id={APPLICATION_ID}")
             self._connected.execute(f"PRAGMA user_version={VERSION}")
             self._connected.execute(_TABLE)
@@ -133,14 +142,23 @@ class SqliteStore:
         """
         execute, size = self._connected.execute, self._value("PRAGMA cache_size")
         execute("PRAGMA cache_size=10")
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction(keep=False):
             execute("CREATE TABLE room (taken BLOB)")
             execute("INSERT INTO room VALUES (zeroblob(?))", (_LOG_PAGES * self._value("PRAGMA page_size"),))
-        finally:
-            if self._connected.in_transaction:  # some errors have rolled back by themselves
-                execute("ROLLBACK")
         execute(f"PRAGMA cache_size={size}")
+
+    @contextlib.contextmanager
+    def _transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """Run statements as one, and keep what they did unless one of them fails."""
+        self._connected.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            if keep:
+                self._connected.execute("COMMIT")
+        finally:
+            # Some errors have rolled back by themselves, and to do it again would be an error that hides them.
+            if self._connected.in_transaction:
+                self._connected.execute("ROLLBACK")
 
     def _check_schema(self) -> None:
         """Refuse a database that is no journal, or has something in it, such as a trigger, that a journal has not."""
@@ -194,7 +212,7 @@ class SqliteStore:
             if state is None:  # one statement is one transaction
                 self._connected.execute(_INSERT, group)
                 return
-            with self._connected:
+            with self._transaction():
                 self._connected.execute(_INSERT, group)
                 self._connected.execute("DELETE FROM state WHERE of < (SELECT max(of) FROM state)")
                 self._connected.execute("INSERT INTO state VALUES (?, ?)", state)
@@ -221,10 +239,14 @@ class SqliteStore:
             raise DamageError("changed", f"the database is malformed: {found.lower()[:200]}", self.place)
 
     def close(self) -> None:
-        # The lock goes last: closing moves the log into the file, and that is writing too.
+        import apsw
+
+        # The lock goes last: closing moves the log into the file, and that is writing too. Where a disk takes no writes the
+        # log stays beside the file, with all that was committed; the lock must be let go nevertheless.
         for connection in (self._connected, self._lock):
             if connection is not None:
-                connection.close()
+                with contextlib.suppress(apsw.Error):
+                    connection.close()
 
     # --------------------------------------------------------------------------------------------------------- errors
 
@@ -245,6 +267,8 @@ class SqliteStore:
                 return JournalError("HR862", "the disk is full; the group is not journalled", self.place, help)
             case apsw.ReadOnlyError() if writing:
                 return JournalError("HR862", "the journal cannot be written: it is read-only", self.place, _RIGHTS)
+            case apsw.IOError() if writing:
+                return JournalError("HR862", f"the journal cannot be written: {reason}", self.place, "look at its disk")
         if writing:
             return JournalError("HR862", f"the journal cannot be written: {reason}", self.place, _RIGHTS)
         help = "look at its disk, its rights and those of its folder"
