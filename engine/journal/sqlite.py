@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ class SqliteStore:
             if self._value("PRAGMA journal_mode=WAL") != "wal":
                 help = "put the journal on a local disk: a write-ahead log needs shared memory"
                 raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
+            self._empty_log()
             self._lengthen_log()
 
     def _connection(self, apsw: Any, name: str, flags: int) -> Any:
@@ -124,6 +126,17 @@ class SqliteStore:
             self._connected.execute(f"PRAGMA user_version={VERSION}")
             self._connected.execute(_TABLE)
             self._connected.execute(_STATES)
+
+    def _empty_log(self) -> None:
+        """Move what the log holds into the file, and sync that, before anybody hears of it.
+
+        The writer before may have been killed between a write and its sync, or after a sync that failed: its system then has
+        what the disk has not, and takes it for written. What came after it in the log would be lost with it.
+        """
+        busy, _, _ = self._connected.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        if busy:
+            help = "end what reads it, and try again"
+            raise JournalError("HR862", "the journal cannot be written: somebody reads it all the time", self.place, help)
 
     def _lengthen_log(self) -> None:
         """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
@@ -220,10 +233,14 @@ class SqliteStore:
             raise DamageError("changed", f"the database is malformed: {found.lower()[:200]}", self.place)
 
     def close(self) -> None:
-        # The lock goes last: closing moves the log into the file, and that is writing too.
+        import apsw
+
+        # The lock goes last: closing moves the log into the file, and that is writing too. Where a disk does not let it,
+        # the log stays, and what is durable is there.
         for connection in (self._connected, self._lock):
             if connection is not None:
-                connection.close()
+                with suppress(apsw.Error):
+                    connection.close()
 
     # --------------------------------------------------------------------------------------------------------- errors
 
