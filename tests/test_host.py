@@ -170,6 +170,28 @@ def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None
     assert sum(kind == "event" for kind, _ in records(store)) == 3
 
 
+def test_a_machine_for_which_there_was_no_room_can_be_added_later() -> None:
+    writing, go = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def write(self, group: Group, state: State | None = None) -> None:
+            if group.first > 1:
+                writing.set()
+                assert go.wait(10)
+            super().write(group, state)
+
+    running = host(Slow(), waiting=1)
+    taken = [running.submit("desk", "tick", 0, {"price": 5000.0})]
+    assert writing.wait(10)
+    taken.append(running.submit("desk", "tick", 1, {"price": 5000.0}))
+    with pytest.raises(Busy):
+        running.add("other", BAND)
+    go.set()
+    assert [each.result(10).rejected for each in taken] == [None, None]
+    assert running.add("other", BAND).result(10) > 0
+    running.close()
+
+
 def test_orders_that_nobody_takes_hold_events_up_and_not_fills() -> None:
     with host(MemoryStore(), LIVE, undelivered=1) as running:
         running.submit_all(ticks(WAY[:3])).result()

@@ -7,6 +7,7 @@ import random
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,55 @@ def test_what_was_acknowledged_outlives_a_power_cut(seed: int, tmp_path: Path) -
     assert len(found) >= acknowledged
     assert len(found) in (0, *ends)  # a group is there as a whole or not at all
     assert found == sent[: len(found)]
+
+
+@pytest.mark.parametrize("believed", [False, True], ids=["not synced", "after a sync that failed"])
+def test_what_a_killed_writer_has_not_synced_is_synced_before_the_next_one_tells_of_it(
+    believed: bool, tmp_path: Path
+) -> None:
+    found = []
+    for operations in range(8):
+        path = tmp_path / str(operations) / "desk.journal"
+        path.parent.mkdir()
+        disk = LossyDisk(operations, 10**9)
+        with disk.mounted() as name:
+            journal = Journal.begin(SqliteStore(path, write=True, vfs=name), beginning())
+            journal.append(Kind.EVENT, b'{"n":1}')
+            disk.left = operations
+            with contextlib.suppress(JournalError):
+                journal.commit()
+            disk.left = -1  # the process is gone; its system has what it has written
+            journal.store.close()
+            disk.left = 10**9
+            if believed:  # and takes that for synced, as some do once they have said that it could not be
+                disk.pending.clear()
+            with contextlib.closing(SqliteStore(path, write=True, vfs=name)) as store:
+                found.append(len(list(records_since(store))))
+                (path.parent / "after").mkdir()
+                disk.leave(path.parent / "after")
+        with contextlib.closing(SqliteStore(path.parent / "after" / path.name)) as store:
+            assert len(list(records_since(store))) == found[-1]
+    assert set(found) == {1, 2}  # without the commit, and with it
+
+
+def test_a_log_that_somebody_reads_without_end_keeps_a_writer_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, connection = tmp_path / "desk.journal", SqliteStore._connection
+
+    def impatient(self: SqliteStore, *arguments: Any) -> Any:
+        found = connection(self, *arguments)
+        found.set_busy_timeout(0)
+        return found
+
+    monkeypatch.setattr(SqliteStore, "_connection", impatient)
+    journal = Journal.begin(SqliteStore(path, write=True), beginning())
+    with contextlib.closing(apsw.Connection(str(path))) as reader:
+        reader.execute("BEGIN").execute("SELECT * FROM record_group").fetchall()
+        journal.store.close()
+        with pytest.raises(JournalError, match="somebody reads it all the time"):
+            SqliteStore(path, write=True)
+    SqliteStore(path, write=True).close()
 
 
 def test_without_a_sync_at_each_commit_these_cuts_lose_what_was_acknowledged(tmp_path: Path) -> None:

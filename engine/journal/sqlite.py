@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ class SqliteStore:
             if self._value("PRAGMA journal_mode=WAL") != "wal":
                 help = "put the journal on a local disk: a write-ahead log needs shared memory"
                 raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
+            self._empty_log()
             self._lengthen_log()
 
     def _connection(self, apsw: Any, name: str, flags: int) -> Any:
@@ -135,6 +136,17 @@ class SqliteStore:
             self._connected.execute(_TABLE)
             self._connected.execute(_STATES)
 
+    def _empty_log(self) -> None:
+        """Move what the log holds into the file, and sync that, before anybody hears of it.
+
+        The writer before may have been killed between a write and its sync, or after a sync that failed: its system then has
+        what the disk has not, and takes it for written. What came after it in the log would be lost with it.
+        """
+        busy, _, _ = self._connected.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        if busy:
+            help = "end what reads it, and try again"
+            raise JournalError("HR862", "the journal cannot be written: somebody reads it all the time", self.place, help)
+
     def _lengthen_log(self) -> None:
         """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
 
@@ -147,7 +159,7 @@ class SqliteStore:
             execute("INSERT INTO room VALUES (zeroblob(?))", (_LOG_PAGES * self._value("PRAGMA page_size"),))
         execute(f"PRAGMA cache_size={size}")
 
-    @contextlib.contextmanager
+    @contextmanager
     def _transaction(self, *, keep: bool = True) -> Iterator[None]:
         """Run statements as one, and keep what they did unless one of them fails."""
         self._connected.execute("BEGIN IMMEDIATE")
@@ -245,7 +257,7 @@ class SqliteStore:
         # log stays beside the file, with all that was committed; the lock must be let go nevertheless.
         for connection in (self._connected, self._lock):
             if connection is not None:
-                with contextlib.suppress(apsw.Error):
+                with suppress(apsw.Error):
                     connection.close()
 
     # --------------------------------------------------------------------------------------------------------- errors

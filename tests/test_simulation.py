@@ -1,0 +1,166 @@
+"""A host in a simulated world keeps its promises, whatever breaks; and a world finds the bugs that would break them.
+
+`python tests/simulate.py` runs worlds by hand, and the one of a seed again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+pytest.importorskip("apsw")  # the extra `journal`
+
+import apsw
+import simulate
+from click.testing import CliRunner
+from pages import ROOT
+from simulation.chance import stream
+from simulation.clock import Clock
+from simulation.disk import Disk
+from simulation.faults import FAULTS, FAULTS_OF_LYING_DISKS
+from simulation.world import Outcome, run
+
+FEW, MANY = 4, 24
+"""Worlds in a default run, and with the slow ones; half of the disks lie."""
+
+
+def worlds() -> list[object]:
+    return [*range(FEW), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(FEW, MANY))]
+
+
+@pytest.mark.parametrize("seed", worlds())
+def test_a_host_keeps_its_promises_in_every_world(seed: int) -> None:
+    outcome = run(seed, 60 if seed < FEW else 120, lies=seed % 2 == 1)
+    assert outcome.broken is None, outcome
+    happened = {name for name, many in outcome.counts.items() if many}
+    assert {"events", "order", "refusals", "died", "quiet"} <= happened
+
+
+def test_the_worlds_of_a_default_run_see_every_kind_of_fault() -> None:
+    counts = sum((run(seed, 60, lies=seed % 2 == 1).counts for seed in range(FEW)), start=type(run(0, 0).counts)())
+    faults = {name for name, many in counts.items() if name.startswith("fault") and many}
+    assert faults >= {f"fault {name}" for name in ("kill", "power", "sync", "full", "flip", "misdirected")}
+
+
+# --- one seed decides everything ---
+
+
+def told_by_another_process(seed: int, hours: int, hashes: str) -> str:
+    command = [sys.executable, str(ROOT / "tests" / "simulate.py"), "--seed", str(seed), "--hours", str(hours)]
+    environment = {**os.environ, "PYTHONHASHSEED": hashes}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return re.findall(r"^trace ([0-9a-f]{64})$", answer.stdout, re.M)[0]
+
+
+def test_a_seed_has_one_history_in_every_process() -> None:
+    here = run(2, 40)
+    assert run(2, 40).trace == here.trace != run(3, 40).trace
+    assert [told_by_another_process(2, 40, hashes) for hashes in ("1", "2")] == [here.trace] * 2
+
+
+def test_one_more_draw_in_a_part_moves_no_other() -> None:
+    one, other = stream(1, "disk"), stream(1, "bus")
+    one.random()
+    assert other.random() == stream(1, "bus").random() != stream(2, "bus").random()
+
+
+def test_what_is_planned_for_one_time_is_done_in_the_order_in_which_it_was_planned() -> None:
+    clock, done = Clock(), list[str]()
+    for name in "bcad":
+        clock.after(5, done.append, name)
+    clock.after(1, done.append, "first")
+    assert not clock.run(clock.now + 5)
+    assert done == ["first", *"bcad"]
+
+
+# --- the disk ---
+
+
+def written(disk: Disk, **settings: str) -> apsw.Connection:
+    connection = apsw.Connection(str(disk.folder / "a.db"), vfs=disk.vfs)
+    for name, value in {"journal_mode": "wal", "synchronous": "full", **settings}.items():
+        connection.execute(f"PRAGMA {name}={value}")
+    connection.execute("CREATE TABLE seen (number)")
+    for number in range(20):
+        connection.execute("INSERT INTO seen VALUES (?)", (number,))
+    return connection
+
+
+def left(disk: Disk, how: str) -> int:
+    disk.die(how)
+    disk.come_back()
+    connection = apsw.Connection(str(disk.folder / "a.db"), vfs=disk.vfs)
+    try:
+        return connection.execute("SELECT count(*) FROM seen").fetchall()[0][0]
+    except apsw.SQLError:
+        return 0
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "synchronous", "kept"), [("kill", "off", True), ("power", "full", True), ("power", "off", False)]
+)
+def test_a_kill_loses_nothing_that_was_written_and_a_power_cut_what_was_not_synced(
+    how: str, synchronous: str, kept: bool
+) -> None:
+    found = []
+    for seed in range(8):
+        disk = Disk(Random(seed))
+        connection = written(disk, synchronous=synchronous)
+        found.append(left(disk, how))
+        connection.close()
+        disk.close()
+    assert (set(found) == {20}) is kept
+
+
+# --- a world that finds nothing shows nothing ---
+
+
+def first_broken(lies: bool, synchronous: str = "FULL") -> Outcome:
+    """Return the first of a few worlds in which a promise was broken, or else the last of them."""
+    outcomes = (run(seed, 100, lies=lies, synchronous=synchronous) for seed in range(12))
+    last = None
+    for last in outcomes:
+        if last.broken is not None:
+            break
+    assert last is not None
+    return last
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_bug_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    FAULTS[fault](monkeypatch)
+    assert first_broken(lies=False).broken is not None
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_LYING_DISKS)
+def test_a_bug_that_a_lying_disk_shows_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    FAULTS_OF_LYING_DISKS[fault](monkeypatch)
+    assert first_broken(lies=True).broken is not None
+
+
+@pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
+def test_a_journal_that_does_not_sync_each_commit_is_found(synchronous: str) -> None:
+    assert first_broken(lies=False, synchronous=synchronous).broken is not None
+
+
+def test_a_failing_seed_is_printed_and_fails_again_by_the_command_that_is_printed_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    FAULTS["answers before the commit"](monkeypatch)
+    outcome = first_broken(lies=False)
+    told = CliRunner().invoke(simulate.main, ["--honest", "--seed", str(outcome.seed), "--hours", "100"])
+    assert told.exit_code == 1
+    assert str(outcome) in told.output
+    command = re.findall(r"python tests/simulate.py (.*)", told.output)[0].split()
+    assert command == ["--seed", str(outcome.seed), "--hours", "100", "--honest", "--trace"]
+    again = CliRunner().invoke(simulate.main, command)
+    assert outcome.trace in told.output
+    assert outcome.trace in again.output
+    assert f"broken       {outcome.broken}" in again.output
