@@ -18,12 +18,15 @@ from pages import ROOT
 
 import hedgerow
 from hedgerow.engine.host.host import Host, Sent
+from hedgerow.engine.host.journalled import Journalled
 from hedgerow.engine.host.machines import Machines
 from hedgerow.engine.host.problem import Busy, Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.host.replaying import replay
+from hedgerow.engine.journal import kinds
 from hedgerow.engine.journal.canonical import canonical, value_of
 from hedgerow.engine.journal.chain import records_since
+from hedgerow.engine.journal.journal import Journal
 from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.problem import JournalError
@@ -665,3 +668,16 @@ def test_events_are_written_as_canonical_json(price: float, time_ns: int, id: st
     body = value_of(payload)
     assert (body["id"], body["time_ns"]) == (id, time_ns)
     assert body.get("fields", {"price": price}) == {"price": price}
+
+
+def test_the_state_of_machines_is_one_canonical_text_whichever_of_them_took_something_since() -> None:
+    store, names = MemoryStore(), ("b", "a", "a.c", "B_1")
+    journal, machines = Journal.begin(store, kinds.host("host", 1)), Machines(store.place)
+    for name in names:
+        machines.join(journal, Journalled(name, BAND.compile(), shadow=name == "b"), 1)
+    for number, name in enumerate(("a", "b", "a", "B_1", "B_1", "a.c", "a")):
+        machines.take(journal, name, "tick", number * SECOND, {"price": WAY[number]}, 1)
+        found = machines.state()
+        assert canonical(value_of(found)) == found
+        for each, member in machines.members.items():
+            assert value_of(found)["machines"][each] == {**member.snapshot().members(), "shadow": each == "b"}

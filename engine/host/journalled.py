@@ -65,9 +65,16 @@ class Journalled:
         self._inputs = {event.name: _Input(self, event) for event in program.events}
         self._passing = _Input(self, None)
         self._quiet: Step | None = None
+        self._encoded: bytes | None = None
 
     def snapshot(self) -> Snapshot:
         return self.machine.snapshot()
+
+    def encoded(self) -> bytes:
+        """Return its part of the state of all machines as canonical JSON, made anew only if it took something since."""
+        if self._encoded is None:
+            self._encoded = canonical({**self.snapshot().members(), "shadow": self.shadow})
+        return self._encoded
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take up a state.
@@ -75,6 +82,7 @@ class Journalled:
         Raises:
             SnapshotError: it is none of this program with these parameters.
         """
+        self._encoded = None
         self.machine.restore(snapshot)
 
     def declares(self, event: str) -> bool:
@@ -108,6 +116,7 @@ class Journalled:
         Returns:
             The sequence of the record of the event or of its refusal, and the step.
         """
+        self._encoded = None
         known = self._passing if event is None else self._inputs.get(event)
         answers = self._answers
         if answers is not None:
@@ -153,6 +162,7 @@ class Journalled:
 
     def repeat(self, kind: int, body: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Step:
         """Return what the machine does with what was journalled, whose bound functions answer as they did then."""
+        self._encoded = None
         if self._answers is not None:
             self._answers.repeat(results)
         if kind == Kind.REFUSAL:
