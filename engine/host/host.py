@@ -223,8 +223,9 @@ class Host:
             if machine in self._names or not _NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
                 raise HostError("HR872", what, self._machines.place, "choose another name")
+            joined = self._committing.ask(self._machines.join, self._journal, member, self._clock())
             self._names.add(machine)
-        return self._committing.ask(self._machines.join, self._journal, member, self._clock())
+        return joined
 
     def outbox(self) -> tuple[Outgoing, ...]:
         """Return the orders that may leave and are not known to have been delivered, in the order of decision.
