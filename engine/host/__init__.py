@@ -9,6 +9,8 @@ lane         what a stop lane is to a host, and what a person can say through it
 journalled   one machine: an event in, its records out
 machines     all machines of a journal with what waits to be sent, and their state as one value
 migration    a state of one program as a state of another one
+departure    what leaves a host with a machine, as a value
+moving       a machine that leaves, and one that comes
 replaying    records to the machines that wrote them, each step held to what stands there
 recovery     a journal to its machines: the last state that it proves, and the records after that
 history      a recorded journal with its specs, or with others: repeated, and the first difference told

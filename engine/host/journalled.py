@@ -49,11 +49,15 @@ class Journalled:
         machine: itself; whoever else sends to it breaks the journal.
         compiled: what it runs.
         shadow: whether it keeps its orders to itself.
+        moves: how often it has moved from one host to another.
+        pinned: whether somebody chose this host for it.
     """
 
     def __init__(self, name: str, compiled: Compiled, *, shadow: bool = False) -> None:
         self.name = name
         self.shadow = shadow
+        self.moves = 0
+        self.pinned = False
         if shadow and compiled.program.fill == "external":
             compiled = compiled.spec.bind_values(compiled.parameters, fill="same")
         program = compiled.program
@@ -73,8 +77,17 @@ class Journalled:
     def encoded(self) -> bytes:
         """Return its part of the state of all machines as canonical JSON, made anew only if it took something since."""
         if self._encoded is None:
-            self._encoded = canonical({**self.snapshot().members(), "shadow": self.shadow})
+            body: dict[str, Any] = {**self.snapshot().members(), "shadow": self.shadow}
+            if self.moves:
+                body["moves"] = self.moves
+            if self.pinned:
+                body["pinned"] = True
+            self._encoded = canonical(body)
         return self._encoded
+
+    def came(self, moves: int, *, pinned: bool) -> None:
+        """Note how often it has moved, and whether to where somebody chose."""
+        self._encoded, self.moves, self.pinned = None, moves, pinned
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take up a state.
