@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
-import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
 
 from ..journal.keys import Signer
 from ..journal.opening import open_store
@@ -20,6 +17,7 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
+from .given import MACHINE_NAME, Sent, check_text, plain, plain_fields
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -30,21 +28,6 @@ from .recovery import Recovered
 from .taking_up import take_up
 
 __all__ = ["Host", "Sent"]
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
-_LONGEST = 200
-_PLAIN = frozenset((int, float, bool, str, type(None)))
-
-
-class Sent(NamedTuple):
-    """An event for a machine, as `Host.submit` takes it."""
-
-    machine: str
-    event: str
-    time_ns: int
-    fields: Mapping[str, object] = {}
-    id: str | None = None
-
 
 class Host:
     """Journalled machines that come back exactly.
@@ -96,9 +79,9 @@ class Host:
             JournalError: the journal cannot be opened, or is not what was written.
             HostError: (HR872 to HR876) the machines cannot be brought back.
         """
-        compiled = _Compiled({**(known or {}), **machines})
+        compiled = _Compiled(machines, known or {})
         for each in machines:
-            if not _NAME.fullmatch(each):
+            if not MACHINE_NAME.fullmatch(each):
                 help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
                 raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
@@ -169,7 +152,7 @@ class Host:
             TypeError: an argument is of a type that no event has.
         """
         self._check(machine, event, id)
-        arguments = (machine, event, _plain(time_ns), _plain_fields(fields or {}), self._clock(), id)
+        arguments = (machine, event, plain(time_ns), plain_fields(fields or {}), self._clock(), id)
         return self._committing.ask(self._machines.take, self._journal, *arguments)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
@@ -180,22 +163,22 @@ class Host:
         given = []
         for machine, event, time_ns, fields, id in events:
             self._check(machine, event, id)
-            given.append((machine, event, _plain(time_ns), _plain_fields(fields), self._clock(), id))
+            given.append((machine, event, plain(time_ns), plain_fields(fields), self._clock(), id))
         return self._committing.ask(self._committing.take_all, given)
 
     def advance(self, machine: str, time_ns: int) -> Future[Step]:
         """Let time pass for a machine without an event: due timers fire; otherwise as `submit`."""
         self._check(machine, None, None)
         return self._committing.ask(
-            self._machines.take, self._journal, machine, None, _plain(time_ns), {}, self._clock()
+            self._machines.take, self._journal, machine, None, plain(time_ns), {}, self._clock()
         )
 
     def _check(self, machine: str, event: str | None, id: str | None) -> None:
         """Refuse what cannot wait for the committing thread."""
         if event is not None:
-            _check_text("an event", event)
+            check_text("an event", event)
         if id is not None:
-            _check_text("an id", id)
+            check_text("an id", id)
         machines = self._machines
         member = machines[machine]
         if len(machines.orders) >= self._undelivered and not member.is_book_keeping(event or ""):
@@ -255,7 +238,7 @@ class Host:
         else:
             member = arrival(machines, machine, compiled, moved.state, migration)
         with self._adding:  # two threads may choose one name
-            if machine in machines.members or machine in self._coming or not _NAME.fullmatch(machine):
+            if machine in machines.members or machine in self._coming or not MACHINE_NAME.fullmatch(machine):
                 raise machines.taken(machine)
             if moved is None and machine in machines.left:
                 what = f"a machine `{machine}` has left this host, at record {machines.left[machine].record:,}"
@@ -347,44 +330,23 @@ class Host:
 class _Compiled(Mapping[str, Compiled]):
     """Specs by the names of machines, compiled when they are first asked for."""
 
-    def __init__(self, given: Mapping[str, Compiled | Spec]) -> None:
+    def __init__(self, *given: Mapping[str, Compiled | Spec]) -> None:
         self._given = given
         self._found: dict[str, Compiled] = {}
 
+    def __contains__(self, name: object) -> bool:
+        return any(name in each for each in self._given)
+
     def __getitem__(self, name: str) -> Compiled:
         if name not in self._found:
-            spec = self._given[name]
+            spec = next((each[name] for each in self._given if name in each), None)
+            if spec is None:
+                raise KeyError(name)
             self._found[name] = spec.compile() if isinstance(spec, Spec) else spec
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._given)
+        return iter(dict.fromkeys(name for each in self._given for name in each))
 
     def __len__(self) -> int:
-        return len(self._given)
-
-
-def _plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: _plain(value) for name, value in fields.items()}
-
-
-def _check_text(what: str, given: object) -> None:
-    if not (isinstance(given, str) and 0 < len(given) <= _LONGEST):
-        raise TypeError(f"{what} is a text of 1 to {_LONGEST} characters")
-
-
-def _plain(value: object) -> Any:
-    """Return a value of an event as a plain one, so that no arithmetic of its own gets near a machine.
-
-    Raises:
-        TypeError: it is none that an event can have.
-    """
-    if type(value) in _PLAIN:
-        return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    if type(value).__name__ in ("bool_", "bool"):  # that of NumPy, which is no number
-        return bool(value)
-    raise TypeError(f"{type(value).__name__} is no type of a value of an event")
+        return sum(1 for _ in self)
