@@ -33,6 +33,7 @@ _KINDS = (
     "control",
     "machine",
     "delivery",
+    "departure",
 )
 """The words of `kinds.Kind`, which is not imported for `--help`; a test holds the two together."""
 

@@ -123,6 +123,8 @@ def _lines(found: Replayed) -> Iterator[str]:
             value = snapshot.cells[cell.name]
             if cell.kind == "state" or cell.name.endswith(".quantity"):
                 yield printable(f"    {cell.name} = {value}" + (f" {cell.unit}" if cell.unit != "1" else ""))
+    for name, left in machines.left.items():
+        yield printable(f"  {name}: left at record {left.record:,}")
     if machines.orders:
         yield f"  {len(machines.orders):,} orders are not known to have been delivered"
     if machines.halted:

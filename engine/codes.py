@@ -132,6 +132,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR874": "a machine that does not come back as it was",
         "HR875": "a migration that does not fit",
         "HR876": "a journal that no host wrote",
+        "HR877": "a machine that cannot move so",
         "HR880": "no lane, or none that can be used",
         "HR881": "a lane that does not answer",
         "HR882": "a lane has one control process and one engine",

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, BinaryIO
 
+from .pipes import taken_over
+
 __all__: list[str] = []
 
 _GRACE_S = 1.0
@@ -95,11 +97,7 @@ def _set_alarm(seconds: float) -> None:
 def _main() -> None:
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whoever started this may have ignored it
-    answers = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    questions = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, sys.stdin.fileno())
+    questions, answers = taken_over()
     with contextlib.suppress(BrokenPipeError):  # nobody is there any more to hear the answer
         _serve(questions, answers)
 

@@ -16,8 +16,6 @@ import contextlib
 import json
 import os
 import selectors
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .evaluate import Failure
-from .processes import uninterrupted
+from .processes import interpreter, module_path
 
 __all__ = ["ask"]
 
@@ -70,14 +68,7 @@ class _Worker:
         self._preparing: str | None = None
         """The one that it has been told to import, and has not said so yet."""
         self._numbers = count(1)
-        with uninterrupted():
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", f"{__package__}.isolated"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(_path())},
-            )
+        self.process = interpreter(f"{__package__}.isolated")
         assert self.process.stdin is not None and self.process.stdout is not None
         self.input, self.output = self.process.stdin, self.process.stdout
         os.set_blocking(self.input.fileno(), False)
@@ -86,7 +77,7 @@ class _Worker:
     def prepare(self, target: str, arrays: bool) -> None:
         """Let it import a function, and NumPy if that takes arrays; it goes on while others do."""
         self._preparing = target
-        question = {"id": 0, "target": target, "path": _path(), "arrays": arrays}
+        question = {"id": 0, "target": target, "path": module_path(), "arrays": arrays}
         self._exchange(question, b"", time.monotonic_ns() + READY_NS, answers=False)
 
     def make_ready(self, target: str, arrays: bool) -> None:
@@ -286,11 +277,6 @@ class _Workers:
 
 def _is_array(value: object) -> bool:
     return hasattr(value, "tobytes")
-
-
-def _path() -> list[str]:
-    """Return where modules are found, wherever a process was started: `.` is another folder there."""
-    return [os.path.abspath(each) if not each or os.path.exists(each) else each for each in sys.path]  # noqa: PTH100, PTH110  # texts
 
 
 def _read(line: bytes) -> Mapping[str, Any]:

@@ -18,13 +18,16 @@ from pages import ROOT
 
 import hedgerow
 from hedgerow.engine.host.host import Host, Sent
+from hedgerow.engine.host.journalled import Journalled
 from hedgerow.engine.host.machines import Machines
 from hedgerow.engine.host.memory import Memory
 from hedgerow.engine.host.problem import Busy, Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.host.replaying import replay
+from hedgerow.engine.journal import kinds
 from hedgerow.engine.journal.canonical import canonical, value_of
 from hedgerow.engine.journal.chain import records_since
+from hedgerow.engine.journal.journal import Journal
 from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.problem import JournalError
@@ -200,6 +203,27 @@ def test_orders_that_nobody_takes_hold_events_up_and_not_fills() -> None:
         order = running.outbox()[0].order
         cancelled = running.submit("desk", f"{order.leg}.cancelled", 9 * SECOND, {"order": order.number})
         assert cancelled.result().rejected is None
+
+
+def test_a_machine_that_a_busy_host_did_not_take_up_can_be_added_later() -> None:
+    writing, go = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def write(self, group: Group, state: State | None = None) -> None:
+            if group.first > 1:
+                writing.set()
+                assert go.wait(10)
+            super().write(group, state)
+
+    with host(Slow(), waiting=1) as running:
+        first = running.submit("desk", "tick", 0, {"price": 5000.0})
+        assert writing.wait(10)
+        second = running.submit("desk", "tick", 1, {"price": 5000.0})
+        with pytest.raises(Busy):
+            running.add("other", BAND)
+        go.set()
+        assert [each.result(10).rejected for each in (first, second)] == [None] * 2
+        assert running.add("other", BAND).result(10) > 0
 
 
 # --- what is refused ---
@@ -707,3 +731,16 @@ def test_events_are_written_as_canonical_json(price: float, time_ns: int, id: st
     body = value_of(payload)
     assert (body["id"], body["time_ns"]) == (id, time_ns)
     assert body.get("fields", {"price": price}) == {"price": price}
+
+
+def test_the_state_of_machines_is_one_canonical_text_whichever_of_them_took_something_since() -> None:
+    store, names = MemoryStore(), ("b", "a", "a.c", "B_1")
+    journal, machines = Journal.begin(store, kinds.host("host", 1)), Machines(store.place)
+    for name in names:
+        machines.join(journal, Journalled(name, BAND.compile(), shadow=name == "b"), 1)
+    for number, name in enumerate(("a", "b", "a", "B_1", "B_1", "a.c", "a")):
+        machines.take(journal, name, "tick", number * SECOND, {"price": WAY[number]}, 1)
+        found = machines.state()
+        assert canonical(value_of(found)) == found
+        for each, member in machines.members.items():
+            assert value_of(found)["machines"][each] == {**member.snapshot().members(), "shadow": each == "b"}

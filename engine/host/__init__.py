@@ -9,8 +9,11 @@ lane         what a stop lane is to a host, and what a person can say through it
 journalled   one machine: an event in, its records out
 machines     all machines of a journal with what waits to be sent, and their state as one value
 migration    a state of one program as a state of another one
+departure    what leaves a host with a machine, as a value
+moving       a machine that leaves, and one that comes
 replaying    records to the machines that wrote them, each step held to what stands there
 recovery     a journal to its machines: the last state that it proves, and the records after that
+given        what somebody gives to a host, as plain values
 history      a recorded journal with its specs, or with others: repeated, and the first difference told
 taking_up    a journal to a host: machines as they were, under another program, or new
 waiting      what waits to be journalled: bounded, in the order in which it came

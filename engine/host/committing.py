@@ -19,8 +19,10 @@ from typing import Any, NamedTuple, TypeVar
 from ..dryrun.problem import RunError
 from ..journal.journal import Journal
 from ..step import Step
+from .departure import Departed, departure_at, immovable
 from .lane import Lane
 from .machines import Machines
+from .moving import depart
 from .problem import Busy, HostError
 from .waiting import Waiting
 
@@ -65,6 +67,8 @@ class Committing:
         self._group, self._state_every = group, state_every
         self._waiting: Waiting[_Asked] = Waiting(waiting)
         self.failure: str | None = None
+        self._keeps = False
+        """Whether the state of all machines is kept with this group, due or not."""
 
     # --------------------------------------------------------------------------------------------------- any thread
 
@@ -133,19 +137,41 @@ class Committing:
             steps.append(self._machines.take(self._journal, *arguments))
         return steps
 
+    def depart(self, machine: str, time_ns: int, to: str, pinned: bool) -> Departed:
+        """Let a machine leave, see `moving.depart`."""
+        departed = depart(self._machines, self._journal, machine, time_ns, to=to, pinned=pinned)
+        # So that no recovery needs the spec of what is not here any more.
+        self._keeps = True
+        return departed
+
+    def departed(self, machine: str) -> Departed:
+        """Return what left with the last departure of a machine that is not here."""
+        left = self._machines.left.get(machine)
+        if left is None:
+            raise immovable(self._machines.place, f"`{machine[:80]}` has not left this host", "ask for one that has")
+        if left.record > self._journal.durable:
+            self._journal.commit()
+        return departure_at(self._journal.store, left.record)
+
     def _answer(self, asked: list[_Asked]) -> None:
         """Do what was asked, make it durable, and only then answer."""
         answers: list[tuple[Future[Any], Any]] = []
+        refused: list[tuple[Future[Any], HostError]] = []
         for future, work, arguments in asked:
             self._look()
             if future.set_running_or_notify_cancel():
-                answers.append((future, work(*arguments)))
+                try:
+                    answers.append((future, work(*arguments)))
+                except HostError as error:  # what is refused so has changed nothing
+                    refused.append((future, error))
         self._look()
-        if self._journal.next - self._kept >= self._state_every:
+        if self._keeps or self._journal.next - self._kept >= self._state_every:
             self._keep_state()
         self._journal.commit()
         for future, answer in answers:
             future.set_result(answer)
+        for future, why in refused:
+            future.set_exception(why)
 
     def _look(self) -> None:
         """Look at the stop lane, at the start of a macrostep and before orders are released."""
@@ -160,7 +186,7 @@ class Committing:
 
     def _keep_state(self) -> None:
         self._journal.keep(self._machines.state())
-        self._kept = self._journal.next
+        self._kept, self._keeps = self._journal.next, False
 
     def _fail(self, error: BaseException, asked: list[_Asked]) -> None:
         """Stop: what is durable only the journal knows, and so nothing more is acknowledged."""

@@ -48,6 +48,7 @@ class Replayed:
             "machines": {name: member.snapshot().members() for name, member in machines.members.items()},
             "orders": [{"id": each.id, **each.order.to_json()} for each in machines.orders.values()],
             "halted": machines.halted,
+            "left": {name: each.record for name, each in machines.left.items()},
         }
 
 
@@ -74,7 +75,8 @@ def repeat(store: Store, specs: Mapping[str, Spec], *, until: When = ALWAYS, aga
             known = ", ".join(f"`{each}`" for each in joins) or "none"
             raise HostError("HR872", f"the journal holds no machine `{name}`", store.place, f"its machines are {known}")
     compiled = {name: _compiled(store.place, name, specs.get(name), body) for name, body in joins.items()}
-    if any("migration" in body for body in joins.values()) and not against:
+    # What came with its state, migrated or not, needs no record of another program to be repeated.
+    if any("migration" in body and "from" not in body for body in joins.values()) and not against:
         # What came before it was another program's; the state after it is proved.
         found = rebuild(store, compiled, until=last)
         return Replayed(found.machines, last, found.repeated)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
-import re
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
 
 from ..journal.keys import Signer
 from ..journal.opening import open_store
@@ -19,29 +16,18 @@ from ..load import Compiled, Spec
 from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
+from .departure import Departed, immovable
+from .given import MACHINE_NAME, Sent, check_text, plain, plain_fields
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
 from .migration import Migration
+from .moving import arrival, arrive
 from .problem import Busy, HostError
 from .recovery import Recovered
 from .taking_up import take_up
 
 __all__ = ["Host", "Sent"]
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
-_LONGEST = 200
-_PLAIN = frozenset((int, float, bool, str, type(None)))
-
-
-class Sent(NamedTuple):
-    """An event for a machine, as `Host.submit` takes it."""
-
-    machine: str
-    event: str
-    time_ns: int
-    fields: Mapping[str, object] = {}
-    id: str | None = None
 
 
 class Host:
@@ -56,6 +42,7 @@ class Host:
         place: str | Path | Store,
         machines: Mapping[str, Compiled | Spec],
         *,
+        known: Mapping[str, Compiled | Spec] | None = None,
         name: str = "host",
         shadow: Collection[str] = (),
         signer: Signer | None = None,
@@ -73,7 +60,9 @@ class Host:
 
         Args:
             place: a file, a PostgreSQL URL, or a store that is open for writing.
-            machines: the specs by the names of their machines; every machine that the journal holds must be there.
+            machines: the specs by the names of their machines; every machine that the journal holds must be there. One
+                that has left is not begun anew: give what left to `add`.
+            known: specs of machines that the journal may hold, and that are not begun if it does not.
             name: of the host, in the first record of a new journal.
             shadow: the machines that send nothing.
             signer: who signs checkpoints; a journal keeps the one that it began with.
@@ -92,17 +81,19 @@ class Host:
             HostError: (HR872 to HR876) the machines cannot be brought back.
             TypeError: a machine is given as something else than a spec.
         """
+        compiled = _Compiled(machines, known or {})
         for each in machines:
-            if not _NAME.fullmatch(each):
+            if not MACHINE_NAME.fullmatch(each):
                 help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
                 raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
-        compiled = {each: _compiled(spec) for each, spec in machines.items()}
+            compiled[each]
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
         self._clock, self._undelivered = clock, undelivered
         try:
             self._journal, self._recovered = take_up(
                 store,
                 compiled,
+                begin=tuple(machines),
                 name=name,
                 shadow=frozenset(shadow),
                 signer=signer,
@@ -125,7 +116,7 @@ class Host:
             state_every=state_every,
             clock=clock,
         )
-        self._names = set(self._machines.members)
+        self._coming: set[str] = set()
         self._adding = threading.Lock()
         self._start()
 
@@ -164,7 +155,7 @@ class Host:
             TypeError: an argument is of a type that no event has.
         """
         self._check(machine, event, id)
-        arguments = (machine, event, _plain(time_ns), _plain_fields(fields or {}), self._clock(), id)
+        arguments = (machine, event, plain(time_ns), plain_fields(fields or {}), self._clock(), id)
         return self._committing.ask(self._machines.take, self._journal, *arguments)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
@@ -175,22 +166,22 @@ class Host:
         given = []
         for machine, event, time_ns, fields, id in events:
             self._check(machine, event, id)
-            given.append((machine, event, _plain(time_ns), _plain_fields(fields), self._clock(), id))
+            given.append((machine, event, plain(time_ns), plain_fields(fields), self._clock(), id))
         return self._committing.ask(self._committing.take_all, given)
 
     def advance(self, machine: str, time_ns: int) -> Future[Step]:
         """Let time pass for a machine without an event: due timers fire; otherwise as `submit`."""
         self._check(machine, None, None)
         return self._committing.ask(
-            self._machines.take, self._journal, machine, None, _plain(time_ns), {}, self._clock()
+            self._machines.take, self._journal, machine, None, plain(time_ns), {}, self._clock()
         )
 
     def _check(self, machine: str, event: str | None, id: str | None) -> None:
         """Refuse what cannot wait for the committing thread."""
         if event is not None:
-            _check_text("an event", event)
+            check_text("an event", event)
         if id is not None:
-            _check_text("an id", id)
+            check_text("an id", id)
         machines = self._machines
         member = machines[machine]
         if len(machines.orders) >= self._undelivered and not member.is_book_keeping(event or ""):
@@ -213,21 +204,87 @@ class Host:
         """
         return self._committing.ask(self._machines[machine].snapshot)
 
-    def add(self, machine: str, compiled: Compiled | Spec, *, shadow: bool = False) -> Future[int]:
-        """Take up a new machine; the future has the number of its record.
+    def add(
+        self,
+        machine: str,
+        compiled: Compiled | Spec,
+        *,
+        shadow: bool = False,
+        pinned: bool = False,
+        moved: Departed | None = None,
+        migration: Migration | None = None,
+    ) -> Future[int]:
+        """Take up a new machine, or one that has left a host; the future has the number of its record.
+
+        Args:
+            machine: its name; one that comes keeps its own.
+            compiled: its spec.
+            shadow: whether it sends nothing; one that comes is what it was.
+            pinned: whether somebody chose this host for it; of one that comes, its departure says so.
+            moved: what `remove` gave on the host that it left. Its orders come with their ids, and the ids that it knows.
+            migration: how its state becomes that of another program.
 
         Raises:
-            Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
+            Busy, HostError: as `submit`; (HR872) there is one of this name, it is no name, or one of this name has left
+                and this is not it; of one that comes also (HR873) it ran another program, (HR875) the migration does not
+                lead there, (HR877) it has been here since, or is halted and this host is not. The last may be in the
+                future.
         """
-        member = Journalled(machine, _compiled(compiled), shadow=shadow)
+        compiled = _compiled(compiled)
+        machines, committing = self._machines, self._committing
+        if moved is None:
+            member = Journalled(machine, compiled, shadow=shadow)
+            member.pinned = pinned
+        elif moved.machine != machine:
+            help = "give it the name that it had: its orders have ids with that"
+            raise immovable(machines.place, f"`{machine[:80]}` is not `{moved.machine}`, which left", help)
+        else:
+            member = arrival(machines, machine, compiled, moved.state, migration)
         with self._adding:  # two threads may choose one name
-            if machine in self._names or not _NAME.fullmatch(machine):
-                what = f"`{machine[:80]}` is no name for a new machine"
-                raise HostError("HR872", what, self._machines.place, "choose another name")
-            # A name is taken only once its machine waits: who was told `Busy` may ask again.
-            joined = self._committing.ask(self._machines.join, self._journal, member, self._clock())
-            self._names.add(machine)
-        return joined
+            if machine in machines.members or machine in self._coming or not MACHINE_NAME.fullmatch(machine):
+                raise machines.taken(machine)
+            if moved is None and machine in machines.left:
+                what = f"a machine `{machine}` has left this host, at record {machines.left[machine].record:,}"
+                help = "give what left, `moved=host.departed(machine).result()`, or choose another name"
+                raise HostError("HR872", what, machines.place, help)
+            coming = committing.ask(self._take_up, member, moved, migration)
+            self._coming.add(machine)
+        return coming
+
+    def _take_up(self, member: Journalled, moved: Departed | None, migration: Migration | None) -> int:
+        machines, journal, now = self._machines, self._journal, self._clock()
+        try:
+            if moved is None:
+                return machines.join(journal, member, now)
+            return arrive(machines, journal, member, moved, now, migration)
+        finally:
+            with self._adding:  # who added it holds this until the name is noted
+                self._coming.discard(member.name)
+
+    def remove(self, machine: str, *, to: str = "", pinned: bool = False) -> Future[Departed]:
+        """Let a machine leave after all that was submitted before; the future has all that another host needs of it.
+
+        From then on it takes nothing here and its orders are not in `outbox()`. What was on its way to it is refused, and
+        may be sent to where it is next, with its id.
+
+        Args:
+            machine: its name.
+            to: where it is said to go, for who reads the journal.
+            pinned: whether somebody chose that place for it.
+
+        Raises:
+            Busy, HostError: as `submit`; (HR877) in the future: more leaves with it than a record holds, and it stays.
+        """
+        self._machines[machine]
+        return self._committing.ask(self._committing.depart, machine, self._clock(), to, pinned)
+
+    def departed(self, machine: str) -> Future[Departed]:
+        """Return again what `remove` gave of a machine that has left and is not back, from the journal.
+
+        Raises:
+            Busy, HostError: as `submit`; (HR877) in the future: it has not left.
+        """
+        return self._committing.ask(self._committing.departed, machine)
 
     def outbox(self) -> tuple[Outgoing, ...]:
         """Return the orders that may leave and are not known to have been delivered, in the order of decision.
@@ -281,29 +338,26 @@ def _compiled(spec: object) -> Compiled:
     return spec
 
 
-def _plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    if not isinstance(fields, Mapping):
-        raise TypeError('the fields of an event are its values by name, as in `{"price": 100.0}`')
-    return {name: _plain(value) for name, value in fields.items()}
+class _Compiled(Mapping[str, Compiled]):
+    """Specs by the names of machines, compiled when they are first asked for."""
 
+    def __init__(self, *given: Mapping[str, Compiled | Spec]) -> None:
+        self._given = given
+        self._found: dict[str, Compiled] = {}
 
-def _check_text(what: str, given: object) -> None:
-    if not (isinstance(given, str) and 0 < len(given) <= _LONGEST):
-        raise TypeError(f"{what} is a text of 1 to {_LONGEST} characters")
+    def __contains__(self, name: object) -> bool:
+        return any(name in each for each in self._given)
 
+    def __getitem__(self, name: str) -> Compiled:
+        if name not in self._found:
+            spec = next((each[name] for each in self._given if name in each), None)
+            if spec is None:
+                raise KeyError(name)
+            self._found[name] = _compiled(spec)
+        return self._found[name]
 
-def _plain(value: object) -> Any:
-    """Return a value of an event as a plain one, so that no arithmetic of its own gets near a machine.
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for each in self._given for name in each))
 
-    Raises:
-        TypeError: it is none that an event can have.
-    """
-    if type(value) in _PLAIN:
-        return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    if type(value).__name__ in ("bool_", "bool"):  # that of NumPy, which is no number
-        return bool(value)
-    raise TypeError(f"{type(value).__name__} is no type of a value of an event")
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -26,6 +26,7 @@ from ..step import Step
 from ..vocabulary import ANSWERS
 from .answers import Answers
 from .encoding import encoder
+from .given import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from ..explain import Explanation
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Journalled", "is_quiet"]
 
 _NOTHING = Step((), (), ())[3:]
-_LONGEST_NAME = 200
 _REFUSAL = int(Kind.REFUSAL)  # a plain number: an enum's members are slow to compare
 _NO_FIELDS: Mapping[str, object] = {}
 
@@ -51,11 +51,15 @@ class Journalled:
         machine: itself; whoever else sends to it breaks the journal.
         compiled: what it runs.
         shadow: whether it keeps its orders to itself.
+        moves: how often it has moved from one host to another.
+        pinned: whether somebody chose this host for it.
     """
 
     def __init__(self, name: str, compiled: Compiled, *, shadow: bool = False) -> None:
         self.name = name
         self.shadow = shadow
+        self.moves = 0
+        self.pinned = False
         if shadow and compiled.program.fill == "external":
             compiled = compiled.spec.bind_values(compiled.parameters, fill="same")
         program = compiled.program
@@ -67,9 +71,25 @@ class Journalled:
         self._inputs = {event.name: _Input(self, event) for event in program.events}
         self._passing = _Input(self, None)
         self._quiet: Step | None = None
+        self._encoded: bytes | None = None
 
     def snapshot(self) -> Snapshot:
         return self.machine.snapshot()
+
+    def encoded(self) -> bytes:
+        """Return its part of the state of all machines as canonical JSON, made anew only if it took something since."""
+        if self._encoded is None:
+            body: dict[str, Any] = {**self.snapshot().members(), "shadow": self.shadow}
+            if self.moves:
+                body["moves"] = self.moves
+            if self.pinned:
+                body["pinned"] = True
+            self._encoded = canonical(body)
+        return self._encoded
+
+    def came(self, moves: int, *, pinned: bool) -> None:
+        """Note how often it has moved, and whether to where somebody chose."""
+        self._encoded, self.moves, self.pinned = None, moves, pinned
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take up a state.
@@ -77,6 +97,7 @@ class Journalled:
         Raises:
             SnapshotError: it is none of this program with these parameters.
         """
+        self._encoded = None
         self.machine.restore(snapshot)
 
     def declares(self, event: str) -> bool:
@@ -110,6 +131,7 @@ class Journalled:
         Returns:
             The sequence of the record of the event or of its refusal, and the step.
         """
+        self._encoded = None
         known = self._passing if event is None else self._inputs.get(event)
         answers = self._answers
         if answers is not None:
@@ -139,7 +161,7 @@ class Journalled:
         self, event: str | None, reason: str, time_ns: object, received_ns: int, id: str | None, *, told: bool = False
     ) -> Entry:
         """Return the entry of an event that is refused, by the machine, which is `told`, or before it learns of it."""
-        name = "" if event is None else event[:_LONGEST_NAME]
+        name = "" if event is None else event[:LONGEST_TEXT]
         # A refused event may have come with anything for a time.
         whole = isinstance(time_ns, int) and not isinstance(time_ns, bool) and -(2**63) <= time_ns < 2**63
         at = int(time_ns) if whole and isinstance(time_ns, int) else None
@@ -155,6 +177,7 @@ class Journalled:
 
     def repeat(self, kind: int, body: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Step:
         """Return what the machine does with what was journalled, whose bound functions answer as they did then."""
+        self._encoded = None
         if self._answers is not None:
             self._answers.repeat(results)
         if kind == _REFUSAL:

@@ -24,7 +24,7 @@ from .memory import Memory
 from .migration import Migration, migrated
 from .problem import HostError
 
-__all__ = ["STATE_FORMAT", "Machines", "Outgoing"]
+__all__ = ["STATE_FORMAT", "Left", "Machines", "Outgoing"]
 
 STATE_FORMAT = "hedgerow.host/1"
 _REMEMBERED = 65_536
@@ -32,19 +32,30 @@ _ACTS = 64
 """So many acts are known again; a lane has fewer that were not taken."""
 _DUPLICATE = "a duplicate: an event with this id has been taken"
 _HALTED = "the machines are halted"
+_LEFT = "the machine has left this host"
 
 
 class Outgoing(NamedTuple):
     """An order on its way.
 
-    `id` is MACHINE-RECORD-INDEX: the record of the event that led to it, and which of that step's orders it is. So it is
-    the same however often the order is handed out, and never that of another one.
+    `id` is MACHINE-RECORD-INDEX: the record of the event that led to it, and which of that step's orders it is. A machine
+    that has moved to another journal says how often: MACHINE-RECORD-INDEX-MOVES, because records are counted from 0 in
+    each. So it is the same however often the order is handed out, wherever, and never that of another one.
+
+    `sequence` is the record of this journal with which it came to be here.
     """
 
     id: str
     machine: str
     sequence: int
     order: Order
+
+
+class Left(NamedTuple):
+    """A machine that is not here any more: the record with which it left, and how often it had moved before."""
+
+    record: int
+    moves: int
 
 
 class Machines:
@@ -57,6 +68,7 @@ class Machines:
         memory: the ids that have come.
         halted: whether orders are held and events refused.
         acts: the ids of the last acts from the stop lane.
+        left: the machines that have left and are not back.
     """
 
     def __init__(self, place: str, remembered: int = _REMEMBERED) -> None:
@@ -66,6 +78,7 @@ class Machines:
         self.memory = Memory(remembered)
         self.halted = False
         self.acts: list[str] = []
+        self.left: dict[str, Left] = {}
 
     def __getitem__(self, name: str) -> Journalled:
         """Return a machine.
@@ -76,8 +89,21 @@ class Machines:
         try:
             return self.members[name]
         except KeyError:
+            gone = self.left.get(name)
+            if gone is not None:
+                what = f"`{name}` has left this host, at record {gone.record:,}"
+                help = "send to where it is now; what left can be had again: `Host.departed(machine)`"
+                raise HostError("HR872", what, self.place, help) from None
             known = ", ".join(f"`{each}`" for each in self.members) or "none"
             raise HostError("HR872", f"no machine `{name}`", self.place, f"the machines are {known[:300]}") from None
+
+    def taken(self, name: str) -> HostError:
+        """Return the error of a name that no new machine can have."""
+        return HostError("HR872", f"`{name[:80]}` is no name for a new machine", self.place, "choose another name")
+
+    def orders_of(self, name: str) -> list[Outgoing]:
+        """Return the orders of a machine that are not known to have been delivered, in the order of decision."""
+        return [each for each in self.orders.values() if each.machine == name]
 
     # --------------------------------------------------------------------------------------------------------- inputs
 
@@ -97,6 +123,7 @@ class Machines:
                 time_ns,
                 shadow=member.shadow,
                 migration=migration,
+                pinned=member.pinned,
             )
         )
 
@@ -111,7 +138,10 @@ class Machines:
         id: str | None = None,
     ) -> Step:
         """Give an event to a machine, or refuse it; see `Journalled.take`."""
-        member = self.members[machine]
+        try:
+            member = self.members[machine]
+        except KeyError:
+            return self._refuse_gone(journal, machine, event, received_ns, id)
         if id is not None and (machine, id) in self.memory:
             return _refused(journal, member, member.refusal(event, _DUPLICATE, time_ns, received_ns, id))
         if self.halted and not member.is_book_keeping(event or ""):
@@ -123,10 +153,16 @@ class Machines:
             self.send(member, of, step)
         return step
 
+    def _refuse_gone(self, journal: Journal, machine: str, event: str | None, received_ns: int, id: str | None) -> Step:
+        """Refuse what was on its way to a machine when that left."""
+        journal.append(*kinds.refusal(event or "", _LEFT, received_ns, None, id, machine=machine))
+        return Step((), (), (), rejected=_LEFT)
+
     def send(self, member: Journalled, of: int, step: Step) -> None:
         """Let the orders of a step wait for who takes orders."""
+        moved = f"-{member.moves}" if member.moves else ""
         for index, order in enumerate(step.orders):
-            id = f"{member.name}-{of}-{index}"
+            id = f"{member.name}-{of}-{index}{moved}"
             self.orders[id] = Outgoing(id, member.name, of, order)
 
     def deliver(self, journal: Journal, order: str, time_ns: int) -> bool:
@@ -176,23 +212,20 @@ class Machines:
     # ---------------------------------------------------------------------------------------------------------- state
 
     def state(self) -> bytes:
-        """Return the state of all machines, of what waits to be sent and of the stop lane as canonical JSON."""
+        """Return the state of all machines, of what waits to be sent and of the stop lane as canonical JSON.
+
+        It costs what those machines cost that took something since it was last asked for.
+        """
         orders = {
             each.id: {"machine": each.machine, "sequence": each.sequence, "order": each.order.to_json()}
             for each in self.orders.values()
         }
-        return canonical(
-            {
-                "format": STATE_FORMAT,
-                "machines": {
-                    name: {**member.snapshot().members(), "shadow": member.shadow}
-                    for name, member in self.members.items()
-                },
-                "orders": orders,
-                "halted": self.halted,
-                "acts": self.acts,
-            }
-        )
+        rest: dict[str, Any] = {"format": STATE_FORMAT, "orders": orders, "halted": self.halted, "acts": self.acts}
+        if self.left:
+            rest["left"] = {name: each._asdict() for name, each in self.left.items()}
+        parts = {name: canonical(value) for name, value in rest.items()}
+        parts["machines"] = _object({name: member.encoded() for name, member in self.members.items()})
+        return _object(parts)
 
     def restore(
         self, state: bytes, compiled: Mapping[str, Compiled], migrations: Mapping[str, Migration] | None = None
@@ -217,12 +250,14 @@ class Machines:
             else:
                 member = self.member(name, compiled, snapshot.program, snapshot.parameters, shadow=found["shadow"])
                 member.restore(snapshot)
+            member.came(found.get("moves", 0), pinned=found.get("pinned", False))
             self.members[name] = member
         self.orders = {
             id: Outgoing(id, found["machine"], found["sequence"], Order(**found["order"]))
             for id, found in sorted(body["orders"].items(), key=lambda each: _place(each[0], each[1]["sequence"]))
         }
         self.halted, self.acts = body["halted"], body["acts"]
+        self.left = {name: Left(**each) for name, each in body.get("left", {}).items()}
         return moved
 
     def member(
@@ -257,6 +292,11 @@ class Machines:
         return member
 
 
+def _object(members: Mapping[str, bytes]) -> bytes:
+    """Return the canonical JSON of an object whose members are that already; their names need no escapes."""
+    return b"{" + b",".join(b'"%s":%s' % (name.encode("ascii"), members[name]) for name in sorted(members)) + b"}"
+
+
 def _refused(journal: Journal, member: Journalled, refusal: Entry) -> Step:
     """Keep something from a machine, which never learns of it."""
     journal.append(*refusal)
@@ -267,6 +307,7 @@ def _refused(journal: Journal, member: Journalled, refusal: Entry) -> Step:
 _MIGRATE = "give the spec and the parameters that it ran with, or a migration of its state to the new ones"
 
 
-def _place(id: str, sequence: int) -> tuple[int, int]:
-    """Return where an order stands among others, by its id."""
-    return sequence, int(id.rpartition("-")[2])
+def _place(id: str, sequence: int) -> tuple[int, ...]:
+    """Return where an order stands among others: by the record with which it came to be here, and by its id."""
+    _, record, index, *moves = id.split("-")
+    return sequence, int(moves[0]) if moves else 0, int(record), int(index)

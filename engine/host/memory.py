@@ -22,6 +22,16 @@ class Memory:
     def __len__(self) -> int:
         return len(self._seen)
 
+    def of(self, machine: str) -> list[str]:
+        """Return the ids of a machine, oldest first."""
+        seen = self._seen
+        return [id for _, id in sorted((key for key in seen if key[0] == machine), key=seen.__getitem__)]
+
+    def forget(self, machine: str) -> None:
+        """Know no more ids of a machine."""
+        for id in self.of(machine):
+            del self._seen[machine, id]
+
     def add(self, machine: str, id: str, sequence: int) -> None:
         """Remember the id of record `sequence`, which is later than all before, and forget what lies too far back."""
         key, seen, order = (machine, id), self._seen, self._order
@@ -30,5 +40,5 @@ class Memory:
         last = sequence - self.records
         while order[0][0] <= last:
             found, oldest = order.popleft()
-            if seen[oldest] == found:  # it has not come again since, as the id of a person's act may
+            if seen.get(oldest) == found:  # it has not been forgotten, nor come again, as the id of a person's act may
                 del seen[oldest]

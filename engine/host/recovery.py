@@ -97,6 +97,12 @@ def remember(machines: Machines, store: Store) -> None:
     for record in records_since(store, max(0, last.last + 1 - machines.memory.records)):
         if record.kind in _NAMED and b'"id":"' in record.payload:
             _remember_one(machines, record)
+        elif record.kind == Kind.DEPARTURE:
+            machines.memory.forget(value_of(record.payload)["machine"])
+        elif record.kind == Kind.MACHINE and b'"from":' in record.payload:
+            body = value_of(record.payload)
+            for id in body.get("state", {}).get("ids", ()):
+                machines.memory.add(body["machine"], id, record.sequence)
 
 
 def _remember_one(machines: Machines, record: Record) -> None:

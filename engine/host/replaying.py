@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, pairwise
 from typing import Any
@@ -11,9 +12,12 @@ from ..journal.canonical import canonical, value_of
 from ..journal.kinds import Kind
 from ..journal.records import Record
 from ..load import Compiled
+from ..snapshot import Snapshot, SnapshotError
 from ..step import Step
 from .journalled import Journalled
 from .machines import Machines
+from .migration import Migration
+from .moving import arrival, leave, leaving, settle
 from .problem import Divergence, HostError
 
 __all__ = ["replay"]
@@ -107,6 +111,8 @@ def _repeat_other(
         case Kind.CONTROL:
             body = value_of(record.payload)
             machines.note(body["act"], body.get("id", ""))
+        case Kind.DEPARTURE:
+            _repeat_departure(machines, record, changed=changed)
         case Kind.DELIVERY:
             machines.orders.pop(value_of(record.payload)["order"], None)
         case Kind.SNAPSHOT if not changed:
@@ -126,6 +132,9 @@ def _refused_again(member: Journalled, record: Record, body: Mapping[str, Any]) 
 def _repeat_join(machines: Machines, record: Record, compiled: Mapping[str, Compiled], *, changed: bool) -> None:
     body = value_of(record.payload)
     name, shadow = body["machine"], body.get("shadow", False)
+    if "from" in body:
+        _repeat_arrival(machines, record, body, compiled, changed=changed)
+        return
     if "migration" in body and not changed:
         what = f"record {record.sequence:,}: `{name}` goes over to another program here"
         help = f"replay up to record {record.sequence - 1:,} with the spec before, or from the state after it"
@@ -138,7 +147,45 @@ def _repeat_join(machines: Machines, record: Record, compiled: Mapping[str, Comp
         member = machines.member(name, compiled, body["program"], body["parameters"], shadow=shadow)
     known = machines.members.get(name)
     if known is None:
+        member.pinned = body.get("pinned", False)
         machines.members[name] = member
+
+
+def _repeat_arrival(
+    machines: Machines, record: Record, body: Mapping[str, Any], compiled: Mapping[str, Compiled], *, changed: bool
+) -> None:
+    name, state = body["machine"], body["state"]
+    if name not in compiled:
+        what = f"the journal holds machine `{name}`, and nobody gives its spec"
+        raise HostError("HR872", what, machines.place, "give the spec of every machine that the journal holds")
+    if changed:
+        # What it was elsewhere another program did; this one goes on from there, where its state has the same form.
+        member = Journalled(name, compiled[name], shadow=state.get("shadow", False))
+        found = Snapshot.from_members(state["snapshot"])
+        try:
+            member.restore(replace(found, program=member.program, parameters=member.compiled.parameters))
+        except SnapshotError as error:
+            what = f"record {record.sequence:,}: `{name}` came from elsewhere, in no state of this spec: {error}"
+            raise HostError(
+                "HR873", what, machines.place, "replay the journal that it left against this spec"
+            ) from None
+    else:
+        declared = body.get("migration")
+        migration = None if declared is None else Migration.model_validate(declared)
+        member = arrival(machines, name, compiled[name], state, migration)
+    settle(machines, member, state, record.sequence, pinned=body.get("pinned", False))
+
+
+def _repeat_departure(machines: Machines, record: Record, *, changed: bool) -> None:
+    body = value_of(record.payload)
+    member, state = machines[body["machine"]], body["state"]
+    if not changed:
+        found = leaving(machines, member)
+        for name in dict.fromkeys((*state, *found)):
+            # Which ids it knew is no state of a machine; what those of this journal are, its records say.
+            if name != "ids" and canonical(state.get(name)) != canonical(found.get(name)):
+                raise Divergence(machines.place, record.sequence, member.name, name, state.get(name), found.get(name))
+    leave(machines, member.name, record.sequence)
 
 
 def _not_a_host(machines: Machines, sequence: int) -> HostError:

@@ -26,6 +26,7 @@ def take_up(
     store: Store,
     compiled: Mapping[str, Compiled],
     *,
+    begin: Collection[str],
     name: str,
     shadow: Collection[str],
     signer: Signer | None,
@@ -34,6 +35,8 @@ def take_up(
     clock: Callable[[], int],
 ) -> tuple[Journal, Recovered]:
     """Return the journal of a host, to go on with it, and its machines.
+
+    Those of `begin` that the journal does not hold are begun, unless they have left it: what has left is elsewhere.
 
     Raises:
         JournalError: the journal cannot be opened, or is not what was written.
@@ -47,9 +50,9 @@ def take_up(
         carried = _carried_over(store, journal, compiled, migrations, remembered, clock) if migrations else None
         recovered = rebuild(store, compiled, remembered=remembered) if carried is None else carried
     machines = recovered.machines
-    for each, spec in compiled.items():
-        if each not in machines.members:
-            machines.join(journal, Journalled(each, spec, shadow=each in shadow), clock())
+    for each in begin:
+        if each not in machines.members and each not in machines.left:
+            machines.join(journal, Journalled(each, compiled[each], shadow=each in shadow), clock())
     journal.commit()
     return journal, recovered
 

@@ -239,6 +239,11 @@ class Journal:
         return self._leaves[-1]
 
     @property
+    def genesis(self) -> bytes:
+        """The hash of its first record, which names it."""
+        return self._genesis
+
+    @property
     def store(self) -> Store:
         """Where it is kept; `chain.records_since` reads it."""
         return self._store

@@ -18,9 +18,14 @@ All times are UTC nanoseconds, int64. A member that would be empty is left out, 
     checkpoint  see checkpoints.py; the journal writes these itself
     control     act (e.g. `flatten`), by, reason, time_ns; number (of the act, in its lane), id (that of the act), event
                 and fields (what the machine is sent)
-    machine     machine (its name), program, engine, parameters, fill, file (of its spec), time_ns; shadow, migration:
-                from here on a machine of that name runs that program
+    machine     machine (its name), program, engine, parameters, fill, file (of its spec), time_ns; shadow, migration,
+                pinned (somebody chose its host): from here on a machine of that name runs that program. Of one that comes
+                from another host also from (journal, record, previous and hash: that of its departure) and state (what
+                stands there)
     delivery    order (its id), time_ns: who takes orders has it
+    departure   machine (its name), engine, time_ns, state: snapshot, fill, file; shadow, moves (how often it has moved),
+                orders (not known to have been delivered), halted, ids (that it knows); to (where it is said to go),
+                pinned: from here on no machine of that name is here
 """
 
 from __future__ import annotations
@@ -40,6 +45,7 @@ __all__ = [
     "Kind",
     "control",
     "delivery",
+    "departure",
     "event",
     "genesis",
     "host",
@@ -66,6 +72,7 @@ class Kind(IntEnum):
     CONTROL = 9
     MACHINE = 10
     DELIVERY = 11
+    DEPARTURE = 12
 
     @property
     def word(self) -> str:
@@ -119,6 +126,9 @@ def machine(
     *,
     shadow: bool = False,
     migration: Mapping[str, Any] | None = None,
+    pinned: bool = False,
+    came: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> Entry:
     """Return the entry that lets a machine run a program from here on.
 
@@ -131,6 +141,9 @@ def machine(
         time_ns: when.
         shadow: whether it sends no orders.
         migration: how its state came from that of another program, see host/migration.py.
+        pinned: whether somebody chose its host.
+        came: where it comes from, if from another host: `Departed.source`.
+        state: what came with it.
     """
     from hedgerow import __version__
 
@@ -143,7 +156,9 @@ def machine(
         "file": file,
         "time_ns": time_ns,
     }
-    return Entry(Kind.MACHINE, body | _said(shadow=shadow) | ({} if migration is None else {"migration": migration}))
+    more = {"migration": migration, "from": came, "state": state}
+    said = {member: value for member, value in more.items() if value is not None}
+    return Entry(Kind.MACHINE, body | _said(shadow=shadow, pinned=pinned) | said)
 
 
 def event(
@@ -235,6 +250,22 @@ def control(
 def delivery(order: str, time_ns: int) -> Entry:
     """Return the entry that says that who takes orders has one."""
     return Entry(Kind.DELIVERY, {"order": order, "time_ns": time_ns})
+
+
+def departure(name: str, state: Mapping[str, Any], time_ns: int, *, to: str = "", pinned: bool = False) -> Entry:
+    """Return the entry with which a machine leaves its host.
+
+    Args:
+        name: of the machine.
+        state: all that leaves, see host/moving.py.
+        time_ns: when.
+        to: where it is said to go.
+        pinned: whether somebody chose that place for it.
+    """
+    from hedgerow import __version__
+
+    body = {"machine": name, "engine": __version__, "time_ns": time_ns, "state": state}
+    return Entry(Kind.DEPARTURE, body | _said(to=to, pinned=pinned))
 
 
 def _said(**members: Any) -> dict[str, Any]:
