@@ -12,6 +12,7 @@ from ..journal.kinds import Kind
 from ..journal.records import Record
 from ..load import Compiled
 from ..step import Step
+from .encoding import decoded
 from .journalled import Journalled
 from .machines import Machines
 from .problem import Divergence, HostError
@@ -53,7 +54,7 @@ def replay(
         if until is not None and sequence > until:
             break
         if kind in _INPUTS:
-            body = value_of(payload)
+            body = decoded(payload)
             try:
                 member = members[body["machine"]]
             except KeyError:
