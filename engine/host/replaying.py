@@ -14,6 +14,7 @@ from ..journal.records import Record
 from ..load import Compiled
 from ..snapshot import Snapshot, SnapshotError
 from ..step import Step
+from .encoding import decoded
 from .journalled import Journalled
 from .machines import Machines
 from .migration import Migration
@@ -57,7 +58,7 @@ def replay(
         if until is not None and sequence > until:
             break
         if kind in _INPUTS:
-            body = value_of(payload)
+            body = decoded(payload)
             try:
                 member = members[body["machine"]]
             except KeyError:
