@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,12 @@ __all__ = ["Figures", "kill_hosts"]
 
 PER_JOURNAL = 20
 """So many kills go to one journal."""
-WHEN = ("opening", "open", "closing")
-"""What a process tells before the time until its kill begins to run."""
+WHEN = {"opening": 0.06, "open": 0.3, "commit": 0.3, "closing": 0.01}
+"""What a process tells before the time until its kill begins to run, and how many seconds that is at most. For `commit` it
+tells `open`, and is then killed in the next commit.
+"""
+LOOKS = 1_000_000
+"""So often it is looked whether a process is in a commit, at most."""
 
 
 @dataclass
@@ -177,11 +182,10 @@ def _kill_at(place: str, folder: Path, kills: int, chance: Random, figures: Figu
             process, mark = processes.next(place, venue, last=kill + 1 == kills)
             # Some of what is durable is sent again, as a sender does that has had no answer.
             first = {machine: max(0, number - chance.randrange(30)) for machine, number in following.items()}
-            when = chance.choices(WHEN, (2, 6, 2))[0]
+            when = chance.choices(tuple(WHEN), (2, 3, 3, 2))[0]
             many = chance.randrange(20, 120) if when == "closing" else 10**9
             asked = json.dumps({"first": first, "count": many, "seed": chance.randrange(2**32)})
-            until = {"opening": 0.06, "open": 0.3, "closing": 0.01}[when] * chance.random()
-            _take_up(_killed(process, asked, when, until), told, figures)
+            _take_up(_killed(process, mark, asked, when, WHEN[when] * chance.random()), told, figures)
             figures.kills += 1
             figures.about[ABOUT[mark.read_bytes()[0]]] += 1
             mark.unlink()
@@ -190,21 +194,30 @@ def _kill_at(place: str, folder: Path, kills: int, chance: Random, figures: Figu
     figures.events += sum(map(len, (*told.ticks.values(), *told.times.values())))
 
 
-def _killed(process: subprocess.Popen[str], asked: str, when: str, seconds: float) -> list[str]:
+def _killed(process: subprocess.Popen[str], mark: Path, asked: str, when: str, seconds: float) -> list[str]:
     """Let a process do what is asked, kill it so long after it has told something, and return all that it told."""
     assert process.stdin is not None and process.stdout is not None
     lines = [process.stdout.readline()]
     process.stdin.write(asked + "\n")
     process.stdin.flush()
-    while lines[-1] and lines[-1].split()[0] != when:
+    word = "open" if when == "commit" else when
+    while lines[-1] and lines[-1].split()[0] != word:
         lines.append(process.stdout.readline())
-    timer = Timer(seconds, process.kill)
+    timer = Timer(seconds, _kill, (process, mark if when == "commit" else None))
     timer.start()
     rest, errors = process.communicate()
     timer.join()
     assert errors == "", errors
     # The last line is whole: a process writes each by one call.
     return [*(line.rstrip("\n") for line in lines), *rest.splitlines()]
+
+
+def _kill(process: subprocess.Popen[str], mark: Path | None) -> None:
+    """Kill a process, where it has a mark as soon as it is in a commit."""
+    if mark is not None:
+        with mark.open("rb") as file, mmap.mmap(file.fileno(), 1, access=mmap.ACCESS_READ) as about:
+            any(ABOUT[about[0]] in ("committing", "keeping the state") for _ in range(LOOKS))
+    process.kill()
 
 
 def _take_up(lines: list[str], told: Acknowledged, figures: Figures) -> None:

@@ -172,6 +172,12 @@ def last_frames(killed: Killed, commits: int) -> range:
     return range(killed.ends[-commits - 1], killed.ends[-1])
 
 
+def each_byte(killed: Killed) -> list[int]:
+    """Return the places of all bytes of the last frames of three commits, and of the first frame of the last one."""
+    before, last = killed.ends[-2], killed.ends[-1]
+    return [*range(killed.ends[-4], before + FRAME), *range(last - 2 * FRAME, last)]
+
+
 def some(places: range, step: int, seed: int) -> list[int]:
     """Return the places of all headers of frames, and some of those between."""
     headers = [at for at in places if (at - LOG_HEADER) % FRAME <= FRAME_HEADER]
@@ -203,7 +209,7 @@ def test_a_log_that_is_cut_off_anywhere_gives_the_commits_that_are_whole(killed:
 
 @pytest.mark.slow
 def test_a_log_that_is_cut_off_at_every_byte_gives_the_commits_that_are_whole(killed: Killed, tmp_path: Path) -> None:
-    seen = check_logs(killed, cut(killed, last_frames(killed, 3)), tmp_path / "desk.journal", write=False)
+    seen = check_logs(killed, cut(killed, each_byte(killed)), tmp_path / "desk.journal", write=False)
     assert len(seen) == 3
 
 
@@ -214,7 +220,7 @@ def test_a_log_in_which_a_byte_is_flipped_gives_the_commits_before_it(killed: Ki
 
 @pytest.mark.slow
 def test_a_log_in_which_any_byte_is_flipped_gives_the_commits_before_it(killed: Killed, tmp_path: Path) -> None:
-    seen = check_logs(killed, flipped(killed, last_frames(killed, 3), 4), tmp_path / "desk.journal", write=False)
+    seen = check_logs(killed, flipped(killed, each_byte(killed), 4), tmp_path / "desk.journal", write=False)
     assert len(seen) == 3
 
 
