@@ -29,6 +29,7 @@ from .taking_up import take_up
 
 __all__ = ["Host", "Sent"]
 
+
 class Host:
     """Journalled machines that come back exactly.
 
