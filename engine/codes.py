@@ -133,6 +133,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "HR875": "a migration that does not fit",
         "HR876": "a journal that no host wrote",
         "HR877": "a machine that cannot move so",
+        "HR878": "shards that do not fit",
         "HR880": "no lane, or none that can be used",
         "HR881": "a lane that does not answer",
         "HR882": "a lane has one control process and one engine",

@@ -43,8 +43,8 @@ def test_a_tiny_run_writes_every_section_and_all_that_ran_fired_equally_often(tm
     page = path.read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", page, re.M) == [
         "An event", "Three levels", "Two regions", "Many machines", "A large spec", "Commands", "A dry run",
-        "Gates", "A journal", "A host", "The stop lane", "A native loop", "Compiling to native code", "A thousand sets",
-        "A trace to Parquet", "Exploring", "Proving",
+        "Gates", "A journal", "A host", "Shards", "The stop lane", "A native loop", "Compiling to native code",
+        "A thousand sets", "A trace to Parquet", "Exploring", "Proving",
     ]  # fmt: skip
     for title in ("An event", "Three levels", "Two regions"):
         fired: dict[str, set[str]] = {}

@@ -135,3 +135,40 @@ def test_records_after_the_last_state_are_for_the_old_spec_to_repeat(tmp_path: P
         Host(crashed, {"desk": loads(NEW, "counter.yaml")}, migrations=[declared(tmp_path)])
     assert error.value.code == "HR873"
     assert "the old spec has to repeat" in error.value.message
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_a_host_that_was_killed_repeats_with_the_old_spec_and_goes_over_then(tmp_path: Path, states: bool) -> None:
+    store, old, new = MemoryStore(), loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
+    host = Host(store, {"desk": old, "other": old}, state_every=3 if states else 10**6)
+    host.submit_all([Sent(name, "up", n) for n in range(5) for name in ("desk", "other")]).result()
+    host.submit("desk", "up", 9, id="last").result()
+    crashed = MemoryStore()
+    crashed._groups, crashed._states = list(store._groups), list(store._states)
+    host.close()
+    given: dict[str, Any] = {"migrations": [declared(tmp_path)], "before": {"desk": old}}
+    with pytest.raises(HostError) as error:
+        Host(crashed, {"desk": new, "other": old}, migrations=given["migrations"])
+    assert error.value.code == "HR873"
+    last = None
+    for _ in range(2):  # once it has gone over, nothing of this is any matter
+        with Host(crashed, {"desk": new, "other": old}, **given) as host:
+            found = host.snapshot("desk").result()
+            assert (found.cells["total"], host.snapshot("other").result().cells["count"]) == (6, 5)
+            assert host.submit("desk", "up", 10, id="last").result().rejected is not None
+            assert last in (None, found)
+            last = found
+    joins = [value_of(each.payload) for each in records_since(crashed) if each.kind == Kind.MACHINE]
+    assert ["migration" in body for body in joins] == [False, False, True]
+
+
+def test_a_migration_that_a_new_journal_has_no_need_of_does_nothing(tmp_path: Path) -> None:
+    store, old, new = MemoryStore(), loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
+    given: dict[str, Any] = {"migrations": [declared(tmp_path)], "before": {"desk": old}}
+    host = Host(store, {"desk": new}, **given)
+    host.submit("desk", "up", 1).result()
+    crashed = MemoryStore()
+    crashed._groups = list(store._groups)
+    host.close()
+    with Host(crashed, {"desk": new}, **given) as host:
+        assert host.snapshot("desk").result().cells["total"] == 1

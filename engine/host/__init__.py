@@ -19,6 +19,11 @@ taking_up    a journal to a host: machines as they were, under another program, 
 waiting      what waits to be journalled: bounded, in the order in which it came
 committing   what is asked, done group by group and made durable before it is answered
 host         the public face: one committing thread, orders that are durable
+rendezvous   which of many hosts a machine begins in, by its name
+freight      what goes to a host in another process and comes back, as JSON
+shard        one host in another process, as those see it who ask it
+shard_process  that process
+shards       many of them, as one
 ```
 """
 

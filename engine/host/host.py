@@ -49,6 +49,7 @@ class Host:
         lane: Lane | None = None,
         flatten: Mapping[str, str] | None = None,
         migrations: Collection[Migration] = (),
+        before: Mapping[str, Compiled | Spec] | None = None,
         waiting: int = 10_000,
         undelivered: int = 10_000,
         group: int = 1_024,
@@ -69,6 +70,7 @@ class Host:
             lane: the stop lane.
             flatten: the event by which a machine flattens its legs, where that is not `flatten`.
             migrations: how states of other programs become those of these specs.
+            before: the specs that machines with a migration had: what came after the last state, they repeat first.
             waiting: how much may wait to be journalled; more is refused with `Busy`.
             undelivered: how many orders may wait to be delivered; while there are more, events are refused with `Busy`.
             group: how much is committed together at most.
@@ -98,6 +100,7 @@ class Host:
                 shadow=frozenset(shadow),
                 signer=signer,
                 migrations=migrations,
+                before=_Compiled(before or {}),
                 remembered=remembered,
                 clock=clock,
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from ..journal import kinds
 from ..journal.canonical import value_of
@@ -31,6 +33,7 @@ def take_up(
     shadow: Collection[str],
     signer: Signer | None,
     migrations: Collection[Migration],
+    before: Mapping[str, Compiled],
     remembered: int,
     clock: Callable[[], int],
 ) -> tuple[Journal, Recovered]:
@@ -47,7 +50,9 @@ def take_up(
         recovered = Recovered(Machines(store.place, remembered), None, 0)
     else:
         journal = Journal.resume(store, signer=signer, clock=clock)
-        carried = _carried_over(store, journal, compiled, migrations, remembered, clock) if migrations else None
+        carried = None
+        if migrations:
+            carried = _carried_over(store, journal, compiled, migrations, before, remembered, clock)
         recovered = rebuild(store, compiled, remembered=remembered) if carried is None else carried
     machines = recovered.machines
     for each in begin:
@@ -62,22 +67,30 @@ def _carried_over(
     journal: Journal,
     compiled: Mapping[str, Compiled],
     migrations: Collection[Migration],
+    before: Mapping[str, Compiled],
     remembered: int,
     clock: Callable[[], int],
 ) -> Recovered | None:
     """Return machines of which some go over to other programs; None where none has to.
 
-    Records after the last state would need the old program to be repeated. A host that was closed has left none.
+    Records after the last state need the old program, from `before`, to be repeated. A host that was closed has left none.
     """
     declared = {each.machine: each for each in migrations}
     state = next(proven_states(store), None)
-    if state is None or not _changes(state, compiled, declared):
+    going = _going(_run(store, state), compiled, declared)
+    if not going:
         return None
-    if any(record.kind != Kind.CHECKPOINT for record in records_since(store, state.of + 2)):
-        help = "open the host once with the specs that it had, close it, and migrate then"
-        raise HostError(
-            "HR873", "something came after the last state, which the old spec has to repeat", store.place, help
-        )
+    if state is None or any(record.kind != Kind.CHECKPOINT for record in records_since(store, state.of + 2)):
+        if not all(name in before for name in going):
+            help = "give the specs that it had, `before={...}`, or open the host once with them, close it, and migrate then"
+            raise HostError(
+                "HR873", "something came after the last state, which the old spec has to repeat", store.place, help
+            )
+        # The state that they led to is kept first, so that the journal holds what goes over.
+        old = ChainMap({name: before[name] for name in going}, compiled)  # type: ignore[arg-type]  # it is only read
+        journal.keep(rebuild(store, old).machines.state())
+        journal.commit()
+        state = next(proven_states(store))
     machines = Machines(store.place, remembered)
     moved = machines.restore(state.text, compiled, declared)
     remember(machines, store)
@@ -87,11 +100,23 @@ def _carried_over(
     return Recovered(machines, state.of, 0)
 
 
-def _changes(state: State, compiled: Mapping[str, Compiled], declared: Mapping[str, Migration]) -> bool:
-    """Return whether a machine for which a migration is declared is not in this state what its spec is."""
-    for name, found in value_of(state.text)["machines"].items():
+def _run(store: Store, state: State | None) -> Mapping[str, Mapping[str, Any]]:
+    """Return program, parameters and shadow of the machines of a journal: of its last state, or of all its records."""
+    if state is not None:
+        found: dict[str, Any] = value_of(state.text)["machines"]
+        return found
+    joined = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
+    return {body["machine"]: body for body in joined}
+
+
+def _going(
+    run: Mapping[str, Mapping[str, Any]], compiled: Mapping[str, Compiled], declared: Mapping[str, Migration]
+) -> list[str]:
+    """Return the machines for which a migration is declared and that have not run what their spec is."""
+    going = []
+    for name, found in run.items():
         if name in declared and name in compiled:
-            member = Journalled(name, compiled[name], shadow=found["shadow"])
+            member = Journalled(name, compiled[name], shadow=found.get("shadow", False))
             if member.program != found["program"] or dict(compiled[name].parameters) != found["parameters"]:
-                return True
-    return False
+                going.append(name)
+    return going

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .engine.diagnostics import Diagnostic, SpecError
     from .engine.dryrun.scenario import scenario
     from .engine.host.host import Host
+    from .engine.host.shards import Shards
     from .engine.load import Spec, load
     from .engine.script import Script, read_script
     from .engine.script_run import Played, play
@@ -35,6 +36,7 @@ __all__ = [
     "Order",
     "Played",
     "Script",
+    "Shards",
     "Snapshot",
     "Spec",
     "SpecError",
@@ -59,6 +61,7 @@ _HOMES = {
     "Order": "engine.step",
     "Played": "engine.script_run",
     "Script": "engine.script",
+    "Shards": "engine.host.shards",
     "Snapshot": "engine.snapshot",
     "Spec": "engine.load",
     "SpecError": "engine.diagnostics",

@@ -1,0 +1,573 @@
+"""Many hosts in processes of their own, as one: machines by name, each at home in one of them.
+
+    shards -> shard 0 -> | process: host, journal 0 |
+           -> shard 1 -> | process: host, journal 1 |
+
+Where a machine is, the journals say: it is where one of them holds it. Where a new one begins, its name says
+(`rendezvous`), unless somebody chose. So there is no list beside the journals that could differ from them, and a move that
+was cut off is found by what stands in them: a machine that has left one and is in no other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
+
+from ..dryrun.problem import RunError
+from ..journal.opening import is_url
+from ..load import Compiled, Spec
+from ..snapshot import Snapshot
+from ..step import Step
+from .departure import Departed
+from .freight import document_of, listed, outgoing_from, step_from
+from .gathered import Gathered
+from .given import MACHINE_NAME, Sent, check_text, plain, plain_fields
+from .machines import Outgoing
+from .migration import Migration
+from .problem import Busy, HostError
+from .rendezvous import home_of
+from .shard import Shard
+from .shard_journals import TO_SHARD, journal_of, refuse_more
+
+__all__ = ["Shards"]
+
+T = TypeVar("T")
+_UNKNOWN = frozenset(("HR870",))
+"""Who is told this knows nothing: a host that has stopped may have journalled what it was asked for, or not."""
+_TOGETHER = 256
+"""So many machines move together."""
+
+
+class _Move(NamedTuple):
+    """A machine on its way."""
+
+    machine: str
+    source: int
+    target: int
+    pinned: bool
+
+
+class Shards:
+    """Journalled machines over several processes, with the calls of a `Host`.
+
+    A machine is in one process at a time. A process that ends takes nobody with it: what waited for it fails with HR870,
+    the others go on, and `restart` brings it back.
+    """
+
+    def __init__(
+        self,
+        place: str | Path,
+        machines: Mapping[str, Compiled | Spec],
+        *,
+        processes: int,
+        shadow: Collection[str] = (),
+        key: Path | str | None = None,
+        lanes: Sequence[Path | str] | None = None,
+        flatten: Mapping[str, str] | None = None,
+        migrations: Collection[Migration] = (),
+        waiting: int = 10_000,
+        undelivered: int = 10_000,
+        group: int = 1_024,
+        remembered: int = 65_536,
+        state_every: int = 262_144,
+    ) -> None:
+        """Start the processes and bring back their machines; finish moves that were cut off, begin what is new.
+
+        Args:
+            place: a folder, in which journals are `shard-0.journal` and on; or a PostgreSQL URL, whose `journal=NAME` is
+                for `NAME_0` and on.
+            machines: the specs by the names of their machines, of all shards.
+            processes: how many, at least one; not fewer than have machines.
+            shadow: the machines that send nothing.
+            key: the file of the private key that signs checkpoints, of all journals.
+            lanes: the folder of the stop lane of each shard, in their order.
+            flatten: as of `Host`, for each shard; so are those that follow.
+            migrations: how states of other programs become those of these specs.
+            waiting: how much may wait in a shard to be journalled.
+            undelivered: how many orders may wait in a shard to be delivered.
+            group: how much is committed together at most.
+            remembered: an id is known for so many records of its shard at least.
+            state_every: after so many records the state of all machines of a shard is kept.
+
+        Raises:
+            RunError: as `Host`; (HR878) the shards do not fit: a machine is in two, or in one that is not among these.
+        """
+        if processes < 1:
+            raise ValueError("shards are at least one process")
+        if lanes is not None and len(lanes) != processes:
+            raise ValueError("there is one lane a shard")
+        self._place = str(place)
+        self._documents = {name: document_of(spec) for name, spec in machines.items()}
+        self._shadow = frozenset(shadow)
+        self._lanes = [None] * processes if lanes is None else [str(each) for each in lanes]
+        self._waiting = waiting
+        self._given = {
+            "key": None if key is None else str(key),
+            "flatten": dict(flatten or {}),
+            "migrations": [each.to_json() for each in migrations],
+            "limits": {
+                "waiting": waiting,
+                "undelivered": undelivered,
+                "group": group,
+                "remembered": remembered,
+                "state_every": state_every,
+            },
+        }
+        self._lock = threading.Lock()
+        """Held to look at or change where machines are; never while waiting for a process."""
+        self._changing = threading.Lock()
+        """Held by the one that moves, restarts or closes."""
+        self._homes: dict[str, int] = {}
+        self._away: dict[str, _Move] = {}
+        """Machines on their way, which take nothing."""
+        self._coming: set[str] = set()
+        self._shards: list[Shard] = []
+        self._closed = False
+        if not is_url(self._place):
+            Path(self._place).mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(processes)
+        except BaseException:
+            for shard in self._shards:
+                shard.end()
+            raise
+
+    # ---------------------------------------------------------------------------------------------------------- events
+
+    def submit(
+        self,
+        machine: str,
+        event: str,
+        time_ns: int,
+        fields: Mapping[str, object] | None = None,
+        *,
+        id: str | None = None,
+    ) -> Future[Step]:
+        """Give an event to a machine; the future has its step once that is durable; see `Host.submit`.
+
+        Raises:
+            Busy: (HR871) too much waits there, or the machine is on its way; nothing was taken. In the future: too many
+                orders wait to be delivered.
+            HostError: (HR870) its process has ended; (HR872) there is no such machine.
+            TypeError: an argument is of a type that no event has.
+        """
+        given = _event(machine, event, time_ns, fields or {}, id)
+        return self._send(machine, "submit", *given, become=step_from)
+
+    def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
+        """Give many events to machines at once; the future has their steps, in the same order, once all are durable.
+
+        Those of one shard wait there as one. Where one shard fails, so does the future, and what the others took is taken:
+        send all again, with their ids. Raises as `submit`; nothing was taken then.
+        """
+        parts: dict[int, list[int]] = {}
+        given = [_event(*each) for each in events]
+        with self._lock:
+            for place, each in enumerate(events):
+                parts.setdefault(self._home(each.machine), []).append(place)
+            reserved: list[Shard] = []
+            try:
+                for number in parts:
+                    self._shards[number].reserve()
+                    reserved.append(self._shards[number])
+            except HostError:
+                for shard in reserved:
+                    shard.release()
+                raise
+            steps: Future[list[Step]] = Future()
+            steps.set_running_or_notify_cancel()
+            gathered = Gathered(steps, len(events), len(parts))
+            for number, places in parts.items():
+                try:
+                    sent = self._shards[number].send("submit_all", [given[place] for place in places], become=_steps)
+                except (HostError, TypeError) as error:
+                    gathered.failed(error)
+                else:
+                    sent.add_done_callback(gathered.taker(places))
+        if not events:
+            steps.set_result([])
+        return steps
+
+    def advance(self, machine: str, time_ns: int) -> Future[Step]:
+        """Let time pass for a machine without an event; otherwise as `submit`."""
+        return self._send(machine, "advance", machine, plain(time_ns), become=step_from)
+
+    def snapshot(self, machine: str) -> Future[Snapshot]:
+        """Return the state of a machine after all that was submitted before, once that is durable; raises as `submit`."""
+        return self._send(machine, "snapshot", machine, become=Snapshot.from_members)
+
+    def outbox(self) -> tuple[Outgoing, ...]:
+        """Return the orders that may leave and are not known to have been delivered, shard after shard; see `Host.outbox`.
+
+        Those of a process that has ended are there again when it is back.
+        """
+        found: list[Outgoing] = []
+        for asked in [shard.ask("outbox", become=_outbox) for shard in self._shards if shard.ended is None]:
+            error = asked.exception()
+            if error is None:
+                found += asked.result()
+            elif getattr(error, "code", "") != "HR870":
+                raise error
+        return tuple(found)
+
+    def delivered(self, order: str) -> Future[bool]:
+        """Note that an order of `outbox()` has reached who takes orders; the future says whether that was new.
+
+        Raises:
+            Busy, HostError: as `submit`.
+        """
+        check_text("the id of an order", order)
+        return self._send(order.partition("-")[0], "delivered", order)
+
+    def _send(self, machine: str, call: str, *given: Any, become: Callable[[Any], Any] | None = None) -> Future[Any]:
+        # Held so that nothing is sent to where a machine is behind that which lets it leave.
+        with self._lock:
+            shard = self._shards[self._home(machine)]
+            shard.reserve()
+            return shard.send(call, *given) if become is None else shard.send(call, *given, become=become)
+
+    def _home(self, machine: str) -> int:
+        """Return where a machine is.
+
+        Raises:
+            Busy: (HR871) it is on its way.
+            HostError: (HR872) it is nowhere.
+        """
+        if machine in self._away:
+            raise Busy(self._place, f"`{machine}` is on its way to another shard", "wait, and try again")
+        try:
+            return self._homes[machine]
+        except (KeyError, TypeError):
+            known = ", ".join(f"`{each}`" for each in list(self._homes)[:20]) or "none"
+            raise HostError(
+                "HR872", f"no machine `{machine}`", self._place, f"the machines are {known[:300]}"
+            ) from None
+
+    # -------------------------------------------------------------------------------------------------------- machines
+
+    @property
+    def homes(self) -> dict[str, int]:
+        """In which shard each machine is; one that is on its way is in none."""
+        with self._lock:
+            return {name: number for name, number in self._homes.items() if name not in self._away}
+
+    def add(
+        self, machine: str, compiled: Compiled | Spec, *, shadow: bool = False, shard: int | None = None
+    ) -> Future[int]:
+        """Take up a new machine, in the shard that its name says or that is chosen; the future has its record there.
+
+        Raises:
+            Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
+        """
+        document = document_of(compiled)
+        target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
+        with self._lock:
+            if machine in self._homes or machine in self._coming or not MACHINE_NAME.fullmatch(machine):
+                what = f"`{machine[:80]}` is no name for a new machine"
+                raise HostError("HR872", what, self._place, "choose another name")
+            self._shards[target].reserve()
+            coming = self._shards[target].send("add", machine, document, shadow, shard is not None, None)
+            self._coming.add(machine)
+            # Known from now on: it may be there even where nobody is told of it.
+            self._documents[machine] = document
+
+        joined: Future[int] = Future()
+        joined.set_running_or_notify_cancel()
+
+        def done(future: Future[int]) -> None:
+            error = future.exception()
+            with self._lock:
+                self._coming.discard(machine)
+                if error is None:
+                    self._homes[machine] = target
+            if error is None:
+                joined.set_result(future.result())
+            else:
+                joined.set_exception(error)
+
+        coming.add_done_callback(done)
+        return joined
+
+    def move(self, machine: str, shard: int) -> None:
+        """Let a machine go on in another shard, and wait until it does; it stays there whatever `rebalance` would say.
+
+        Meanwhile what is sent to it is refused with `Busy`. Where the other shard does not take it, it is back where it was.
+
+        Raises:
+            Busy, HostError: as `submit`; what keeps the other shard from taking it (HR870, HR877). After HR870 `restart`
+                finishes the move.
+        """
+        target = self._number(shard)
+        with self._changing:
+            with self._lock:
+                source = self._home(machine)
+            self._move([_Move(machine, source, target, pinned=True)])
+
+    def rebalance(self, processes: int | None = None) -> tuple[str, ...]:
+        """Let all machines go to where their names say, but for those for which somebody chose; return those that went.
+
+        Args:
+            processes: as if there were so many shards, so that those beyond are empty afterwards; None is all.
+
+        Raises:
+            HostError: as `move`.
+        """
+        count = len(self._shards) if processes is None else self._number(processes - 1) + 1
+        with self._changing:
+            pinned = set()
+            for shard in self._shards:
+                here = shard.ask("stands").result()["here"]
+                pinned |= {name for name, (_, chosen) in here.items() if chosen and shard.number < count}
+            moves = []
+            for name, source in self.homes.items():
+                target = home_of(name, count)
+                if name not in pinned and target != source:
+                    moves.append(_Move(name, source, target, pinned=False))
+            for first in range(0, len(moves), _TOGETHER):
+                self._move(moves[first : first + _TOGETHER])
+        return tuple(each.machine for each in moves)
+
+    def _number(self, shard: int) -> int:
+        if not 0 <= shard < len(self._shards):
+            what = f"there is no shard {shard}"
+            raise HostError("HR872", what, self._place, f"the shards are 0 to {len(self._shards) - 1}")
+        return shard
+
+    def _move(self, moves: Sequence[_Move]) -> None:
+        """Let machines go, all together; the first that goes wrong is raised when all others are done."""
+        wrong: list[Exception] = []
+        leaving: list[tuple[_Move, Future[str]]] = []
+        for move in moves:
+            if move.source == move.target:
+                continue
+            try:
+                if (shard := self._shards[move.target]).ended is not None:
+                    raise shard.gone()
+                with self._lock:
+                    # From here on nothing is sent to it, so that nothing comes behind its departure.
+                    leave = self._shards[move.source].ask(
+                        "remove", move.machine, f"{TO_SHARD}{move.target}", move.pinned
+                    )
+                    self._away[move.machine] = move
+            except HostError as error:
+                wrong.append(error)
+            else:
+                leaving.append((move, leave))
+        coming: list[tuple[_Move, str, Future[int]]] = []
+        for move, leave in leaving:
+            try:
+                moved = leave.result()
+            except HostError as error:
+                wrong.append(error)
+                if error.code not in _UNKNOWN:
+                    self._stays(move.machine, move.source)
+                continue
+            try:
+                coming.append((move, moved, self._arrive(move, moved)))
+            except HostError as error:
+                wrong.append(error)
+        for move, moved, arrive in coming:
+            try:
+                self._settle(move, moved, arrive)
+            except HostError as error:
+                wrong.append(error)
+        if wrong:
+            raise wrong[0]
+
+    def _arrive(self, move: _Move, moved: str, *, back: bool = False) -> Future[int]:
+        shard = self._shards[move.source if back else move.target]
+        return shard.ask("add", move.machine, self._document(move.machine), False, False, moved)
+
+    def _settle(self, move: _Move, moved: str, arrive: Future[int]) -> None:
+        """Wait until a machine has arrived; where it is refused, bring it back."""
+        try:
+            arrive.result()
+        except HostError as error:
+            if error.code not in _UNKNOWN:
+                self._arrive(move, moved, back=True).result()
+                self._stays(move.machine, move.source)
+            raise
+        self._stays(move.machine, move.target)
+
+    def _stays(self, machine: str, shard: int) -> None:
+        with self._lock:
+            self._homes[machine] = shard
+            self._away.pop(machine, None)
+
+    def _document(self, machine: str) -> Mapping[str, Any]:
+        try:
+            return self._documents[machine]
+        except KeyError:
+            what = f"a journal holds machine `{machine}`, and nobody gives its spec"
+            help = "give the spec of every machine that a shard holds"
+            raise HostError("HR872", what, self._place, help) from None
+
+    # --------------------------------------------------------------------------------------------------------- opening
+
+    def _open(self, processes: int) -> None:
+        places = [journal_of(self._place, number) for number in range(processes)]
+        left: dict[str, tuple[int, int]] = {}
+        opening = []
+        for number, place in enumerate(places):
+            shard = Shard(number, place, self._waiting)
+            self._shards.append(shard)
+            opening.append(self._begin(shard))
+        for number, each in enumerate(_results(opening)):
+            for name in each["here"]:
+                if name in self._homes:
+                    raise self._twice(name, self._homes[name], number)
+                self._homes[name] = number
+            for name, moves in each["left"].items():
+                left[name] = max(left.get(name, (-1, -1)), (moves, number))
+        refuse_more(self._place, processes, self._homes, left)
+        for name in [name for name in left if name not in self._homes]:
+            self._finish(name, left[name][1])
+        new = [name for name in self._documents if name not in self._homes and name not in left]
+        _results([self._begins(name) for name in new])
+
+    def _begin(self, shard: Shard) -> Future[dict[str, Any]]:
+        """Let a new process open its host."""
+        texts, known = listed(self._documents)
+        given = {
+            **self._given,
+            "place": shard.place,
+            "name": f"shard {shard.number}",
+            "lane": self._lanes[shard.number],
+            "texts": texts,
+            "known": known,
+        }
+        return shard.ask("open", given)
+
+    def _begins(self, name: str) -> Future[int]:
+        """Let a machine begin that no journal holds."""
+        target = home_of(name, len(self._shards))
+        self._homes[name] = target
+        return self._shards[target].ask("add", name, self._documents[name], name in self._shadow, False, None)
+
+    def _finish(self, name: str, source: int) -> None:
+        """Finish the move of a machine that has left a shard and is in no other; one that left all of them is elsewhere."""
+        moved = self._shards[source].ask("departed", name).result()
+        body = Departed.from_json(moved).body
+        to = body.get("to", "")
+        if not to.startswith(TO_SHARD):
+            return
+        said = int(to.removeprefix(TO_SHARD))
+        target = said if said < len(self._shards) else home_of(name, len(self._shards))
+        move = _Move(name, source, target, pinned=body.get("pinned", False))
+        self._away[name] = move
+        self._settle(move, moved, self._arrive(move, moved))
+
+    def _twice(self, name: str, first: int, second: int) -> HostError:
+        help = "one departure was taken up twice, by hand: decide which journal is right, and open without the other"
+        return HostError("HR878", f"`{name}` is in shard {first} and in shard {second}", self._place, help)
+
+    # ---------------------------------------------------------------------------------------------------- end and again
+
+    def restart(self, shard: int) -> None:
+        """End a process, if it has not ended by itself, and start it anew: its machines come back exactly.
+
+        Moves from it and to it that were cut off are finished.
+
+        Raises:
+            RunError: as at the beginning.
+        """
+        number = self._number(shard)
+        with self._changing:
+            self._shards[number].end()
+            again = Shard(number, self._shards[number].place, self._waiting)
+            try:
+                stands = self._begin(again).result()
+            except BaseException:
+                again.end()
+                raise
+            with self._lock:
+                self._shards[number] = again
+                for name in stands["here"]:
+                    # One whose adding nobody was told of is here as well.
+                    if name not in self._away:
+                        self._homes[name] = number
+            for move in list(self._away.values()):
+                if number in (move.source, move.target):
+                    self._find(move)
+
+    def _find(self, move: _Move) -> None:
+        """Find a machine whose move was cut off, and finish that."""
+        source, target = self._shards[move.source], self._shards[move.target]
+        if source.ended is not None or target.ended is not None:
+            return
+        for shard in (source, target):
+            if move.machine in shard.ask("stands").result()["here"]:
+                self._stays(move.machine, shard.number)
+                return
+        self._finish(move.machine, move.source)
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The numbers of the processes, in the order of the shards."""
+        return tuple(shard.process for shard in self._shards)
+
+    def close(self) -> None:
+        """Let every process finish what waits, keep the state of its machines, and end.
+
+        Raises:
+            HostError: (HR870) one of them has failed or ended before; all are closed nevertheless.
+        """
+        with self._changing:
+            if self._closed:
+                return
+            self._closed = True
+            wrong: list[BaseException] = []
+            closing = []
+            for shard in self._shards:
+                try:
+                    closing.append(shard.close())
+                except HostError as error:
+                    wrong.append(error)
+            wrong += [found for each in closing if (found := each.exception()) is not None]
+            for shard in self._shards:
+                shard.end()
+        if wrong:
+            raise wrong[0]
+
+    def __enter__(self) -> Shards:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except RunError:
+            if kind is None:  # the error on its way says more than that of closing
+                raise
+
+
+def _event(
+    machine: str, event: str, time_ns: int, fields: Mapping[str, object] = {}, id: str | None = None
+) -> tuple[Any, ...]:
+    """Return an event as it is sent."""
+    check_text("an event", event)
+    if id is not None:
+        check_text("an id", id)
+    return machine, event, plain(time_ns), plain_fields(fields), id
+
+
+def _outbox(told: list[Any]) -> list[Outgoing]:
+    return [outgoing_from(each) for each in told]
+
+
+def _steps(told: list[Any]) -> list[Step]:
+    return [step_from(each) for each in told]
+
+
+def _results(futures: Iterable[Future[T]]) -> list[T]:
+    """Return what futures have, when all are done; the first that failed is raised."""
+    waited = [(future, future.exception()) for future in futures]
+    for _, error in waited:
+        if error is not None:
+            raise error
+    return [future.result() for future, _ in waited]
