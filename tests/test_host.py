@@ -310,6 +310,63 @@ def test_what_the_machine_refuses_stands_in_the_journal_and_comes_back(
     assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == after
 
 
+def test_a_source_that_counts_its_events_is_heard_in_its_order() -> None:
+    store = MemoryStore()
+    sent = ((3, 0), (4, 1), (4, 2), (2, 3), (9, 4), (8, 5))
+
+    def say(running: Host, sequence: int, second: int, source: str = "feed") -> str | None:
+        event = running.submit("desk", "tick", second * SECOND, {"price": 5000.0}, source=source, sequence=sequence)
+        return event.result().rejected
+
+    with host(store) as running:
+        assert [say(running, *each) for each in sent] == [
+            None,
+            None,
+            "a duplicate: number 4 of `feed` has been taken",
+            "out of order: number 2 of `feed`, which has come to 4",
+            None,
+            "out of order: number 8 of `feed`, which has come to 9",
+        ]
+        assert say(running, 0, 6, "other") is None  # each source counts by itself
+        assert say(running, 1, 0, "other") == "the time 0 is before the last event at 6000000000"
+        after = running.snapshot("desk").result()
+    told = [(kind, body.get("source"), body.get("sequence")) for kind, body in records(store) if "source" in body]
+    assert told.count(("refusal", "feed", 4)) == told.count(("event", "feed", 4)) == 1
+    # What the sources have come to is kept, with the state or without, however many records ago.
+    for states in (list(store._states), []):
+        store._states[:] = states
+        found = rebuild(store, {"desk": BAND.compile()}).machines["desk"]
+        assert (found.snapshot(), found.sequences) == (after, {"feed": 9, "other": 1})
+    with host(store, remembered=1) as again:
+        assert say(again, 9, 7) == "a duplicate: number 9 of `feed` has been taken"
+        assert say(again, 10, 7) is None
+        assert [say(again, 0, 7, f"s{n}") for n in range(256)] == [None] * 254 + [
+            "256 sources count their events already, and this is another one"
+        ] * 2
+        for source, sequence in (
+            ("feed", None),
+            (None, 1),
+            ("feed", -1),
+            ("feed", 1.0),
+            ("feed", True),
+            ("", 1),
+            (7, 1),
+        ):
+            with pytest.raises(TypeError):
+                again.submit("desk", "tick", 0, {"price": 1.0}, source=source, sequence=sequence)  # type: ignore[arg-type]
+    assert verify(store).holds
+
+
+def test_what_a_halted_host_refused_may_come_again_with_its_number() -> None:
+    lane = Said()
+    with host(MemoryStore(), lane=lane) as running:
+        send = lambda: running.submit("desk", "tick", 0, {"price": 5000.0}, source="feed", sequence=7).result()  # noqa: E731
+        lane.say("halt")
+        assert send().rejected == "the machines are halted"
+        lane.say("release")
+        assert send().rejected is None
+
+
 def test_what_no_event_can_have_is_told_to_who_sends_it() -> None:
     with host(MemoryStore()) as running:
         for event, id, value in (("tick", "x", object()), ("tick", "", 1.0), ("", None, 1.0)):

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 
 from hedgerow.engine.diagnostics import Span
 from hedgerow.engine.host.encoding import decoded, encoder
+from hedgerow.engine.host.given import Numbered
 from hedgerow.engine.ir import Event, Field
 from hedgerow.engine.journal import kinds
 from hedgerow.engine.journal.canonical import canonical, value_of
@@ -34,6 +35,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "price": FINITE,
 }
 TIMES = st.integers(-(2**63), 2**63 - 1)
+COUNTED = st.builds(Numbered, st.text(min_size=1), st.integers(0, 2**63 - 1))
 
 
 def accepted(*given: object) -> Step:
@@ -42,24 +44,30 @@ def accepted(*given: object) -> Step:
 
 
 def written(
-    fields: Mapping[str, object], time_ns: int, received_ns: int, id: str | None, machine: str = "desk"
+    fields: Mapping[str, object],
+    time_ns: int,
+    received_ns: int,
+    id: str | None,
+    machine: str = "desk",
+    numbered: Numbered | None = None,
 ) -> bytes:
     # Declared in another order than that of their names, which is that of the text.
     event = Event("tick", tuple(FIELDS[name] for name in reversed(fields)), (), (), Span("", 1, 1, 1, 1))
     made = encoder(machine, event)
     arguments = accepted, time_ns, received_ns, fields
-    step, payload = made.plain(*arguments) if id is None else made.named(*arguments, id)
+    plain = id is None and numbered is None
+    step, payload = made.plain(*arguments) if plain else made.named(*arguments, id, numbered)
     assert step is QUIET
     return payload
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.fixed_dictionaries({}, optional=VALUES), TIMES, TIMES, st.none() | st.text(min_size=1))
+@given(st.fixed_dictionaries({}, optional=VALUES), TIMES, TIMES, st.none() | st.text(min_size=1), st.none() | COUNTED)
 def test_an_event_is_written_as_canonical_json_has_it(
-    fields: Mapping[str, Any], time_ns: int, received_ns: int, id: str | None
+    fields: Mapping[str, Any], time_ns: int, received_ns: int, id: str | None, numbered: Numbered | None
 ) -> None:
-    entry = kinds.event("tick", fields, time_ns, received_ns, id, machine="desk")
-    assert written(fields, time_ns, received_ns, id) == canonical(entry.payload)
+    entry = kinds.event("tick", fields, time_ns, received_ns, id, machine="desk", numbered=numbered)
+    assert written(fields, time_ns, received_ns, id, numbered=numbered) == canonical(entry.payload)
 
 
 @given(FINITE | st.floats(1e-5, 1e-3) | st.floats(1e14, 1e17) | st.integers(0, 2**53).map(float))

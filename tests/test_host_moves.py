@@ -129,6 +129,19 @@ def test_what_is_sent_twice_is_known_where_the_machine_has_gone() -> None:
         assert running.submit("desk", "tick", 99 * SECOND, {"price": 5000.0}, id="new").result().rejected is None
 
 
+def test_what_sources_have_come_to_goes_with_a_machine() -> None:
+    tick = ("desk", "tick", 0, {"price": 5000.0})
+    with host(MemoryStore()) as running:
+        running.submit(*tick, source="feed", sequence=5).result()
+        moved = running.remove("desk").result()
+    store = MemoryStore()
+    with came(moved, store=store) as running:
+        refusal = running.submit(*tick, source="feed", sequence=4).result().rejected
+        assert refusal == "out of order: number 4 of `feed`, which has come to 5"
+    store._states.clear()
+    assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].sequences == {"feed": 5}
+
+
 def test_ids_that_came_are_forgotten_after_as_many_records_as_others() -> None:
     moved, _ = left()
     with Host(MemoryStore(), {}, remembered=4) as running:

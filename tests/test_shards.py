@@ -176,6 +176,14 @@ def test_shards_do_what_one_host_does_and_come_back_as_it_does(tmp_path: Path) -
         assert [shards.delivered(each.id).result() for each in (*out, out[0])] == [True] * len(out) + [False]
         assert shards.outbox() == ()
         assert shards.advance("a", 99 * SECOND).result().rejected is None
+        tick = "a", "tick", 99 * SECOND, {"price": 5000.0}
+        counted = Sent(*tick, source="feed", sequence=3)
+        duplicate, late = (
+            "a duplicate: number 3 of `feed` has been taken",
+            "out of order: number 1 of `feed`, which has come to 3",
+        )
+        assert [step.rejected for step in shards.submit_all([counted, counted]).result()] == [None, duplicate]
+        assert shards.submit(*tick, source="feed", sequence=1).result().rejected == late
         # What a host refuses, shards refuse with the same words.
         with pytest.raises(HostError) as error:
             shards.submit("nobody", "tick", 0)

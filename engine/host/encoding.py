@@ -23,6 +23,7 @@ from pydantic_core import from_json, to_json
 from ..ir import Event, Field
 from ..journal.canonical import value_of
 from ..step import Step
+from .given import Numbered
 
 __all__ = ["Encoder", "decoded", "encoder"]
 
@@ -33,7 +34,7 @@ def again(port_, time_, fields_):
     return port_(time_{values})
 """
 _METHOD = """
-def {name}(port_, time_, received_, fields_{id}):
+def {name}(port_, time_, received_, fields_{more}):
     try: {locals}
     except KeyError: return None, b""
     step_ = port_(time_{values})
@@ -45,8 +46,9 @@ def {name}(port_, time_, received_, fields_{id}):
 class Encoder(NamedTuple):
     """Functions that send an event to a machine; the step is None where a field is missing, and nothing was sent.
 
-    `plain(port, time_ns, received_ns, fields)`, and `named` with its id besides, encode it too: they return the step and
-    the payload, which is empty where the machine refused. `again(port, time_ns, fields)` returns the step alone.
+    `plain(port, time_ns, received_ns, fields)`, and `named` with its id and its `Numbered` or None besides, encode it too:
+    they return the step and the payload, which is empty where the machine refused. `again(port, time_ns, fields)` returns
+    the step alone.
     """
 
     plain: Callable[..., tuple[Step | None, bytes]]
@@ -65,16 +67,18 @@ def encoder(machine: str, event: Event | None) -> Encoder:
     members = ",".join(f"{_quoted(name)}:{place}" for name, place, _ in written)
     head = f'"fields":{{{members}}},' if members else ""
     name = "" if event is None else f'"name":{_quoted(event.name)},'
-    rest = f'"machine":{_quoted(machine)},{name}"received_ns":%d,"time_ns":%d}}'
+    whose = f'"machine":{_quoted(machine)},{name}"received_ns":%d,'
     values = "".join(f"{each}, " for _, _, each in written)
 
-    def method(name: str, id: str, member: str, value: str) -> str:
-        text = f"{{{head}{member}{rest}".encode("ascii")
-        return _METHOD.format(name=name, id=id, text=text, written=f"{values}{value}received_, time_", **parts)
+    def method(name: str, more: str, text: str, said: str) -> str:
+        whole = f'{{{head}{text}"time_ns":%d}}'.encode("ascii")
+        return _METHOD.format(name=name, more=more, text=whole, written=f"{values}{said}, time_", **parts)
 
-    source = method("plain", "", "", "") + method("named", ", id_", '"id":%b,', "text_(id_), ") + _AGAIN.format(**parts)
+    plain = method("plain", "", whose, "received_")
+    named = method("named", ", id_, numbered_", f"%b{whose}%b", "named_(id_), received_, counted_(numbered_)")
     scope: dict[str, Any] = {"float_": float, "int_": int, "double_": _double, "word_": _word, "text_": _text}
-    exec(source, scope)  # noqa: S102  # our own generated code: names of specs and machines only as literals
+    scope |= {"named_": _named, "counted_": _counted}
+    exec(plain + named + _AGAIN.format(**parts), scope)  # noqa: S102  # our own generated code: names of specs and machines only as literals
     return Encoder(scope["plain"], scope["named"], scope["again"])
 
 
@@ -107,6 +111,14 @@ def _quoted(name: str) -> str:
 def _double(value: float) -> bytes:
     """Return a finite double as `repr` writes it, in a third of its time where neither writes an exponent."""
     return to_json(value) if 1e-4 <= value < 1e15 else repr(value).encode("ascii")
+
+
+def _named(id: str | None) -> bytes:
+    return b"" if id is None else b'"id":%b,' % _text(id)
+
+
+def _counted(numbered: Numbered | None) -> bytes:
+    return b"" if numbered is None else b'"sequence":%d,"source":%b,' % (numbered.sequence, _text(numbered.source))
 
 
 def _word(value: object) -> bytes:

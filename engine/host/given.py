@@ -7,12 +7,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["LONGEST_TEXT", "MACHINE_NAME", "Sent", "check_text", "plain", "plain_fields"]
+__all__ = ["LONGEST_TEXT", "MACHINE_NAME", "Numbered", "Sent", "check_text", "numbered", "plain", "plain_fields"]
 
 MACHINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 LONGEST_TEXT = 200
 """Characters of a name or an id."""
 _PLAIN = frozenset((int, float, bool, str, type(None)))
+
+
+class Numbered(NamedTuple):
+    """The number of an event among those of its source."""
+
+    source: str
+    sequence: int
 
 
 class Sent(NamedTuple):
@@ -23,6 +30,8 @@ class Sent(NamedTuple):
     time_ns: int
     fields: Mapping[str, object] = {}
     id: str | None = None
+    source: str | None = None
+    sequence: int | None = None
 
 
 def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
@@ -36,6 +45,20 @@ def check_text(what: str, given: object) -> None:
     """Refuse what is no text, or too long a one, with a TypeError."""
     if not (isinstance(given, str) and 0 < len(given) <= LONGEST_TEXT):
         raise TypeError(f"{what} is a text of 1 to {LONGEST_TEXT} characters")
+
+
+def numbered(source: object, sequence: object) -> Numbered | None:
+    """Return the number that somebody gives to an event; None where nobody does.
+
+    Raises:
+        TypeError: one is given without the other, or is none.
+    """
+    if source is None and sequence is None:
+        return None
+    check_text("a source", source)
+    if isinstance(sequence, bool) or not isinstance(sequence, numbers.Integral) or not 0 <= int(sequence) < 2**63:
+        raise TypeError("a sequence is a whole number from 0 on, of 63 bits, that a source counts its events by")
+    return Numbered(str(source), int(sequence))
 
 
 def plain(value: object) -> Any:

@@ -17,7 +17,7 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import MACHINE_NAME, Sent, check_text, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -142,6 +142,8 @@ class Host:
         fields: Mapping[str, object] | None = None,
         *,
         id: str | None = None,
+        source: str | None = None,
+        sequence: int | None = None,
     ) -> Future[Step]:
         """Give an event to a machine; the future has its step once that is durable.
 
@@ -151,6 +153,9 @@ class Host:
             time_ns: when it happened, in nanoseconds; not before the machine's last event.
             fields: its values by name.
             id: what its sender calls it; one that was taken before is refused, and changes nothing.
+            source: who counts its events for this machine, by `sequence`.
+            sequence: the number of this one, from 0 on, with gaps or without; one that is not above the last of its source
+                that was taken is refused, and changes nothing.
 
         Raises:
             Busy: (HR871) too much waits; nothing was taken.
@@ -158,7 +163,8 @@ class Host:
             TypeError: an argument is of a type that no event has.
         """
         self._check(machine, event, id)
-        arguments = (machine, event, plain(time_ns), plain_fields(fields or {}), self._clock(), id)
+        place = numbered(source, sequence)
+        arguments = (machine, event, plain(time_ns), plain_fields(fields or {}), self._clock(), id, place)
         return self._committing.ask(self._machines.take, self._journal, *arguments)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
@@ -167,9 +173,10 @@ class Host:
         They wait as one, and cost less than each by itself; otherwise as `submit`.
         """
         given = []
-        for machine, event, time_ns, fields, id in events:
+        for machine, event, time_ns, fields, id, source, sequence in events:
             self._check(machine, event, id)
-            given.append((machine, event, plain(time_ns), plain_fields(fields), self._clock(), id))
+            place = numbered(source, sequence)
+            given.append((machine, event, plain(time_ns), plain_fields(fields), self._clock(), id, place))
         return self._committing.ask(self._committing.take_all, given)
 
     def advance(self, machine: str, time_ns: int) -> Future[Step]:

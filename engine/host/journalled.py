@@ -26,7 +26,7 @@ from ..step import Step
 from ..vocabulary import ANSWERS
 from .answers import Answers
 from .encoding import encoder
-from .given import LONGEST_TEXT
+from .given import LONGEST_TEXT, Numbered
 
 if TYPE_CHECKING:
     from ..explain import Explanation
@@ -36,6 +36,8 @@ __all__ = ["Journalled", "is_quiet"]
 _NOTHING = Step((), (), ())[3:]
 _REFUSAL = int(Kind.REFUSAL)  # a plain number: an enum's members are slow to compare
 _NO_FIELDS: Mapping[str, object] = {}
+_SOURCES = 256
+_MANY = f"{_SOURCES} sources count their events already, and this is another one"
 
 
 def is_quiet(step: Step) -> bool:
@@ -53,6 +55,7 @@ class Journalled:
         shadow: whether it keeps its orders to itself.
         moves: how often it has moved from one host to another.
         pinned: whether somebody chose this host for it.
+        sequences: the last number of each source that counts its events.
     """
 
     def __init__(self, name: str, compiled: Compiled, *, shadow: bool = False) -> None:
@@ -60,6 +63,7 @@ class Journalled:
         self.shadow = shadow
         self.moves = 0
         self.pinned = False
+        self.sequences: dict[str, int] = {}
         if shadow and compiled.program.fill == "external":
             compiled = compiled.spec.bind_values(compiled.parameters, fill="same")
         program = compiled.program
@@ -84,12 +88,24 @@ class Journalled:
                 body["moves"] = self.moves
             if self.pinned:
                 body["pinned"] = True
+            if self.sequences:
+                body["sequences"] = self.sequences
             self._encoded = canonical(body)
         return self._encoded
 
-    def came(self, moves: int, *, pinned: bool) -> None:
-        """Note how often it has moved, and whether to where somebody chose."""
-        self._encoded, self.moves, self.pinned = None, moves, pinned
+    def came(self, moves: int, sequences: Mapping[str, int], *, pinned: bool) -> None:
+        """Note how often it has moved, what its sources have come to, and whether somebody chose where to."""
+        self._encoded, self.moves, self.pinned, self.sequences = None, moves, pinned, dict(sequences)
+
+    def disorder(self, numbered: Numbered) -> str | None:
+        """Return why an event of a source that counts does not come in its turn; None where it does."""
+        source, sequence = numbered
+        last = self.sequences.get(source)
+        if last is None:
+            return _MANY if len(self.sequences) >= _SOURCES else None
+        if sequence == last:
+            return f"a duplicate: number {sequence} of `{source}` has been taken"
+        return f"out of order: number {sequence} of `{source}`, which has come to {last}" if sequence < last else None
 
     def restore(self, snapshot: Snapshot) -> None:
         """Take up a state.
@@ -117,6 +133,7 @@ class Journalled:
         fields: Mapping[str, object],
         received_ns: int,
         id: str | None,
+        numbered: Numbered | None = None,
     ) -> tuple[int, Step]:
         """Step the machine and journal what it took and did; nothing of it is durable yet.
 
@@ -127,6 +144,7 @@ class Journalled:
             fields: its values by name.
             received_ns: when the host got it.
             id: what its sender calls it.
+            numbered: its number among those of its source.
 
         Returns:
             The sequence of the record of the event or of its refusal, and the step.
@@ -136,20 +154,23 @@ class Journalled:
         answers = self._answers
         if answers is not None:
             answers.listen()
+        if numbered is not None:
+            self.sequences[numbered.source] = numbered.sequence
         sent: Step | None = None
         payload = b""
         if known is not None and len(fields) == known.size:
-            if id is None:
+            if id is None and numbered is None:
                 sent, payload = known.plain(known.port, time_ns, received_ns, fields)
             else:
-                sent, payload = known.named(known.port, time_ns, received_ns, fields, id)
+                sent, payload = known.named(known.port, time_ns, received_ns, fields, id, numbered)
             if sent is self._quiet and sent is not None:
                 return journal.append(known.kind, payload), sent
         step = self._unordered(event, fields) if sent is None else sent
         if known is not None and payload:
             of = journal.append(known.kind, payload)
         else:
-            of = journal.append(*self.refusal(event, step.rejected or "", time_ns, received_ns, id, told=True))
+            reason = step.rejected or ""
+            of = journal.append(*self.refusal(event, reason, time_ns, received_ns, id, numbered, told=True))
         given = () if answers is None else answers.given
         if given or not is_quiet(step):
             journal.append(*kinds.step(of, step, given))
@@ -158,14 +179,22 @@ class Journalled:
         return of, step
 
     def refusal(
-        self, event: str | None, reason: str, time_ns: object, received_ns: int, id: str | None, *, told: bool = False
+        self,
+        event: str | None,
+        reason: str,
+        time_ns: object,
+        received_ns: int,
+        id: str | None,
+        numbered: Numbered | None,
+        *,
+        told: bool = False,
     ) -> Entry:
         """Return the entry of an event that is refused, by the machine, which is `told`, or before it learns of it."""
         name = "" if event is None else event[:LONGEST_TEXT]
         # A refused event may have come with anything for a time.
         whole = isinstance(time_ns, int) and not isinstance(time_ns, bool) and -(2**63) <= time_ns < 2**63
         at = int(time_ns) if whole and isinstance(time_ns, int) else None
-        return kinds.refusal(name, reason, received_ns, at, id, machine=self.name, told=told)
+        return kinds.refusal(name, reason, received_ns, at, id, machine=self.name, told=told, numbered=numbered)
 
     def _unordered(self, event: str | None, fields: Mapping[str, object]) -> Step:
         """Return the step of an event that is not declared, or has not the fields that it is declared with."""
@@ -180,6 +209,8 @@ class Journalled:
         self._encoded = None
         if self._answers is not None:
             self._answers.repeat(results)
+        if "source" in body:
+            self.sequences[body["source"]] = body["sequence"]
         if kind == _REFUSAL:
             return self.machine.refuse(body["reason"])
         name, fields = body.get("name"), body.get("fields", _NO_FIELDS)

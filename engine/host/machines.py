@@ -18,6 +18,7 @@ from ..journal.kinds import Entry
 from ..load import Compiled
 from ..snapshot import Snapshot, SnapshotError
 from ..step import Order, Step
+from .given import Numbered
 from .journalled import Journalled
 from .lane import Act
 from .memory import Memory
@@ -136,26 +137,38 @@ class Machines:
         fields: Mapping[str, object],
         received_ns: int,
         id: str | None = None,
+        numbered: Numbered | None = None,
     ) -> Step:
         """Give an event to a machine, or refuse it; see `Journalled.take`."""
         try:
             member = self.members[machine]
         except KeyError:
-            return self._refuse_gone(journal, machine, event, received_ns, id)
-        if id is not None and (machine, id) in self.memory:
-            return _refused(journal, member, member.refusal(event, _DUPLICATE, time_ns, received_ns, id))
-        if self.halted and not member.is_book_keeping(event or ""):
-            return _refused(journal, member, member.refusal(event, _HALTED, time_ns, received_ns, id))
-        of, step = member.take(journal, event, time_ns, fields, received_ns, id)
+            return self._refuse_gone(journal, machine, event, received_ns, id, numbered)
+        why = _DUPLICATE if id is not None and (machine, id) in self.memory else None
+        if why is None and numbered is not None:
+            why = member.disorder(numbered)
+        if why is None and self.halted and not member.is_book_keeping(event or ""):
+            why = _HALTED
+        if why is not None:
+            return _refused(journal, member, member.refusal(event, why, time_ns, received_ns, id, numbered))
+        of, step = member.take(journal, event, time_ns, fields, received_ns, id, numbered)
         if id is not None:
             self.memory.add(machine, id, of)
         if step.orders:
             self.send(member, of, step)
         return step
 
-    def _refuse_gone(self, journal: Journal, machine: str, event: str | None, received_ns: int, id: str | None) -> Step:
+    def _refuse_gone(
+        self,
+        journal: Journal,
+        machine: str,
+        event: str | None,
+        received_ns: int,
+        id: str | None,
+        numbered: Numbered | None,
+    ) -> Step:
         """Refuse what was on its way to a machine when that left."""
-        journal.append(*kinds.refusal(event or "", _LEFT, received_ns, None, id, machine=machine))
+        journal.append(*kinds.refusal(event or "", _LEFT, received_ns, None, id, machine=machine, numbered=numbered))
         return Step((), (), (), rejected=_LEFT)
 
     def send(self, member: Journalled, of: int, step: Step) -> None:
@@ -250,7 +263,7 @@ class Machines:
             else:
                 member = self.member(name, compiled, snapshot.program, snapshot.parameters, shadow=found["shadow"])
                 member.restore(snapshot)
-            member.came(found.get("moves", 0), pinned=found.get("pinned", False))
+            member.came(found.get("moves", 0), found.get("sequences", {}), pinned=found.get("pinned", False))
             self.members[name] = member
         self.orders = {
             id: Outgoing(id, found["machine"], found["sequence"], Order(**found["order"]))

@@ -34,7 +34,13 @@ _ROOM = 2**20
 def leaving(machines: Machines, member: Journalled) -> dict[str, Any]:
     """Return what leaves with a machine, but for the ids that it knows: a replay does not know them."""
     orders = [{"id": each.id, "order": each.order.to_json()} for each in machines.orders_of(member.name)]
-    said = {"shadow": member.shadow, "moves": member.moves, "orders": orders, "halted": machines.halted}
+    said = {
+        "shadow": member.shadow,
+        "moves": member.moves,
+        "orders": orders,
+        "halted": machines.halted,
+        "sequences": dict(member.sequences),
+    }
     return {
         "snapshot": member.snapshot().members(),
         "fill": member.compiled.program.fill,
@@ -162,7 +168,7 @@ def arrive(
 def settle(machines: Machines, member: Journalled, state: Mapping[str, Any], record: int, *, pinned: bool) -> None:
     """Let a machine that has come be one of these, with the orders that came with it."""
     name = member.name
-    member.came(state.get("moves", 0) + 1, pinned=pinned)
+    member.came(state.get("moves", 0) + 1, state.get("sequences", {}), pinned=pinned)
     machines.members[name] = member
     machines.left.pop(name, None)
     for each in state.get("orders", ()):

@@ -116,7 +116,9 @@ class _Served:
             raise
         host = self._host
         self.calls: dict[str, Callable[..., object]] = {
-            "submit": lambda machine, event, time_ns, fields, id: host.submit(machine, event, time_ns, fields, id=id),
+            "submit": lambda machine, event, time_ns, fields, id, source, sequence: host.submit(
+                machine, event, time_ns, fields, id=id, source=source, sequence=sequence
+            ),
             "submit_all": lambda events: host.submit_all([Sent(*each) for each in events]),
             "advance": host.advance,
             "delivered": host.delivered,

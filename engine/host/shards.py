@@ -25,7 +25,7 @@ from ..step import Step
 from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import MACHINE_NAME, Sent, check_text, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
 from .machines import Outgoing
 from .migration import Migration
 from .problem import Busy, HostError
@@ -146,6 +146,8 @@ class Shards:
         fields: Mapping[str, object] | None = None,
         *,
         id: str | None = None,
+        source: str | None = None,
+        sequence: int | None = None,
     ) -> Future[Step]:
         """Give an event to a machine; the future has its step once that is durable; see `Host.submit`.
 
@@ -155,7 +157,7 @@ class Shards:
             HostError: (HR870) its process has ended; (HR872) there is no such machine.
             TypeError: an argument is of a type that no event has.
         """
-        given = _event(machine, event, time_ns, fields or {}, id)
+        given = _event(Sent(machine, event, time_ns, fields or {}, id, source, sequence))
         return self._send(machine, "submit", *given, become=step_from)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
@@ -165,7 +167,7 @@ class Shards:
         send all again, with their ids. Raises as `submit`; nothing was taken then.
         """
         parts: dict[int, list[int]] = {}
-        given = [_event(*each) for each in events]
+        given = [_event(each) for each in events]
         with self._lock:
             for place, each in enumerate(events):
                 parts.setdefault(self._home(each.machine), []).append(place)
@@ -546,14 +548,13 @@ class Shards:
                 raise
 
 
-def _event(
-    machine: str, event: str, time_ns: int, fields: Mapping[str, object] = {}, id: str | None = None
-) -> tuple[Any, ...]:
+def _event(sent: Sent) -> tuple[Any, ...]:
     """Return an event as it is sent."""
+    machine, event, time_ns, fields, id, source, sequence = sent
     check_text("an event", event)
     if id is not None:
         check_text("an id", id)
-    return machine, event, plain(time_ns), plain_fields(fields), id
+    return machine, event, plain(time_ns), plain_fields(fields), id, *(numbered(source, sequence) or (None, None))
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:

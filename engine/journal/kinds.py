@@ -5,15 +5,16 @@ All times are UTC nanoseconds, int64. A member that would be empty is left out, 
     genesis     format, machine (its name; or host, where many write one journal), program (digest of the IR), engine
                 (version), parameters, time_ns; key (the public key that signs checkpoints, in hex, or null)
     event       name (none where time alone passes), time_ns (of the event), received_ns (by the host); machine (its
-                name, where many write one journal), fields, id (that of whoever sent it)
+                name, where many write one journal), fields, id (that of whoever sent it), source and sequence (where
+                who sent it counts its events)
     step        of (sequence of the record that led to it), configuration; results (of bound functions, in the order in
                 which they were asked, for replays), rejected, timers, fired, raised, verdicts, approvals (proposals and
                 rulings), orders, shadowed, errors, broken (invariants). A host leaves out that of a quiet event: one
                 that did nothing of this and left the configuration as it was
     approval    as an event: what somebody says to a proposal
     fill        as an event: what became of an order
-    refusal     name, reason, received_ns; machine, time_ns, id (of what was refused, where it has them), told (true
-                where the machine heard of it, as `input.rejected`)
+    refusal     name, reason, received_ns; machine, time_ns, id, source, sequence (of what was refused, where it has
+                them), told (true where the machine heard of it, as `input.rejected`)
     snapshot    of (sequence of the last record that went into it), sha256 (of the state's canonical JSON, in hex)
     checkpoint  see checkpoints.py; the journal writes these itself
     control     act (e.g. `flatten`), by, reason, time_ns; number (of the act, in its lane), id (that of the act), event
@@ -170,9 +171,21 @@ def event(
     *,
     machine: str = "",
     kind: Kind = Kind.EVENT,
+    numbered: tuple[str, int] | None = None,
 ) -> Entry:
-    """Return the entry of an event that a machine is about to take; `kind` is FILL or APPROVAL where it is one."""
-    body = {"time_ns": time_ns, "received_ns": received_ns}
+    """Return the entry of an event that a machine is about to take.
+
+    Args:
+        name: that of the event.
+        fields: its values by name.
+        time_ns: when it happened.
+        received_ns: when it came.
+        id: what its sender calls it.
+        machine: which one takes it, where many write one journal.
+        kind: FILL or APPROVAL where it is one.
+        numbered: its source and its number there.
+    """
+    body = {"time_ns": time_ns, "received_ns": received_ns} | _counted(numbered)
     return Entry(kind, body | _said(name=name, fields=dict(fields), id=id, machine=machine))
 
 
@@ -208,11 +221,12 @@ def refusal(
     *,
     machine: str = "",
     told: bool = False,
+    numbered: tuple[str, int] | None = None,
 ) -> Entry:
     """Return the entry of something that a machine did not take: late, a duplicate, out of order, malformed."""
     body = {"name": name, "reason": reason, "received_ns": received_ns}
     at = {} if time_ns is None else {"time_ns": time_ns}
-    return Entry(Kind.REFUSAL, body | at | _said(id=id, machine=machine, told=told))
+    return Entry(Kind.REFUSAL, body | at | _counted(numbered) | _said(id=id, machine=machine, told=told))
 
 
 def snapshot(of: int, state: bytes) -> Entry:
@@ -266,6 +280,10 @@ def departure(name: str, state: Mapping[str, Any], time_ns: int, *, to: str = ""
 
     body = {"machine": name, "engine": __version__, "time_ns": time_ns, "state": state}
     return Entry(Kind.DEPARTURE, body | _said(to=to, pinned=pinned))
+
+
+def _counted(numbered: tuple[str, int] | None) -> dict[str, Any]:
+    return {} if numbered is None else {"source": numbered[0], "sequence": numbered[1]}
 
 
 def _said(**members: Any) -> dict[str, Any]:
