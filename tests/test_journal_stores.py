@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import resource
@@ -554,3 +555,34 @@ def test_a_url_that_names_no_journal_is_refused(url: str, message: str) -> None:
     with pytest.raises(JournalError) as error:
         PostgresStore(url)
     assert said(error) == ("HR860", message)
+
+
+def test_a_row_that_stands_in_the_place_of_another_leads_nobody_round_in_a_circle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, rows, reads = tmp_path / "desk.journal", SqliteStore._rows, list[int]()
+    filled(SqliteStore(path, write=True), [1] * 40, every=300).store.close()
+    whole = path.read_bytes()
+
+    def counted(self: SqliteStore, *arguments: Any) -> list[Group]:
+        reads.append(1)
+        assert len(reads) < 200, "it reads for ever"
+        return rows(self, *arguments)
+
+    monkeypatch.setattr(SqliteStore, "_rows", counted)
+    tried = 0
+    for page in range(4096, len(whole), 4096):
+        if whole[page] != 13:  # a leaf of a table: its rows are found by offsets from byte 8 on
+            continue
+        count = int.from_bytes(whole[page + 3 : page + 5], "big")
+        last = whole[page + 8 + 2 * (count - 1) :][:2]
+        for at in range(page + 8, page + 8 + 2 * (count - 1), 2):
+            path.write_bytes(whole[:at] + last + whole[at + 2 :])
+            reads.clear()
+            with contextlib.closing(SqliteStore(path)) as store:
+                assert not verify(store).holds
+                reads.clear()
+                with pytest.raises(JournalError):
+                    Journal.resume(store)
+            tried += 1
+    assert tried >= 30

@@ -195,8 +195,13 @@ class SqliteStore:
     def groups(self, since: int = 0) -> Iterator[Group]:
         start = self._rows(" WHERE first <= ? ORDER BY first DESC LIMIT 1", (since,))
         page = self._rows(f" WHERE first >= ? ORDER BY first LIMIT {_PAGE}", (start[0].first if start else -(2**63),))
+        before = -(2**63) - 1
         while page:
-            yield from page
+            for group in page:
+                if group.first <= before:
+                    raise self._out_of_order()
+                before = group.first
+                yield group
             page = self._rows(f" WHERE first > ? ORDER BY first LIMIT {_PAGE}", (page[-1].first,))
 
     def last(self, before: int | None = None) -> Group | None:
@@ -204,7 +209,13 @@ class SqliteStore:
         rows = self._rows(
             " WHERE first <= ? ORDER BY first DESC LIMIT 1", (2**63 - 1 if before is None else before - 1,)
         )
+        if rows and before is not None and rows[0].first >= before:
+            raise self._out_of_order()
         return rows[0] if rows else None
+
+    def _out_of_order(self) -> DamageError:
+        """Return what is wrong where a damaged tree leads back to rows that were read: who follows it never ends."""
+        return DamageError("changed", "the database cannot be read: its rows are out of order", self.place)
 
     def _rows(self, condition: str, values: tuple[int, ...]) -> list[Group]:
         import apsw
