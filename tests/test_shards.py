@@ -176,7 +176,7 @@ def test_shards_do_what_one_host_does_and_come_back_as_it_does(tmp_path: Path) -
         assert [shards.delivered(each.id).result() for each in (*out, out[0])] == [True] * len(out) + [False]
         assert shards.outbox() == ()
         assert shards.advance("a", 99 * SECOND).result().rejected is None
-        tick = "a", "tick", 99 * SECOND, {"price": 5000.0}
+        tick = "a", "tick", 99 * SECOND, {"price": WAY[-1]}
         counted = Sent(*tick, source="feed", sequence=3)
         duplicate, late = (
             "a duplicate: number 3 of `feed` has been taken",
