@@ -31,7 +31,7 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         if installed(package) is None:
             return unmeasured(title, head, package)
     compiled = load(ROOT / "specs" / "band_limited_hedge.yaml").compile(tau_max="30d")
-    count = max(10, size.slow_events // 4) * MACHINES
+    count = max(10, size.slow_events // 64) * MACHINES
     names = [f"machine_{number}" for number in range(MACHINES)]
     groups = [
         [
