@@ -136,7 +136,9 @@ class SqliteStore:
         busy, _, _ = self._connected.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
         if busy:
             help = "end what reads it, and try again"
-            raise JournalError("HR862", "the journal cannot be written: somebody reads it all the time", self.place, help)
+            raise JournalError(
+                "HR862", "the journal cannot be written: somebody reads it all the time", self.place, help
+            )
 
     def _lengthen_log(self) -> None:
         """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
