@@ -18,6 +18,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -64,6 +65,7 @@ class Disk:
         self.full = False
         self.paused = False
         self.folder = self._mount({})
+        _seed_sqlite(rng, self._base / "first")
         self._registered = _Vfs(self)
 
     def close(self) -> None:
@@ -109,14 +111,21 @@ class Disk:
     def come_back(self) -> None:
         """Be there again for another process, with what the end of the last one has left."""
         how, self.gone = self.gone, None
-        self._armed.clear()
-        self.full = False
+        self.calm()
         if how == "power":
             self._lose()
             held = {name: bytes(file) for name, file in self._platter.items()}
         else:
             held = self._cache()
         self.folder = self._mount(held)
+
+    @property
+    def hash(self) -> str:
+        """The hash of all that the platter has."""
+        found = sha256()
+        for name in sorted(self._platter):
+            found.update(name.encode() + bytes(self._platter[name]))
+        return found.hexdigest()
 
     def copy(self) -> dict[str, bytes]:
         """Return all files as they are read now."""
@@ -302,6 +311,29 @@ def _sectors(offset: int, data: bytes | None) -> Iterator[Write]:
         end = at + SECTOR - (offset + at) % SECTOR
         yield offset + at, data[at:end]
         at = end
+
+
+class _Dice(apsw.VFS):
+    """Where SQLite gets its chance from."""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        super().__init__("dice", "", makedefault=True)
+
+    def xRandomness(self, size: int) -> bytes:  # noqa: N802  # SQLite's names
+        return self.rng.randbytes(size)
+
+
+def _seed_sqlite(rng: Random, first: Path) -> None:
+    """Let SQLite draw, as it does for its log, what the seed says, in every process."""
+    # With the first file that a process opens it forgets what it was given.
+    apsw.Connection(str(first)).close()
+    dice = _Dice(rng)
+    try:
+        apsw.randomness(0)  # it forgets what it had, and asks when it next draws
+        apsw.randomness(1)
+    finally:
+        dice.unregister()
 
 
 class _Vfs(apsw.VFS):

@@ -139,6 +139,7 @@ class World:
         while self.clock.now < end:
             self.clock.run(min(end, self.clock.now + int(self._trouble.uniform(30, 90) * HOUR)))
             self._rest()
+        self.trace.add("platter", self.disk.hash)
         self.desk.stop()
         self.trace.add("end", self.disk.faults.total())
 
