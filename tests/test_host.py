@@ -379,6 +379,49 @@ def test_what_no_event_can_have_is_told_to_who_sends_it() -> None:
         assert error.value.code == "HR872"
 
 
+class Hostile(str):
+    """A text that is not what it seems to be."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("compared")
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+    def __str__(self) -> str:
+        raise RuntimeError("shown")
+
+
+def test_nothing_that_is_given_stops_a_host() -> None:
+    with host(MemoryStore()) as running:
+        anything: Any
+        for anything in (5, [], {}, object(), "x" * 201):
+            for call in (running.departed, running.delivered, running.snapshot, running.remove):
+                with pytest.raises((TypeError, HostError)):
+                    call(anything).result(10)
+            with pytest.raises((TypeError, HostError)):
+                running.remove("desk", to=anything or [0]).result(10)
+        for name in (5, None, object()):
+            with pytest.raises(TypeError, match="values by name"):
+                running.submit("desk", "tick", 0, {name: 1.0})  # type: ignore[dict-item]  # a caller without types may
+        hostile = Hostile("tick")
+        running.submit("desk", hostile, 0, {Hostile("price"): 5000.0}, id=hostile, source=hostile, sequence=0).result(
+            10
+        )
+        assert running.submit("desk", "tick", 0, {"price": 1.0}, id="tick").result(10).rejected is not None
+        running.add("other", BAND, shadow=[0], pinned=[0]).result(10)  # type: ignore[arg-type]  # a caller without types may
+        assert running.remove("other", pinned=[0]).result(10).shadow  # type: ignore[arg-type]  # a caller without types may
+        assert running.submit("desk", "tick", SECOND, {"price": 5000.0}).result(10).rejected is None
+
+
+@pytest.mark.parametrize("limit", ["waiting", "undelivered", "group", "remembered", "state_every"])
+def test_a_limit_with_which_nothing_would_be_done_is_refused(limit: str) -> None:
+    with pytest.raises(ValueError, match=f"`{limit}` is 0"):
+        host(MemoryStore(), **{limit: 0})
+
+
 def test_a_machine_is_given_as_its_spec_and_not_as_a_file() -> None:
     store = MemoryStore()
     with pytest.raises(TypeError, match="a spec that was loaded"):

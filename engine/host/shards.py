@@ -25,7 +25,7 @@ from ..step import Step
 from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_limits, numbered, plain, plain_fields, plain_text
 from .machines import Outgoing
 from .migration import Migration
 from .problem import Busy, HostError
@@ -98,6 +98,14 @@ class Shards:
         """
         if processes < 1:
             raise ValueError("shards are at least one process")
+        limits = {
+            "waiting": waiting,
+            "undelivered": undelivered,
+            "group": group,
+            "remembered": remembered,
+            "state_every": state_every,
+        }
+        check_limits(**limits)
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
         self._place = str(place)
@@ -109,13 +117,7 @@ class Shards:
             "key": None if key is None else str(key),
             "flatten": dict(flatten or {}),
             "migrations": [each.to_json() for each in migrations],
-            "limits": {
-                "waiting": waiting,
-                "undelivered": undelivered,
-                "group": group,
-                "remembered": remembered,
-                "state_every": state_every,
-            },
+            "limits": limits,
         }
         self._lock = threading.Lock()
         """Held to look at or change where machines are; never while waiting for a process."""
@@ -222,8 +224,8 @@ class Shards:
         Raises:
             Busy, HostError: as `submit`.
         """
-        check_text("the id of an order", order)
-        return self._send(order.partition("-")[0], "delivered", order)
+        known = plain_text("the id of an order", order)
+        return self._send(known.partition("-")[0], "delivered", known)
 
     def _send(self, machine: str, call: str, *given: Any, become: Callable[[Any], Any] | None = None) -> Future[Any]:
         # Held so that nothing is sent to where a machine is behind that which lets it leave.
@@ -551,10 +553,9 @@ class Shards:
 def _event(sent: Sent) -> tuple[Any, ...]:
     """Return an event as it is sent."""
     machine, event, time_ns, fields, id, source, sequence = sent
-    check_text("an event", event)
-    if id is not None:
-        check_text("an id", id)
-    return machine, event, plain(time_ns), plain_fields(fields), id, *(numbered(source, sequence) or (None, None))
+    name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
+    counted = numbered(source, sequence) or (None, None)
+    return machine, name, plain(time_ns), plain_fields(fields), known, *counted
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:
