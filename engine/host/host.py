@@ -266,6 +266,7 @@ class Host:
                 raise HostError("HR872", what, machines.place, help)
             coming = committing.ask(self._take_up, member, moved, migration)
             self._coming.add(machine)
+        coming.add_done_callback(lambda future: self._coming.discard(machine) if future.cancelled() else None)
         return coming
 
     def _take_up(self, member: Journalled, moved: Departed | None, migration: Migration | None) -> int:
