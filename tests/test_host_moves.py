@@ -328,6 +328,32 @@ def test_another_program_or_other_parameters_are_refused_and_a_migration_is_take
     assert error.value.code in ("HR873", "HR875")
 
 
+@pytest.mark.parametrize("where", ["away", "at home, then away", "coming back"])
+def test_a_machine_that_comes_back_with_another_program_is_replayed_from_there(where: str, tmp_path: Path) -> None:
+    old, new = loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
+    store, migration = MemoryStore(), declared(tmp_path)
+    with Host(store, {"desk": old}) as running:
+        running.submit("desk", "up", 1).result()
+    migrated = where == "at home, then away"
+    with Host(store, {"desk": new if migrated else old}, migrations=[migration] * migrated) as running:
+        moved = running.remove("desk").result()
+    if where == "away":
+        with Host(MemoryStore(), {}) as running:
+            running.add("desk", new, moved=moved, migration=migration).result()
+            moved = running.remove("desk").result()
+    running = Host(store, {})
+    running.add("desk", new, moved=moved, migration=migration if where == "coming back" else None).result()
+    running.submit("desk", "up", 5).result()
+    last = running.snapshot("desk").result()
+    crashed = copied(store)
+    running.close()
+    assert last.cells["total"] == 2
+    assert repeat(crashed, {"desk": new}).machines["desk"].snapshot() == last
+    assert repeat(store, {"desk": new}).machines["desk"].snapshot() == last
+    with Host(crashed, {"desk": new}) as running:
+        assert running.snapshot("desk").result() == last
+
+
 # --- halted ---
 
 
