@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import FrozenInstanceError
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from hedgerow.engine.host.problem import Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.journal.canonical import canonical, value_of
 from hedgerow.engine.journal.journal import Journal
+from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.memory import MemoryStore
-from hedgerow.engine.journal.records import Group, State
+from hedgerow.engine.journal.records import DOMAIN, FIELDS, FORMAT, Group, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import load, loads
 
@@ -421,6 +423,54 @@ def test_no_character_of_it_can_be_changed(data: Any) -> None:
         assert (found.record, found.hash, found.payload) == (lambda was: (was.record, was.hash, was.payload))(
             Departed.from_json(text)
         )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"record": -1},
+        {"record": 2**64},
+        {"record": "5"},
+        {"journal": None},
+        {"departure": {"to": 5}},
+        {"departure": {"pinned": [1]}},
+        {"departure": {"machine": ["desk"]}},
+        {"departure": {"machine": "a-b"}},
+        {"state": {"ids": [["t-1"]]}},
+        {"state": {"ids": 5}},
+        {"state": {"sequences": 5}},
+        {"state": {"sequences": {"feed": "x"}}},
+        {"state": {"moves": -1}},
+        {"state": {"moves": 1.5}},
+        {"state": {"halted": "no"}},
+        {"state": {"orders": [{"id": "desk", "order": {}}]}},
+        {"order": "desk"},
+        {"order": "other-1-1"},
+        {"order": "desk-1-x"},
+        {"order": 5},
+    ],
+)
+def test_what_somebody_wrote_as_if_it_had_left_is_refused(changed: dict[str, Any]) -> None:
+    moved, _ = left()
+    body = json.loads(moved.to_json())
+    departure = body["departure"]
+    for name, value in changed.items():
+        match name:
+            case "departure":
+                departure.update(value)
+            case "state":
+                departure["state"].update(value)
+            case "order":
+                departure["state"]["orders"][0]["id"] = value
+            case _:
+                body[name] = value
+    # The hash is no secret: who writes such a text can write the right one.
+    payload = canonical(departure)
+    fields = FIELDS.pack(FORMAT, Kind.DEPARTURE, moved.record, len(payload), bytes.fromhex(moved.previous))
+    body["hash"] = sha256(DOMAIN + fields + payload).hexdigest()
+    with pytest.raises(HostError) as error:
+        Departed.from_json(json.dumps(body))
+    assert error.value.code == "HR877"
 
 
 # --- repeating ---
