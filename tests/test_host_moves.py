@@ -378,6 +378,17 @@ def test_a_machine_may_leave_while_halted_and_only_a_halted_host_takes_it_up() -
         assert [each.id for each in target.outbox()] == [id for id, _ in moved.orders]
 
 
+def test_a_machine_that_left_while_halted_comes_back_to_where_a_person_has_released_it() -> None:
+    lane = Said()
+    with host(MemoryStore(), lane=lane) as running:
+        running.submit_all(ticks()).result()
+        lane.say("halt")
+        moved = running.remove("desk").result()
+        lane.say("release")
+        running.add("desk", BAND, moved=moved).result()
+        assert [each.id for each in running.outbox()] == [id for id, _ in moved.orders]
+
+
 def test_an_act_that_is_said_before_a_machine_leaves_has_its_effect_on_it() -> None:
     lane = Said()
     with host(MemoryStore(), lane=lane, flatten={"desk": "manual_exit"}) as running:

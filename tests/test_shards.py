@@ -25,6 +25,7 @@ pytest.importorskip("apsw")  # the extra `journal`
 from journals import POSTGRES, drop
 from lanes import made, said, served
 from pages import ROOT
+from test_host import Said
 
 import hedgerow
 from hedgerow.engine.control.client import act, has_effect
@@ -314,6 +315,23 @@ def test_a_move_from_a_shard_that_is_not_opened_is_not_begun_anew_from_an_older_
         host.remove("c", to="another service").result()
     with opened(tmp_path) as shards:
         assert "c" not in shards.homes
+
+
+def test_a_move_that_was_cut_off_and_is_refused_where_it_led_is_undone(tmp_path: Path) -> None:
+    with opened(tmp_path) as shards:
+        shards.submit_all(ticks()).result()
+        last, source = shards.snapshot("a").result(), shards.homes["a"]
+    lane = Said()
+    with Host(tmp_path / f"shard-{source}.journal", {}, known=dict.fromkeys(NAMES, BAND), lane=lane) as running:
+        lane.say("halt")
+        running.remove("a", to=f"shard {1 - source}").result()
+        lane.say("release")
+        running.departed("a").result()
+    # The other shard is not halted, and this one is no longer.
+    with opened(tmp_path) as shards:
+        assert shards.homes["a"] == source
+        assert shards.snapshot("a").result() == last
+        assert "a" in {each.machine for each in shards.outbox()}
 
 
 def test_a_machine_in_two_shards_is_refused(tmp_path: Path) -> None:

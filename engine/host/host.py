@@ -244,8 +244,8 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR872) there is one of this name, it is no name, or one of this name has left
                 and this is not it; of one that comes also (HR873) it ran another program, (HR875) the migration does not
-                lead there, (HR877) it has been here since, or is halted and this host is not. The last may be in the
-                future.
+                lead there, (HR877) it has been here since, or left another host halted and this one is not. The last may
+                be in the future.
         """
         compiled = _compiled(compiled)
         machines, committing = self._machines, self._committing

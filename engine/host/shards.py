@@ -453,7 +453,9 @@ class Shards:
         return self._shards[target].ask("add", name, self._documents[name], name in self._shadow, False, None)
 
     def _finish(self, name: str, source: int) -> None:
-        """Finish the move of a machine that has left a shard and is in no other; one that left all of them is elsewhere."""
+        """Finish the move of a machine that has left a shard and is in no other, or bring it back where that is refused; one
+        that left all of them is elsewhere.
+        """
         moved = self._shards[source].ask("departed", name).result()
         body = Departed.from_json(moved).body
         to = body.get("to", "")
@@ -463,7 +465,11 @@ class Shards:
         target = said if said < len(self._shards) else home_of(name, len(self._shards))
         move = _Move(name, source, target, pinned=body.get("pinned", False))
         self._away[name] = move
-        self._settle(move, moved, self._arrive(move, moved))
+        try:
+            self._settle(move, moved, self._arrive(move, moved))
+        except HostError:
+            if name in self._away:  # nobody has it
+                raise
 
     def _twice(self, name: str, first: int, second: int) -> HostError:
         help = "one departure was taken up twice, by hand: decide which journal is right, and open without the other"
