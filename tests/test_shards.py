@@ -286,6 +286,10 @@ def test_a_move_that_was_cut_off_is_finished_and_what_left_the_shards_is_not_beg
         with pytest.raises(HostError) as error:
             shards.submit("c", "tick", 0, {"price": 1.0})
         assert error.value.code == "HR872"
+        # Another one of its name would have orders with its ids.
+        for shard in (None, 0, 1):
+            with pytest.raises(HostError, match="a machine `c` has left these shards"):
+                shards.add("c", BAND, shard=shard)
 
 
 def test_a_move_from_a_shard_that_is_not_opened_is_not_begun_anew_from_an_older_one(tmp_path: Path) -> None:
@@ -450,6 +454,8 @@ def test_a_process_that_is_killed_takes_nobody_with_it_and_comes_back_exactly(tm
         with pytest.raises(HostError, match="shard 0 takes no more"):
             shards.close()
         shards.close()  # it is closed now
+        with pytest.raises(HostError, match="they were closed"):
+            shards.restart(0)
 
 
 def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_path: Path) -> None:

@@ -127,6 +127,8 @@ class Shards:
         self._away: dict[str, _Move] = {}
         """Machines on their way, which take nothing."""
         self._coming: set[str] = set()
+        self._left: dict[str, int] = {}
+        """Machines that have left all shards, and from where."""
         self._shards: list[Shard] = []
         self._closed = False
         if not is_url(self._place):
@@ -265,7 +267,7 @@ class Shards:
         """Take up a new machine, in the shard that its name says or that is chosen; the future has its record there.
 
         Raises:
-            Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
+            Busy, HostError: as `submit`; (HR872) there is one of this name, one has left, or it is no name.
         """
         document = document_of(compiled)
         target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
@@ -273,6 +275,10 @@ class Shards:
             if machine in self._homes or machine in self._coming or not MACHINE_NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
                 raise HostError("HR872", what, self._place, "choose another name")
+            if machine in self._left:
+                what = f"a machine `{machine}` has left these shards"
+                help = f"give back what left, to a host of shard {self._left[machine]} alone, or choose another name"
+                raise HostError("HR872", what, self._place, help)
             self._shards[target].reserve()
             coming = self._shards[target].send("add", machine, document, shadow, shard is not None, None)
             self._coming.add(machine)
@@ -460,6 +466,7 @@ class Shards:
         body = Departed.from_json(moved).body
         to = body.get("to", "")
         if not to.startswith(TO_SHARD):
+            self._left[name] = source
             return
         said = int(to.removeprefix(TO_SHARD))
         target = said if said < len(self._shards) else home_of(name, len(self._shards))
@@ -483,10 +490,13 @@ class Shards:
         Moves from it and to it that were cut off are finished.
 
         Raises:
-            RunError: as at the beginning.
+            RunError: as at the beginning; (HR870) all of them were closed.
         """
         number = self._number(shard)
         with self._changing:
+            if self._closed:
+                help = "open them again: their machines come back as they were"
+                raise HostError("HR870", "the shards take no more: they were closed", self._place, help)
             self._shards[number].end()
             again = Shard(number, self._shards[number].place, self._waiting)
             try:
