@@ -149,6 +149,22 @@ def test_a_host_that_cannot_write_stops_and_says_so() -> None:
         assert again.submit_all(ticks(WAY[2:], 2)).result()[0].fired
 
 
+def test_a_callback_that_ends_its_thread_does_not_end_that_of_the_host() -> None:
+    def leave(future: Any) -> None:
+        raise SystemExit
+
+    store, writing, go = MemoryStore(), threading.Event(), threading.Event()
+    with host(store) as running:
+        running.submit("desk", "tick", 0, {"price": 5000.0}).add_done_callback(lambda _: writing.set() or go.wait(10))
+        assert writing.wait(10)
+        futures = [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2)]
+        for each in futures:
+            each.add_done_callback(leave)
+        go.set()
+        assert [each.result(10).rejected for each in futures] == [None, None]
+        assert running.submit("desk", "tick", 3, {"price": 5000.0}).result(10).rejected is None
+
+
 def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None:
     writing, go = threading.Event(), threading.Event()
 

@@ -458,6 +458,19 @@ def test_a_process_that_is_killed_takes_nobody_with_it_and_comes_back_exactly(tm
             shards.restart(0)
 
 
+def test_a_callback_that_ends_its_thread_does_not_end_that_of_a_shard(tmp_path: Path) -> None:
+    def leave(future: Any) -> None:
+        raise SystemExit
+
+    with opened(tmp_path) as shards:
+        os.kill(shards.processes[shards.homes["a"]], signal.SIGSTOP)
+        first = shards.submit("a", "tick", 0, {"price": 5000.0})
+        first.add_done_callback(leave)
+        os.kill(shards.processes[shards.homes["a"]], signal.SIGCONT)
+        assert first.result(10).rejected is None
+        assert shards.submit("a", "tick", 1, {"price": 5000.0}).result(10).rejected is None
+
+
 def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_path: Path) -> None:
     with opened(tmp_path, waiting=2) as shards:
         stopped = shards.homes["a"]

@@ -133,8 +133,8 @@ def arrive(
         migration: how its state became that of another program, if it did.
 
     Raises:
-        HostError: (HR877) it left a halted host and this is another one that is not; it has been here since, or does not fit into a
-            record. Nothing was journalled.
+        HostError: (HR877) it left a halted host and this is another one that is not; it has been here since, or does
+            not fit into a record. Nothing was journalled.
     """
     refuse_again(machines, departed)
     # Who halted it where it left has spoken there since, if these are not halted.
