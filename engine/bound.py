@@ -19,6 +19,9 @@ from .registry import Binding, Registry, Result, checked_results, checked_words
 
 __all__ = ["Functions", "Results"]
 
+_LONGEST = 1_000
+"""Characters of what a function says when it fails."""
+
 Results = dict[tuple[object, ...], tuple[Mapping[str, object], Mapping[str, Any] | Failure]]
 """Within one event: the plain arguments that a function was given, and what came back.
 
@@ -80,7 +83,7 @@ class Functions:
         try:
             return ask()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # other people's code: what it raises is the finding
-            return Failure(f"`{name}`: {error}")
+            return Failure(f"`{name}`: {_said(error)}")
 
     def _asked(self, question: BoundCheck, arguments: Mapping[str, object]) -> Mapping[str, Any]:
         """Ask the function of a check.
@@ -102,6 +105,14 @@ class Functions:
         said = {each or "ok": value for each, value in figures.items()} | checked_words(name, signature.words, returned)
         limit = signature.limit_given(arguments)
         return said if limit is None else {**said, "limit": limit}
+
+
+def _said(error: BaseException) -> str:
+    """Return what an error says, as much of it as is journalled: that too is other people's code."""
+    try:
+        return str(error)[:_LONGEST]
+    except Exception:  # noqa: BLE001  # as above
+        return f"{type(error).__name__}, which cannot be shown"
 
 
 def _returned(

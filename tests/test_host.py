@@ -149,6 +149,22 @@ def test_a_host_that_cannot_write_stops_and_says_so() -> None:
         assert again.submit_all(ticks(WAY[2:], 2)).result()[0].fired
 
 
+def test_a_callback_that_ends_its_thread_does_not_end_that_of_the_host() -> None:
+    def leave(future: Any) -> None:
+        raise SystemExit
+
+    store, writing, go = MemoryStore(), threading.Event(), threading.Event()
+    with host(store) as running:
+        running.submit("desk", "tick", 0, {"price": 5000.0}).add_done_callback(lambda _: writing.set() or go.wait(10))
+        assert writing.wait(10)
+        futures = [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2)]
+        for each in futures:
+            each.add_done_callback(leave)
+        go.set()
+        assert [each.result(10).rejected for each in futures] == [None, None]
+        assert running.submit("desk", "tick", 3, {"price": 5000.0}).result(10).rejected is None
+
+
 def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None:
     writing, go = threading.Event(), threading.Event()
 
@@ -205,7 +221,7 @@ def test_orders_that_nobody_takes_hold_events_up_and_not_fills() -> None:
         assert cancelled.result().rejected is None
 
 
-def test_a_machine_that_a_busy_host_did_not_take_up_can_be_added_later() -> None:
+def test_a_machine_whose_adding_was_called_off_can_be_added_later() -> None:
     writing, go = threading.Event(), threading.Event()
 
     class Slow(MemoryStore):
@@ -215,15 +231,13 @@ def test_a_machine_that_a_busy_host_did_not_take_up_can_be_added_later() -> None
                 assert go.wait(10)
             super().write(group, state)
 
-    with host(Slow(), waiting=1) as running:
-        first = running.submit("desk", "tick", 0, {"price": 5000.0})
+    with host(Slow()) as running:
+        running.submit("desk", "tick", 0, {"price": 5000.0})
         assert writing.wait(10)
-        second = running.submit("desk", "tick", 1, {"price": 5000.0})
-        with pytest.raises(Busy):
-            running.add("other", BAND)
+        assert running.add("other", BAND).cancel()
+        again = running.add("other", BAND)
         go.set()
-        assert [each.result(10).rejected for each in (first, second)] == [None] * 2
-        assert running.add("other", BAND).result(10) > 0
+        assert again.result(10) > 0
 
 
 # --- what is refused ---
@@ -377,6 +391,49 @@ def test_what_no_event_can_have_is_told_to_who_sends_it() -> None:
         with pytest.raises(HostError) as error:
             running.submit("dask", "tick", 0, {"price": 1.0})
         assert error.value.code == "HR872"
+
+
+class Hostile(str):
+    """A text that is not what it seems to be."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("compared")
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+    def __str__(self) -> str:
+        raise RuntimeError("shown")
+
+
+def test_nothing_that_is_given_stops_a_host() -> None:
+    with host(MemoryStore()) as running:
+        anything: Any
+        for anything in (5, [], {}, object(), "x" * 201):
+            for call in (running.departed, running.delivered, running.snapshot, running.remove):
+                with pytest.raises((TypeError, HostError)):
+                    call(anything).result(10)
+            with pytest.raises((TypeError, HostError)):
+                running.remove("desk", to=anything or [0]).result(10)
+        for name in (5, None, object()):
+            with pytest.raises(TypeError, match="values by name"):
+                running.submit("desk", "tick", 0, {name: 1.0})  # type: ignore[dict-item]  # a caller without types may
+        hostile = Hostile("tick")
+        running.submit("desk", hostile, 0, {Hostile("price"): 5000.0}, id=hostile, source=hostile, sequence=0).result(
+            10
+        )
+        assert running.submit("desk", "tick", 0, {"price": 1.0}, id="tick").result(10).rejected is not None
+        running.add("other", BAND, shadow=[0], pinned=[0]).result(10)  # type: ignore[arg-type]  # a caller without types may
+        assert running.remove("other", pinned=[0]).result(10).shadow  # type: ignore[arg-type]  # a caller without types may
+        assert running.submit("desk", "tick", SECOND, {"price": 5000.0}).result(10).rejected is None
+
+
+@pytest.mark.parametrize("limit", ["waiting", "undelivered", "group", "remembered", "state_every"])
+def test_a_limit_with_which_nothing_would_be_done_is_refused(limit: str) -> None:
+    with pytest.raises(ValueError, match=f"`{limit}` is 0"):
+        host(MemoryStore(), **{limit: 0})
 
 
 def test_a_machine_is_given_as_its_spec_and_not_as_a_file() -> None:

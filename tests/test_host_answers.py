@@ -73,6 +73,32 @@ def test_what_functions_answered_is_journalled_and_read_again() -> None:
     assert ASKED == []
 
 
+class Hidden(Exception):
+    """An error that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_function_that_fails_with_more_than_a_record_holds_stops_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: Exception = ValueError("x" * 2**25)
+
+    def fails(*, x: float) -> float:
+        raise raised
+
+    monkeypatch.setitem(globals(), "answers", fails)
+    store, spec = MemoryStore(), observing()
+    with Host(store, {"desk": spec}) as host:
+        host.submit("desk", "tick", 0, {"price": 40.0}).result(10)
+        raised = Hidden()
+        host.submit("desk", "tick", SECOND, {"price": 40.0}).result(10)
+        last = host.snapshot("desk").result(10)
+    told = [value_of(each.payload)["results"][0]["failed"] for each in records_since(store) if each.kind == Kind.STEP]
+    assert told == ["`my.answers`: " + "x" * 1_000, "`my.answers`: Hidden, which cannot be shown"]
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
 def test_a_check_that_was_asked_is_not_asked_again() -> None:
     check = "{call: my.at_most, with: {value: abs(book.quantity) * index.price, limit: most}}"
     gates = f"gates: {{g: {{applies: increase, checks: {{c: {check}}}}}}}\n"

@@ -162,6 +162,39 @@ def test_a_host_that_was_killed_repeats_with_the_old_spec_and_goes_over_then(tmp
     assert ["migration" in body for body in joins] == [False, False, True]
 
 
+def test_a_migration_that_was_made_stands_beside_one_that_is_to_be_made(tmp_path: Path) -> None:
+    store, old, new = MemoryStore(), loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
+    first = declared(tmp_path)
+    second = first.model_copy(update={"machine": "other"})
+    with Host(store, {"desk": old, "other": old}) as host:
+        for name in ("desk", "other"):
+            host.submit(name, "up", 1).result()
+    for other, migrations in ((old, [first]), (new, [first, second]), (new, [first, second])):
+        Host(store, {"desk": new, "other": other}, migrations=migrations).close()
+    joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
+    assert [body["machine"] for body in joins if "migration" in body] == ["desk", "other"]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_machine_that_came_after_the_last_state_can_go_over_too(tmp_path: Path, arrives: bool) -> None:
+    store, old, new = MemoryStore(), loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
+    moved = None
+    if arrives:
+        with Host(MemoryStore(), {"desk": old}) as elsewhere:
+            elsewhere.submit("desk", "up", 0).result()
+            moved = elsewhere.remove("desk").result()
+    Host(store, {"other": old}).close()
+    host = Host(store, {"other": old})
+    host.add("desk", old, moved=moved).result()
+    host.submit("desk", "up", 1).result()
+    crashed = MemoryStore()
+    crashed._groups, crashed._states = list(store._groups), list(store._states)
+    host.close()
+    given: dict[str, Any] = {"migrations": [declared(tmp_path)], "before": {"desk": old}}
+    with Host(crashed, {"desk": new, "other": old}, **given) as host:
+        assert host.snapshot("desk").result().cells["total"] == 1 + arrives
+
+
 def test_a_migration_that_a_new_journal_has_no_need_of_does_nothing(tmp_path: Path) -> None:
     store, old, new = MemoryStore(), loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
     given: dict[str, Any] = {"migrations": [declared(tmp_path)], "before": {"desk": old}}

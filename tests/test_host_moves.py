@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import FrozenInstanceError
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from hedgerow.engine.host.problem import Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.journal.canonical import canonical, value_of
 from hedgerow.engine.journal.journal import Journal
+from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.memory import MemoryStore
-from hedgerow.engine.journal.records import Group, State
+from hedgerow.engine.journal.records import DOMAIN, FIELDS, FORMAT, Group, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import load, loads
 
@@ -233,11 +235,12 @@ def test_what_was_on_its_way_when_a_machine_left_is_refused_and_may_go_to_where_
         leaving = running.remove("desk")
         late = running.submit_all([*ticks(WAY[2:3], 2), ticks()[0]._replace(machine="other")])
         passing, again = running.advance("desk", 9 * SECOND), running.remove("desk")
+        behind = running.snapshot("desk")
         go.set()
         assert [step.rejected for step in first.result(10)] == [None, None]
         assert [step.rejected for step in late.result(10)] == ["the machine has left this host", None]
         assert passing.result(10).rejected == "the machine has left this host"
-        assert refused(lambda: again).code == "HR872"
+        assert (refused(lambda: again).code, refused(lambda: behind).code) == ("HR872", "HR872")
         moved = leaving.result(10)
     refusals = [body for kind, body in records(store) if kind == "refusal"]
     assert [(body["machine"], body["reason"], body.get("id")) for body in refusals] == [
@@ -327,6 +330,32 @@ def test_another_program_or_other_parameters_are_refused_and_a_migration_is_take
     assert error.value.code in ("HR873", "HR875")
 
 
+@pytest.mark.parametrize("where", ["away", "at home, then away", "coming back"])
+def test_a_machine_that_comes_back_with_another_program_is_replayed_from_there(where: str, tmp_path: Path) -> None:
+    old, new = loads(OLD, "counter.yaml"), loads(NEW, "counter.yaml")
+    store, migration = MemoryStore(), declared(tmp_path)
+    with Host(store, {"desk": old}) as running:
+        running.submit("desk", "up", 1).result()
+    migrated = where == "at home, then away"
+    with Host(store, {"desk": new if migrated else old}, migrations=[migration] * migrated) as running:
+        moved = running.remove("desk").result()
+    if where == "away":
+        with Host(MemoryStore(), {}) as running:
+            running.add("desk", new, moved=moved, migration=migration).result()
+            moved = running.remove("desk").result()
+    running = Host(store, {})
+    running.add("desk", new, moved=moved, migration=migration if where == "coming back" else None).result()
+    running.submit("desk", "up", 5).result()
+    last = running.snapshot("desk").result()
+    crashed = copied(store)
+    running.close()
+    assert last.cells["total"] == 2
+    assert repeat(crashed, {"desk": new}).machines["desk"].snapshot() == last
+    assert repeat(store, {"desk": new}).machines["desk"].snapshot() == last
+    with Host(crashed, {"desk": new}) as running:
+        assert running.snapshot("desk").result() == last
+
+
 # --- halted ---
 
 
@@ -347,6 +376,17 @@ def test_a_machine_may_leave_while_halted_and_only_a_halted_host_takes_it_up() -
         other.say("release")
         target.snapshot("desk").result()
         assert [each.id for each in target.outbox()] == [id for id, _ in moved.orders]
+
+
+def test_a_machine_that_left_while_halted_comes_back_to_where_a_person_has_released_it() -> None:
+    lane = Said()
+    with host(MemoryStore(), lane=lane) as running:
+        running.submit_all(ticks()).result()
+        lane.say("halt")
+        moved = running.remove("desk").result()
+        lane.say("release")
+        running.add("desk", BAND, moved=moved).result()
+        assert [each.id for each in running.outbox()] == [id for id, _ in moved.orders]
 
 
 def test_an_act_that_is_said_before_a_machine_leaves_has_its_effect_on_it() -> None:
@@ -394,6 +434,54 @@ def test_no_character_of_it_can_be_changed(data: Any) -> None:
         assert (found.record, found.hash, found.payload) == (lambda was: (was.record, was.hash, was.payload))(
             Departed.from_json(text)
         )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"record": -1},
+        {"record": 2**64},
+        {"record": "5"},
+        {"journal": None},
+        {"departure": {"to": 5}},
+        {"departure": {"pinned": [1]}},
+        {"departure": {"machine": ["desk"]}},
+        {"departure": {"machine": "a-b"}},
+        {"state": {"ids": [["t-1"]]}},
+        {"state": {"ids": 5}},
+        {"state": {"sequences": 5}},
+        {"state": {"sequences": {"feed": "x"}}},
+        {"state": {"moves": -1}},
+        {"state": {"moves": 1.5}},
+        {"state": {"halted": "no"}},
+        {"state": {"orders": [{"id": "desk", "order": {}}]}},
+        {"order": "desk"},
+        {"order": "other-1-1"},
+        {"order": "desk-1-x"},
+        {"order": 5},
+    ],
+)
+def test_what_somebody_wrote_as_if_it_had_left_is_refused(changed: dict[str, Any]) -> None:
+    moved, _ = left()
+    body = json.loads(moved.to_json())
+    departure = body["departure"]
+    for name, value in changed.items():
+        match name:
+            case "departure":
+                departure.update(value)
+            case "state":
+                departure["state"].update(value)
+            case "order":
+                departure["state"]["orders"][0]["id"] = value
+            case _:
+                body[name] = value
+    # The hash is no secret: who writes such a text can write the right one.
+    payload = canonical(departure)
+    fields = FIELDS.pack(FORMAT, Kind.DEPARTURE, moved.record, len(payload), bytes.fromhex(moved.previous))
+    body["hash"] = sha256(DOMAIN + fields + payload).hexdigest()
+    with pytest.raises(HostError) as error:
+        Departed.from_json(json.dumps(body))
+    assert error.value.code == "HR877"
 
 
 # --- repeating ---

@@ -25,6 +25,7 @@ pytest.importorskip("apsw")  # the extra `journal`
 from journals import POSTGRES, drop
 from lanes import made, said, served
 from pages import ROOT
+from test_host import Said
 
 import hedgerow
 from hedgerow.engine.control.client import act, has_effect
@@ -285,6 +286,10 @@ def test_a_move_that_was_cut_off_is_finished_and_what_left_the_shards_is_not_beg
         with pytest.raises(HostError) as error:
             shards.submit("c", "tick", 0, {"price": 1.0})
         assert error.value.code == "HR872"
+        # Another one of its name would have orders with its ids.
+        for shard in (None, 0, 1):
+            with pytest.raises(HostError, match="a machine `c` has left these shards"):
+                shards.add("c", BAND, shard=shard)
 
 
 def test_a_move_from_a_shard_that_is_not_opened_is_not_begun_anew_from_an_older_one(tmp_path: Path) -> None:
@@ -314,6 +319,23 @@ def test_a_move_from_a_shard_that_is_not_opened_is_not_begun_anew_from_an_older_
         host.remove("c", to="another service").result()
     with opened(tmp_path) as shards:
         assert "c" not in shards.homes
+
+
+def test_a_move_that_was_cut_off_and_is_refused_where_it_led_is_undone(tmp_path: Path) -> None:
+    with opened(tmp_path) as shards:
+        shards.submit_all(ticks()).result()
+        last, source = shards.snapshot("a").result(), shards.homes["a"]
+    lane = Said()
+    with Host(tmp_path / f"shard-{source}.journal", {}, known=dict.fromkeys(NAMES, BAND), lane=lane) as running:
+        lane.say("halt")
+        running.remove("a", to=f"shard {1 - source}").result()
+        lane.say("release")
+        running.departed("a").result()
+    # The other shard is not halted, and this one is no longer.
+    with opened(tmp_path) as shards:
+        assert shards.homes["a"] == source
+        assert shards.snapshot("a").result() == last
+        assert "a" in {each.machine for each in shards.outbox()}
 
 
 def test_a_machine_in_two_shards_is_refused(tmp_path: Path) -> None:
@@ -432,6 +454,21 @@ def test_a_process_that_is_killed_takes_nobody_with_it_and_comes_back_exactly(tm
         with pytest.raises(HostError, match="shard 0 takes no more"):
             shards.close()
         shards.close()  # it is closed now
+        with pytest.raises(HostError, match="they were closed"):
+            shards.restart(0)
+
+
+def test_a_callback_that_ends_its_thread_does_not_end_that_of_a_shard(tmp_path: Path) -> None:
+    def leave(future: Any) -> None:
+        raise SystemExit
+
+    with opened(tmp_path) as shards:
+        os.kill(shards.processes[shards.homes["a"]], signal.SIGSTOP)
+        first = shards.submit("a", "tick", 0, {"price": 5000.0})
+        first.add_done_callback(leave)
+        os.kill(shards.processes[shards.homes["a"]], signal.SIGCONT)
+        assert first.result(10).rejected is None
+        assert shards.submit("a", "tick", 1, {"price": 5000.0}).result(10).rejected is None
 
 
 def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from .lane import Lane
 from .machines import Machines
 from .moving import depart
 from .problem import Busy, HostError
+from .resolving import answer, fail
 from .waiting import Waiting
 
 __all__ = ["Committing"]
@@ -168,10 +169,10 @@ class Committing:
         if self._keeps or self._journal.next - self._kept >= self._state_every:
             self._keep_state()
         self._journal.commit()
-        for future, answer in answers:
-            future.set_result(answer)
+        for future, found in answers:
+            answer(future, found)
         for future, why in refused:
-            future.set_exception(why)
+            fail(future, why)
 
     def _look(self) -> None:
         """Look at the stop lane, at the start of a macrostep and before orders are released."""
@@ -198,7 +199,7 @@ class Committing:
         for each in left:
             with suppress(InvalidStateError):  # it was answered, or who waited has gone
                 # One error for all would be raised in several threads at once, each of which writes its traceback there.
-                each.future.set_exception(self.stopped())
+                fail(each.future, self.stopped())
         self._journal.store.close()
 
 

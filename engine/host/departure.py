@@ -6,6 +6,8 @@ text that was cut or changed on the way is refused. It is not signed; the journa
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,11 +24,13 @@ from ..journal.records import FORMAT as RECORD_FORMAT
 from ..journal.store import Store
 from ..snapshot import Snapshot, SnapshotError
 from ..step import Order
+from .given import MACHINE_NAME
 from .problem import HostError
 
 __all__ = ["DEPARTED_FORMAT", "Departed", "departed_of", "departure_at", "immovable"]
 
 DEPARTED_FORMAT = "hedgerow.departed/1"
+_ID = re.compile(r"[^-]+-\d+-\d+(-\d+)?", re.ASCII)
 _PLACE = "departed"
 
 
@@ -126,7 +130,16 @@ class Departed:
         """
         try:
             return _from_members(value_of(text.encode("ascii")))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, JournalError, SnapshotError):
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            struct.error,
+            JournalError,
+            SnapshotError,
+        ):
             raise immovable(_PLACE, "this is no machine that has left a host", _AS_IT_WAS) from None
 
 
@@ -141,8 +154,25 @@ def _from_members(body: Mapping[str, Any]) -> Departed:
     if sha256(DOMAIN + fields + payload).hexdigest() != found.hash or len(bytes.fromhex(found.journal)) != 32:
         raise ValueError
     # What can be asked of it is there.
-    _ = found.machine, found.snapshot, found.fill, found.moves, found.ids, found.orders
+    _ = found.snapshot, found.orders
+    if not _is_whole(found.body):
+        raise ValueError
     return found
+
+
+def _is_whole(body: Mapping[str, Any]) -> bool:
+    """Return whether all but the machine itself is what it is to be: a host takes it as it comes."""
+    state, name = body["state"], body["machine"]
+    ids, sequences = state.get("ids", []), state.get("sequences", {})
+    flags = body.get("pinned", True), state.get("shadow", True), state.get("halted", True)
+    return (
+        MACHINE_NAME.fullmatch(name) is not None
+        and isinstance(ids, list)
+        and all(isinstance(each, str) for each in (state["fill"], state["file"], body.get("to", ""), *ids, *sequences))
+        and all(each is True for each in flags)
+        and all(type(each) is int and each >= 0 for each in (state.get("moves", 0), *sequences.values()))
+        and all(_ID.fullmatch(each["id"]) and each["id"].startswith(f"{name}-") for each in state.get("orders", ()))
+    )
 
 
 def departure_at(store: Store, number: int) -> Departed:

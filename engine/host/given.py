@@ -7,12 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["LONGEST_TEXT", "MACHINE_NAME", "Numbered", "Sent", "check_text", "numbered", "plain", "plain_fields"]
+__all__ = [
+    "LONGEST_TEXT",
+    "MACHINE_NAME",
+    "Numbered",
+    "Sent",
+    "check_limits",
+    "numbered",
+    "plain",
+    "plain_fields",
+    "plain_text",
+]
 
 MACHINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 LONGEST_TEXT = 200
 """Characters of a name or an id."""
 _PLAIN = frozenset((int, float, bool, str, type(None)))
+_NAMED = 'the fields of an event are its values by name, as in `{"price": 100.0}`'
 
 
 class Numbered(NamedTuple):
@@ -34,17 +45,33 @@ class Sent(NamedTuple):
     sequence: int | None = None
 
 
+def check_limits(**limits: int) -> None:
+    """Refuse limits with which nothing would ever be done, with a ValueError."""
+    for name, limit in limits.items():
+        if limit < 1:
+            raise ValueError(f"`{name}` is {limit}, and has to be at least 1")
+
+
 def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields of an event with plain values; TypeError as `plain`, and where they have no names."""
+    """Return the fields of an event with plain values; TypeError as `plain`, and where they are not named by texts."""
     if not isinstance(fields, Mapping):
-        raise TypeError('the fields of an event are its values by name, as in `{"price": 100.0}`')
-    return {name: plain(value) for name, value in fields.items()}
+        raise TypeError(_NAMED)
+    return {_name(name): plain(value) for name, value in fields.items()}
 
 
-def check_text(what: str, given: object) -> None:
-    """Refuse what is no text, or too long a one, with a TypeError."""
-    if not (isinstance(given, str) and 0 < len(given) <= LONGEST_TEXT):
+def _name(given: object) -> str:
+    if type(given) is str:
+        return given
+    if not isinstance(given, str):
+        raise TypeError(_NAMED)
+    return str.__str__(given)
+
+
+def plain_text(what: str, given: object) -> str:
+    """Return a text as a plain one; a TypeError where it is none, or too long."""
+    if not (isinstance(given, str) and 0 < str.__len__(given) <= LONGEST_TEXT):
         raise TypeError(f"{what} is a text of 1 to {LONGEST_TEXT} characters")
+    return str.__str__(given)
 
 
 def numbered(source: object, sequence: object) -> Numbered | None:
@@ -55,10 +82,10 @@ def numbered(source: object, sequence: object) -> Numbered | None:
     """
     if source is None and sequence is None:
         return None
-    check_text("a source", source)
+    counting = plain_text("a source", source)
     if isinstance(sequence, bool) or not isinstance(sequence, numbers.Integral) or not 0 <= int(sequence) < 2**63:
         raise TypeError("a sequence is a whole number from 0 on, of 63 bits, that a source counts its events by")
-    return Numbered(str(source), int(sequence))
+    return Numbered(counting, int(sequence))
 
 
 def plain(value: object) -> Any:

@@ -69,15 +69,14 @@ def repeat(store: Store, specs: Mapping[str, Spec], *, until: When = ALWAYS, aga
         SpecError: a spec that the journal names is wrong.
     """
     last = _last(store, until)
-    joins, later = _joins(store, last)
+    joins, later, changes = _joins(store, last)
     for name in specs:
         if name not in joins and name not in later:
             known = ", ".join(f"`{each}`" for each in joins) or "none"
             raise HostError("HR872", f"the journal holds no machine `{name}`", store.place, f"its machines are {known}")
     compiled = {name: _compiled(store.place, name, specs.get(name), body) for name, body in joins.items()}
-    # What came with its state, migrated or not, needs no record of another program to be repeated.
-    if any("migration" in body and "from" not in body for body in joins.values()) and not against:
-        # What came before it was another program's; the state after it is proved.
+    if changes and not against:
+        # What came before was another program's; the state after it is proved.
         found = rebuild(store, compiled, until=last)
         return Replayed(found.machines, last, found.repeated)
     machines = Machines(store.place)
@@ -120,18 +119,23 @@ def _last(store: Store, until: When) -> int:
     return last if until.sequence is None else min(last, until.sequence)
 
 
-def _joins(store: Store, last: int) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return what the last record of each machine, up to one, says that it runs; and the machines that came after that."""
+def _joins(store: Store, last: int) -> tuple[dict[str, Any], frozenset[str], bool]:
+    """Return what the last record of each machine, up to one, says that it runs; the machines that came after that; and
+    whether any of them ran something else before, here: what it did elsewhere, nobody repeats.
+    """
     found: dict[str, Any] = {}
     later: set[str] = set()
+    changes = False
     for record in records_since(store):
         if record.kind == Kind.MACHINE:
             body = value_of(record.payload)
             if record.sequence <= last:
+                before = found.get(body["machine"], body)
+                changes = changes or any(before[each] != body[each] for each in ("program", "parameters"))
                 found[body["machine"]] = body
             else:
                 later.add(body["machine"])
-    return found, frozenset(later)
+    return found, frozenset(later), changes
 
 
 def _compiled(place: str, name: str, spec: Spec | None, body: Mapping[str, Any]) -> Compiled:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from ..journal.keys import Signer
 from ..journal.opening import open_store
@@ -17,7 +18,7 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_limits, numbered, plain, plain_fields, plain_text
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -82,7 +83,11 @@ class Host:
             JournalError: the journal cannot be opened, or is not what was written.
             HostError: (HR872 to HR876) the machines cannot be brought back.
             TypeError: a machine is given as something else than a spec.
+            ValueError: a limit is below 1.
         """
+        check_limits(
+            waiting=waiting, undelivered=undelivered, group=group, remembered=remembered, state_every=state_every
+        )
         compiled = _Compiled(machines, known or {})
         for each in machines:
             if not MACHINE_NAME.fullmatch(each):
@@ -162,41 +167,39 @@ class Host:
             HostError: (HR870) the host has stopped; (HR872) there is no such machine.
             TypeError: an argument is of a type that no event has.
         """
-        self._check(machine, event, id)
-        place = numbered(source, sequence)
-        arguments = (machine, event, plain(time_ns), plain_fields(fields or {}), self._clock(), id, place)
-        return self._committing.ask(self._machines.take, self._journal, *arguments)
+        given = self._event(Sent(machine, event, time_ns, fields or {}, id, source, sequence))
+        return self._committing.ask(self._machines.take, self._journal, *given)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
         """Give many events to machines at once; the future has their steps, in the same order, once all are durable.
 
         They wait as one, and cost less than each by itself; otherwise as `submit`.
         """
-        given = []
-        for machine, event, time_ns, fields, id, source, sequence in events:
-            self._check(machine, event, id)
-            place = numbered(source, sequence)
-            given.append((machine, event, plain(time_ns), plain_fields(fields), self._clock(), id, place))
-        return self._committing.ask(self._committing.take_all, given)
+        return self._committing.ask(self._committing.take_all, [self._event(each) for each in events])
 
     def advance(self, machine: str, time_ns: int) -> Future[Step]:
         """Let time pass for a machine without an event: due timers fire; otherwise as `submit`."""
-        self._check(machine, None, None)
-        return self._committing.ask(
-            self._machines.take, self._journal, machine, None, plain(time_ns), {}, self._clock()
-        )
+        name, at = self._with_room(machine, "").name, plain(time_ns)
+        return self._committing.ask(self._machines.take, self._journal, name, None, at, {}, self._clock())
 
-    def _check(self, machine: str, event: str | None, id: str | None) -> None:
-        """Refuse what cannot wait for the committing thread."""
-        if event is not None:
-            check_text("an event", event)
-        if id is not None:
-            check_text("an id", id)
+    def _event(self, sent: Sent) -> tuple[Any, ...]:
+        """Return what the committing thread gives to a machine; refuse what it must not see.
+
+        INVARIANT: all of it is plain. What is no text or number of Python's own may do anything there, and stop the host.
+        """
+        machine, event, time_ns, fields, id, source, sequence = sent
+        name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
+        member, counted = self._with_room(machine, name), numbered(source, sequence)
+        return member.name, name, plain(time_ns), plain_fields(fields), self._clock(), known, counted
+
+    def _with_room(self, machine: str, event: str) -> Journalled:
+        """Return a machine, if there is room for the orders to which an event may lead."""
         machines = self._machines
         member = machines[machine]
-        if len(machines.orders) >= self._undelivered and not member.is_book_keeping(event or ""):
+        if len(machines.orders) >= self._undelivered and not member.is_book_keeping(event):
             what = f"{len(machines.orders):,} orders wait to be delivered"
             raise Busy(machines.place, what, "send what `outbox()` has, and say so with `delivered(id)`")
+        return member
 
     def delivered(self, order: str) -> Future[bool]:
         """Note that an order of `outbox()` has reached who takes orders; the future says whether that was new.
@@ -204,7 +207,8 @@ class Host:
         Raises:
             Busy, HostError: as `submit`.
         """
-        return self._committing.ask(self._machines.deliver, self._journal, order, self._clock())
+        known = plain_text("the id of an order", order)
+        return self._committing.ask(self._machines.deliver, self._journal, known, self._clock())
 
     def snapshot(self, machine: str) -> Future[Snapshot]:
         """Return the state of a machine after all that was submitted before, once that is durable.
@@ -212,7 +216,10 @@ class Host:
         Raises:
             Busy, HostError: as `submit`.
         """
-        return self._committing.ask(self._machines[machine].snapshot)
+        return self._committing.ask(self._snapshot, self._machines[machine].name)
+
+    def _snapshot(self, machine: str) -> Snapshot:
+        return self._machines[machine].snapshot()  # one that has left since is refused
 
     def add(
         self,
@@ -237,14 +244,14 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR872) there is one of this name, it is no name, or one of this name has left
                 and this is not it; of one that comes also (HR873) it ran another program, (HR875) the migration does not
-                lead there, (HR877) it has been here since, or is halted and this host is not. The last may be in the
-                future.
+                lead there, (HR877) it has been here since, or left another host halted and this one is not. The last may
+                be in the future.
         """
         compiled = _compiled(compiled)
         machines, committing = self._machines, self._committing
         if moved is None:
-            member = Journalled(machine, compiled, shadow=shadow)
-            member.pinned = pinned
+            member = Journalled(machine, compiled, shadow=bool(shadow))
+            member.pinned = bool(pinned)
         elif moved.machine != machine:
             help = "give it the name that it had: its orders have ids with that"
             raise immovable(machines.place, f"`{machine[:80]}` is not `{moved.machine}`, which left", help)
@@ -259,6 +266,7 @@ class Host:
                 raise HostError("HR872", what, machines.place, help)
             coming = committing.ask(self._take_up, member, moved, migration)
             self._coming.add(machine)
+        coming.add_done_callback(lambda future: self._coming.discard(machine) if future.cancelled() else None)
         return coming
 
     def _take_up(self, member: Journalled, moved: Departed | None, migration: Migration | None) -> int:
@@ -285,8 +293,8 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR877) in the future: more leaves with it than a record holds, and it stays.
         """
-        self._machines[machine]
-        return self._committing.ask(self._committing.depart, machine, self._clock(), to, pinned)
+        name, where = self._machines[machine].name, plain_text("a place to go to", to) if to else ""
+        return self._committing.ask(self._committing.depart, name, self._clock(), where, bool(pinned))
 
     def departed(self, machine: str) -> Future[Departed]:
         """Return again what `remove` gave of a machine that has left and is not back, from the journal.
@@ -294,7 +302,7 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR877) in the future: it has not left.
         """
-        return self._committing.ask(self._committing.departed, machine)
+        return self._committing.ask(self._committing.departed, plain_text("the name of a machine", machine))
 
     def outbox(self) -> tuple[Outgoing, ...]:
         """Return the orders that may leave and are not known to have been delivered, in the order of decision.

@@ -95,7 +95,7 @@ class Machines:
                 what = f"`{name}` has left this host, at record {gone.record:,}"
                 help = "send to where it is now; what left can be had again: `Host.departed(machine)`"
                 raise HostError("HR872", what, self.place, help) from None
-            known = ", ".join(f"`{each}`" for each in self.members) or "none"
+            known = ", ".join(f"`{each}`" for each in list(self.members)[:20]) or "none"
             raise HostError("HR872", f"no machine `{name}`", self.place, f"the machines are {known[:300]}") from None
 
     def taken(self, name: str) -> HostError:

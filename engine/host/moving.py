@@ -133,11 +133,13 @@ def arrive(
         migration: how its state became that of another program, if it did.
 
     Raises:
-        HostError: (HR877) it left a halted host and this one is not; it has been here since, or does not fit into a
-            record. Nothing was journalled.
+        HostError: (HR877) it left a halted host and this is another one that is not; it has been here since, or does
+            not fit into a record. Nothing was journalled.
     """
     refuse_again(machines, departed)
-    if departed.halted and not machines.halted:
+    # Who halted it where it left has spoken there since, if these are not halted.
+    comes_back = departed.journal == journal.genesis.hex()
+    if departed.halted and not machines.halted and not comes_back:
         what = f"`{member.name}` left a host whose machines were halted, and these are not"
         help = "halt this host too, or bring it back and release it there: its orders are held until a person says so"
         raise immovable(machines.place, what, help)

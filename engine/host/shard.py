@@ -21,6 +21,7 @@ from typing import Any
 from ..processes import interpreter
 from .freight import error_from
 from .problem import Busy, HostError
+from .resolving import answer, fail
 
 __all__ = ["Shard"]
 
@@ -187,21 +188,21 @@ class Shard:
             left, self._waiters, self._held = self._waiters, {}, 0
         self._lines.put(None)
         for future, _, _ in left.values():
-            future.set_exception(self.gone())
+            fail(future, self.gone())
 
-    def _resolve(self, answer: Mapping[str, Any]) -> None:
+    def _resolve(self, told: Mapping[str, Any]) -> None:
         with self._lock:
-            future, become, held = self._waiters.pop(answer["id"])
+            future, become, held = self._waiters.pop(told["id"])
             self._held -= held
-        if "error" in answer:
-            future.set_exception(error_from(answer["error"]))
+        if "error" in told:
+            fail(future, error_from(told["error"]))
             return
         try:
-            found = become(answer["returned"])
+            found = become(told["returned"])
         except Exception as error:  # noqa: BLE001  # who waits is told, whatever it is
-            future.set_exception(error)
+            fail(future, error)
         else:
-            future.set_result(found)
+            answer(future, found)
 
 
 _OPEN: weakref.WeakSet[Shard] = weakref.WeakSet()

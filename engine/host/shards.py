@@ -25,7 +25,7 @@ from ..step import Step
 from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_limits, numbered, plain, plain_fields, plain_text
 from .machines import Outgoing
 from .migration import Migration
 from .problem import Busy, HostError
@@ -98,6 +98,14 @@ class Shards:
         """
         if processes < 1:
             raise ValueError("shards are at least one process")
+        limits = {
+            "waiting": waiting,
+            "undelivered": undelivered,
+            "group": group,
+            "remembered": remembered,
+            "state_every": state_every,
+        }
+        check_limits(**limits)
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
         self._place = str(place)
@@ -109,13 +117,7 @@ class Shards:
             "key": None if key is None else str(key),
             "flatten": dict(flatten or {}),
             "migrations": [each.to_json() for each in migrations],
-            "limits": {
-                "waiting": waiting,
-                "undelivered": undelivered,
-                "group": group,
-                "remembered": remembered,
-                "state_every": state_every,
-            },
+            "limits": limits,
         }
         self._lock = threading.Lock()
         """Held to look at or change where machines are; never while waiting for a process."""
@@ -125,6 +127,8 @@ class Shards:
         self._away: dict[str, _Move] = {}
         """Machines on their way, which take nothing."""
         self._coming: set[str] = set()
+        self._left: dict[str, int] = {}
+        """Machines that have left all shards, and from where."""
         self._shards: list[Shard] = []
         self._closed = False
         if not is_url(self._place):
@@ -222,8 +226,8 @@ class Shards:
         Raises:
             Busy, HostError: as `submit`.
         """
-        check_text("the id of an order", order)
-        return self._send(order.partition("-")[0], "delivered", order)
+        known = plain_text("the id of an order", order)
+        return self._send(known.partition("-")[0], "delivered", known)
 
     def _send(self, machine: str, call: str, *given: Any, become: Callable[[Any], Any] | None = None) -> Future[Any]:
         # Held so that nothing is sent to where a machine is behind that which lets it leave.
@@ -263,7 +267,7 @@ class Shards:
         """Take up a new machine, in the shard that its name says or that is chosen; the future has its record there.
 
         Raises:
-            Busy, HostError: as `submit`; (HR872) there is one of this name, or it is no name.
+            Busy, HostError: as `submit`; (HR872) there is one of this name, one has left, or it is no name.
         """
         document = document_of(compiled)
         target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
@@ -271,6 +275,10 @@ class Shards:
             if machine in self._homes or machine in self._coming or not MACHINE_NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
                 raise HostError("HR872", what, self._place, "choose another name")
+            if machine in self._left:
+                what = f"a machine `{machine}` has left these shards"
+                help = f"give back what left, to a host of shard {self._left[machine]} alone, or choose another name"
+                raise HostError("HR872", what, self._place, help)
             self._shards[target].reserve()
             coming = self._shards[target].send("add", machine, document, shadow, shard is not None, None)
             self._coming.add(machine)
@@ -451,17 +459,24 @@ class Shards:
         return self._shards[target].ask("add", name, self._documents[name], name in self._shadow, False, None)
 
     def _finish(self, name: str, source: int) -> None:
-        """Finish the move of a machine that has left a shard and is in no other; one that left all of them is elsewhere."""
+        """Finish the move of a machine that has left a shard and is in no other, or bring it back where that is refused; one
+        that left all of them is elsewhere.
+        """
         moved = self._shards[source].ask("departed", name).result()
         body = Departed.from_json(moved).body
         to = body.get("to", "")
         if not to.startswith(TO_SHARD):
+            self._left[name] = source
             return
         said = int(to.removeprefix(TO_SHARD))
         target = said if said < len(self._shards) else home_of(name, len(self._shards))
         move = _Move(name, source, target, pinned=body.get("pinned", False))
         self._away[name] = move
-        self._settle(move, moved, self._arrive(move, moved))
+        try:
+            self._settle(move, moved, self._arrive(move, moved))
+        except HostError:
+            if name in self._away:  # nobody has it
+                raise
 
     def _twice(self, name: str, first: int, second: int) -> HostError:
         help = "one departure was taken up twice, by hand: decide which journal is right, and open without the other"
@@ -475,10 +490,13 @@ class Shards:
         Moves from it and to it that were cut off are finished.
 
         Raises:
-            RunError: as at the beginning.
+            RunError: as at the beginning; (HR870) all of them were closed.
         """
         number = self._number(shard)
         with self._changing:
+            if self._closed:
+                help = "open them again: their machines come back as they were"
+                raise HostError("HR870", "the shards take no more: they were closed", self._place, help)
             self._shards[number].end()
             again = Shard(number, self._shards[number].place, self._waiting)
             try:
@@ -551,10 +569,9 @@ class Shards:
 def _event(sent: Sent) -> tuple[Any, ...]:
     """Return an event as it is sent."""
     machine, event, time_ns, fields, id, source, sequence = sent
-    check_text("an event", event)
-    if id is not None:
-        check_text("an id", id)
-    return machine, event, plain(time_ns), plain_fields(fields), id, *(numbered(source, sequence) or (None, None))
+    name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
+    counted = numbered(source, sequence) or (None, None)
+    return machine, name, plain(time_ns), plain_fields(fields), known, *counted
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:

@@ -92,7 +92,7 @@ def _carried_over(
         journal.commit()
         state = next(proven_states(store))
     machines = Machines(store.place, remembered)
-    moved = machines.restore(state.text, compiled, declared)
+    moved = machines.restore(state.text, compiled, {name: declared[name] for name in going})
     remember(machines, store)
     for member in moved:
         machines.join(journal, member, clock(), declared[member.name].to_json())
@@ -101,12 +101,15 @@ def _carried_over(
 
 
 def _run(store: Store, state: State | None) -> Mapping[str, Mapping[str, Any]]:
-    """Return program, parameters and shadow of the machines of a journal: of its last state, or of all its records."""
-    if state is not None:
-        found: dict[str, Any] = value_of(state.text)["machines"]
-        return found
-    joined = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
-    return {body["machine"]: body for body in joined}
+    """Return program, parameters and shadow of the machines of a journal: of its last state, and of the records since."""
+    found: dict[str, Any] = {} if state is None else value_of(state.text)["machines"]
+    for record in records_since(store, 0 if state is None else state.of + 1):
+        if record.kind == Kind.MACHINE:
+            body = value_of(record.payload)
+            found[body["machine"]] = body
+        elif record.kind == Kind.DEPARTURE:
+            found.pop(value_of(record.payload)["machine"], None)
+    return found
 
 
 def _going(
