@@ -31,6 +31,8 @@ _PAGE = 64
 _LOG_PAGES = 1000
 """SQLite moves its log into the file whenever the log has so many pages, unless it is told otherwise."""
 _WRITER = "-writer"
+_LOG_BYTES = 2**16
+"""So much of a log is written again at once; SQLite takes less than 128 KB."""
 
 
 class SqliteStore:
@@ -103,7 +105,8 @@ class SqliteStore:
             if self._value("PRAGMA journal_mode=WAL") != "wal":
                 help = "put the journal on a local disk: a write-ahead log needs shared memory"
                 raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
-            self._empty_log()
+            if not self._empty_log():
+                self._write_log_again(apsw, log)
             self._lengthen_log()
 
     def _connection(self, apsw: Any, name: str, flags: int) -> Any:
@@ -143,11 +146,24 @@ class SqliteStore:
         what the disk has not, and takes it for written. What came after it in the log would be lost with it.
         """
         busy, _, _ = self._connected.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
-        if busy:
-            help = "end what reads it, and try again"
-            raise JournalError(
-                "HR862", "the journal cannot be written: somebody reads it all the time", self.place, help
-            )
+        return not busy
+
+    def _write_log_again(self, apsw: Any, log: Path) -> None:
+        """Write the log over itself, and sync that, where it cannot be emptied because somebody still reads the journal.
+
+        A reader, however long it takes, must not keep a machine from coming back. It sees the same bytes all the time, and
+        the system has to write them, whatever it believes of the disk.
+        """
+        with self._transaction(keep=False):  # so that nobody else can begin the log anew meanwhile
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_WAL
+            file = apsw.VFSFile(self._vfs or "", str(log), [flags, 0])
+            try:
+                size = file.xFileSize()
+                for at in range(0, size, _LOG_BYTES):
+                    file.xWrite(file.xRead(min(_LOG_BYTES, size - at), at), at)
+                file.xSync(apsw.SQLITE_SYNC_FULL)
+            finally:
+                file.xClose()
 
     def _lengthen_log(self) -> None:
         """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
