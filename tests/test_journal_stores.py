@@ -586,3 +586,52 @@ def test_a_row_that_stands_in_the_place_of_another_leads_nobody_round_in_a_circl
                     Journal.resume(store)
             tried += 1
     assert tried >= 30
+
+
+def test_one_journal_by_two_names_has_one_writer(tmp_path: Path) -> None:
+    path, link = tmp_path / "desk.journal", tmp_path / "link"
+    link.symlink_to("desk.journal")
+    journal = filled(SqliteStore(path, write=True), [2])
+    with pytest.raises(JournalError) as error:
+        SqliteStore(link, write=True)
+    assert said(error) == ("HR861", "another process writes this journal")
+    journal.close()
+    Journal.resume(SqliteStore(link, write=True), checkpoint_every=5).close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["desk.journal", "desk.journal-writer", "link"]
+    (tmp_path / "other").hardlink_to(path)
+    for name in ("other", "desk.journal"):
+        with pytest.raises(JournalError) as error:
+            SqliteStore(tmp_path / name, write=True)
+        assert said(error) == ("HR862", "the file has another name, a hard link")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a\0b", "this is no name of a file"),
+        ("\udcff.journal", "this is no name of a file"),
+        (":memory:", "a journal in a file is not in memory"),
+        ("folder", "this is no file"),
+        ("pipe", "this is no file"),
+    ],
+)
+@pytest.mark.parametrize("write", [False, True])
+def test_a_name_that_no_journal_can_have_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str, write: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    with pytest.raises(JournalError) as error:
+        open_store(name, write=write)
+    assert said(error) == ("HR860", message)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a?b=1#c%20d", "file:x?mode=memory", "ümläut→", "-x", "two\nlines", "~"])
+def test_a_journal_can_have_any_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    filled(open_store(name, write=True), [2]).close()
+    with contextlib.closing(open_store(name)) as store:
+        assert verify(store).records == 4
+    assert (tmp_path / name).stat().st_size > 0
