@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import tempfile
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -101,17 +102,20 @@ def test_what_was_acknowledged_outlives_a_power_cut(seed: int, tmp_path: Path) -
     assert found == sent[: len(found)]
 
 
+@pytest.mark.parametrize("read", [False, True], ids=["nobody reads", "while somebody reads"])
 @pytest.mark.parametrize("believed", [False, True], ids=["not synced", "after a sync that failed"])
 def test_what_a_killed_writer_has_not_synced_is_synced_before_the_next_one_tells_of_it(
-    believed: bool, tmp_path: Path
+    believed: bool, read: bool, tmp_path: Path, impatient: None
 ) -> None:
     found = []
     for operations in range(8):
         path = tmp_path / str(operations) / "desk.journal"
         path.parent.mkdir()
         disk = LossyDisk(operations, 10**9)
-        with disk.mounted() as name:
+        with disk.mounted() as name, contextlib.ExitStack() as ending:
             journal = Journal.begin(SqliteStore(path, write=True, vfs=name), beginning())
+            if read:
+                ending.enter_context(reading(path))
             journal.append(Kind.EVENT, b'{"n":1}')
             disk.left = operations
             with contextlib.suppress(JournalError):
@@ -121,33 +125,51 @@ def test_what_a_killed_writer_has_not_synced_is_synced_before_the_next_one_tells
             disk.left = 10**9
             if believed:  # and takes that for synced, as some do once they have said that it could not be
                 disk.pending.clear()
-            with contextlib.closing(SqliteStore(path, write=True, vfs=name)) as store:
-                found.append(len(list(records_since(store))))
-                (path.parent / "after").mkdir()
-                disk.leave(path.parent / "after")
+            store = ending.enter_context(contextlib.closing(SqliteStore(path, write=True, vfs=name)))
+            found.append(len(list(records_since(store))))
+            (path.parent / "after").mkdir()
+            disk.leave(path.parent / "after")
         with contextlib.closing(SqliteStore(path.parent / "after" / path.name)) as store:
             assert len(list(records_since(store))) == found[-1]
     assert set(found) == {1, 2}  # without the commit, and with it
 
 
-def test_a_log_that_somebody_reads_without_end_keeps_a_writer_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, connection = tmp_path / "desk.journal", SqliteStore._connection
-
-    def impatient(self: SqliteStore, *arguments: Any) -> Any:
-        found = connection(self, *arguments)
-        found.set_busy_timeout(0)
-        return found
-
-    monkeypatch.setattr(SqliteStore, "_connection", impatient)
+def test_who_reads_without_end_keeps_no_writer_out(tmp_path: Path, impatient: None) -> None:
+    path = tmp_path / "desk.journal"
     journal = Journal.begin(SqliteStore(path, write=True), beginning())
-    with contextlib.closing(apsw.Connection(str(path))) as reader:
+    with reading(path) as seen:
+        for each in range(3):
+            journal.append(Kind.EVENT, b"{}")
+            journal.commit()
+            journal.store.close()
+            journal = Journal.resume(SqliteStore(path, write=True))
+            assert journal.next == each + 2
+        assert seen() == 1
+        assert path.with_name("desk.journal-wal").stat().st_size < 6_000_000  # it is made long once
+    journal.close()
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert [record.sequence for record in records_since(store)] == list(range(5))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a writer wait for no reader."""
+    connection = SqliteStore._connection
+
+    def found(self: SqliteStore, *arguments: Any) -> Any:
+        made = connection(self, *arguments)
+        made.set_busy_timeout(0)
+        return made
+
+    monkeypatch.setattr(SqliteStore, "_connection", found)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Callable[[], int]]:
+    """Read a journal in one transaction until the end, and give what counts the groups that are seen there."""
+    with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
         reader.execute("BEGIN").execute("SELECT * FROM record_group").fetchall()
-        journal.store.close()
-        with pytest.raises(JournalError, match="somebody reads it all the time"):
-            SqliteStore(path, write=True)
-    SqliteStore(path, write=True).close()
+        yield lambda: len(reader.execute("SELECT first FROM record_group").fetchall())
 
 
 def test_without_a_sync_at_each_commit_these_cuts_lose_what_was_acknowledged(tmp_path: Path) -> None:

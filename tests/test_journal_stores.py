@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import resource
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import tempfile
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -509,6 +512,64 @@ def test_a_lost_connection_is_told_and_its_lock_is_free(server: str) -> None:
 
 
 @needs_server
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("statement_timeout", "100ms"),
+        ("idle_session_timeout", "100ms"),
+        ("bytea_output", "escape"),
+        ("quote_all_identifiers", "on"),
+        ("synchronous_commit", "off"),
+        ("standard_conforming_strings", "off"),
+        ("default_transaction_isolation", "serializable"),
+        ("search_path", "nowhere"),
+    ],
+)
+def test_what_a_role_is_set_to_changes_nothing_for_its_journal(server: str, setting: str, value: str) -> None:
+    role = f"role_{uuid.uuid4().hex[:12]}"
+    own = server.replace("postgres@", f"{role}@", 1)
+    other = PostgresStore(server, write=True)
+    other.close()
+    other = PostgresStore(server)
+    other._run(f"CREATE ROLE {role} LOGIN SUPERUSER")
+    other._run(f"ALTER ROLE {role} SET {setting} = '{value}'")
+    try:
+        journal = filled(PostgresStore(own, write=True), [3])
+        journal.store._run("SELECT pg_sleep(0.2)")  # type: ignore[attr-defined]  # a store of a server
+        other._run("SELECT pg_sleep(0.2)")
+        journal.append(Kind.EVENT, {"name": "tick"})
+        journal.close()
+        with contextlib.closing(PostgresStore(own)) as store:
+            assert verify(store).records == 6
+    finally:
+        other._run(f"DROP ROLE {role}")
+        other.close()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pg8000 closes no socket on which it got lost
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"R\0\0\0\x08\0\0\0c", b"\0" * 100, b"\xff" * 99, b""]
+)
+def test_what_is_no_server_of_a_database_is_told(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+
+        def say() -> socket.socket:
+            connection, _ = listening.accept()
+            connection.recv(1000)
+            connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+            return connection
+
+        told = pool.submit(say)
+        with pytest.raises(JournalError) as error:
+            PostgresStore(f"postgresql://postgres@127.0.0.1:{listening.getsockname()[1]}/books")
+        told.result().close()
+    assert error.value.code == "HR863"
+    del error
+    gc.collect()
+
+
+@needs_server
 def test_the_lock_of_a_process_that_was_killed_is_waited_for_while_its_server_ends_it(server: str) -> None:
     code = textwrap.dedent(f"""
         from hedgerow.engine.journal.postgres import PostgresStore
@@ -547,6 +608,8 @@ def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
         ("postgresql://", "this is no URL of a database"),
         ("postgresql://host", "this is no URL of a database"),
         ("postgresql://host:99999/db", "this is no URL of a database"),
+        ("postgresql://a..b/db", "this is no URL of a database"),
+        ("postgresql://[::1/db", "this is no URL of a database"),
         ("postgresql://host/db?journal=Desk;drop", "`Desk;drop` is no name of a journal"),
         ("postgresql://host/db?sslmode=off", "a URL of a journal says `journal=NAME` and `tls=yes` or `tls=no`"),
     ],
@@ -586,3 +649,52 @@ def test_a_row_that_stands_in_the_place_of_another_leads_nobody_round_in_a_circl
                     Journal.resume(store)
             tried += 1
     assert tried >= 30
+
+
+def test_one_journal_by_two_names_has_one_writer(tmp_path: Path) -> None:
+    path, link = tmp_path / "desk.journal", tmp_path / "link"
+    link.symlink_to("desk.journal")
+    journal = filled(SqliteStore(path, write=True), [2])
+    with pytest.raises(JournalError) as error:
+        SqliteStore(link, write=True)
+    assert said(error) == ("HR861", "another process writes this journal")
+    journal.close()
+    Journal.resume(SqliteStore(link, write=True), checkpoint_every=5).close()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["desk.journal", "desk.journal-writer", "link"]
+    (tmp_path / "other").hardlink_to(path)
+    for name in ("other", "desk.journal"):
+        with pytest.raises(JournalError) as error:
+            SqliteStore(tmp_path / name, write=True)
+        assert said(error) == ("HR862", "the file has another name, a hard link")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a\0b", "this is no name of a file"),
+        ("\udcff.journal", "this is no name of a file"),
+        (":memory:", "a journal in a file is not in memory"),
+        ("folder", "this is no file"),
+        ("pipe", "this is no file"),
+    ],
+)
+@pytest.mark.parametrize("write", [False, True])
+def test_a_name_that_no_journal_can_have_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str, write: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    with pytest.raises(JournalError) as error:
+        open_store(name, write=write)
+    assert said(error) == ("HR860", message)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a?b=1#c%20d", "file:x?mode=memory", "ümläut→", "-x", "two\nlines", "~"])
+def test_a_journal_can_have_any_other_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    filled(open_store(name, write=True), [2]).close()
+    with contextlib.closing(open_store(name)) as store:
+        assert verify(store).records == 4
+    assert (tmp_path / name).stat().st_size > 0

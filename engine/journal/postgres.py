@@ -35,6 +35,20 @@ _SECONDS = 20
 """So long a server may say nothing, and after so long it gives up a writer of which it hears nothing."""
 _ENDING_SECONDS = 2
 """So long a server may take to end the session of a process that was killed, and with it its lock."""
+_SETTINGS = {
+    # A server that answers before its disk has keeps no promise.
+    "synchronous_commit": "on",
+    # A backslash in a literal is a backslash, bytes are shown in hex, and names in no quotes.
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+    "quote_all_identifiers": "off",
+    # Limits that a role may have for people and their queries: a host that is quiet for an hour has done nothing wrong.
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+}
+"""What a session is set to, of what its server knows."""
 _READ_ONLY, _DISK_FULL, _TAKEN, _LOCKED = "25006", "53100", "23505", "55P03"  # SQLSTATE
 
 
@@ -83,6 +97,7 @@ class PostgresStore:
 
     def _connect(self, parts: SplitResult, user: str, tls: bool) -> None:
         import ssl
+        import struct
 
         from pg8000.native import Connection, InterfaceError
 
@@ -102,9 +117,12 @@ class PostgresStore:
             reason = reason_of(cause if isinstance(cause, OSError) else error)
             help = "look at its address, and whether it runs"
             raise JournalError("HR863", f"the server cannot be reached: {reason}", self.place, help) from None
-        # A server that answers before its disk has, or whose disk is not asked, keeps no promise.
-        self._run("SET synchronous_commit = on")
-        self._run("SET standard_conforming_strings = on")  # a backslash in a literal is a backslash
+        except (LookupError, ValueError, struct.error):  # what pg8000 makes of any other protocol
+            help = "look at its address and its port"
+            raise JournalError("HR863", "what answers there is no PostgreSQL server", self.place, help) from None
+        wanted = ", ".join(f"('{name}', '{value}')" for name, value in _SETTINGS.items())
+        wanted = f"(VALUES {wanted}) wanted (name, value)"
+        self._run(f"SELECT set_config(name, value, false) FROM {wanted} JOIN pg_settings USING (name)")
         if self._run("SHOW fsync") != [["on"]]:
             raise JournalError(
                 "HR864", "the server runs without fsync", self.place, "set `fsync = on` in its configuration"
@@ -228,7 +246,7 @@ def _read(url: str) -> tuple[SplitResult, str, bool]:
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
-        whole = parts.port != 0 and bool(parts.hostname) and len(parts.path) > 1
+        whole = parts.port != 0 and bool((parts.hostname or "").encode("idna")) and len(parts.path) > 1
     except ValueError:
         raise JournalError("HR860", "this is no URL of a database", shown, _EXAMPLE) from None
     journal, tls = options.pop("journal", "journal"), options.pop("tls", "no")

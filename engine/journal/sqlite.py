@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,8 @@ _PAGE = 64
 """So many groups are read at once; between two reads nothing is held that would keep the log from being reset."""
 _LOG_PAGES = 1000
 """SQLite moves its log into the file whenever the log has so many pages, unless it is told otherwise."""
+_LOG_BYTES = 2**16
+"""So much of a log is written again at once; SQLite takes less than 128 KB."""
 _WRITER = "-writer"
 
 
@@ -51,6 +54,7 @@ class SqliteStore:
         import apsw
 
         self.place = str(path)
+        path = _file_of(path)
         self._vfs = vfs
         self._connected: Any = None
         self._lock: Any = None
@@ -59,6 +63,8 @@ class SqliteStore:
             why = f"SQLite {apsw.sqlite_lib_version()} may lose what was committed; {least} is the first that does not"
             raise JournalError("HR864", why, self.place, "install a newer apsw: pip install -U apsw")
         try:
+            if path.exists() and not path.is_file():
+                raise JournalError("HR860", "this is no file", self.place, "name the file of a journal")
             if write:
                 self._lock = self._connection(
                     apsw, f"{path}{_WRITER}", apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
@@ -75,9 +81,8 @@ class SqliteStore:
     # -------------------------------------------------------------------------------------------------------- opening
 
     def _open(self, apsw: Any, path: Path, write: bool) -> None:
-        size = path.stat().st_size if path.is_file() else None
-        if path.exists() and size is None:
-            raise JournalError("HR860", "this is no file", self.place, "name the file of a journal")
+        about = path.stat() if path.exists() else None
+        size = None if about is None else about.st_size
         if not size and not write:
             why = "there is no journal here" if size is None else "the file is empty"
             raise JournalError("HR860", why, self.place, "name the file of a journal")
@@ -85,6 +90,10 @@ class SqliteStore:
         if write and not size and log.exists() and log.stat().st_size:
             # SQLite takes such a log for one that was left over, and deletes it. A journal is whole before it has a log.
             raise DamageError("changed", "the file is empty or gone, and the log beside it is not", self.place)
+        if write and about is not None and about.st_nlink > 1:
+            # Each name has a log of its own, and all of them are moved into the one file.
+            help = "copy the file, and name the copy: two who write it by two names destroy it"
+            raise JournalError("HR862", "the file has another name, a hard link", self.place, help)
         if write:
             self._connected = self._connection(apsw, str(path), apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         else:
@@ -103,7 +112,8 @@ class SqliteStore:
             if self._value("PRAGMA journal_mode=WAL") != "wal":
                 help = "put the journal on a local disk: a write-ahead log needs shared memory"
                 raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
-            self._empty_log()
+            if not self._empty_log():
+                self._write_log_again(apsw, log)
             self._lengthen_log()
 
     def _connection(self, apsw: Any, name: str, flags: int) -> Any:
@@ -136,18 +146,31 @@ class SqliteStore:
             self._connected.execute(_TABLE)
             self._connected.execute(_STATES)
 
-    def _empty_log(self) -> None:
-        """Move what the log holds into the file, and sync that, before anybody hears of it.
+    def _empty_log(self) -> bool:
+        """Move what the log holds into the file, and sync that, before anybody hears of it; return whether that could be.
 
         The writer before may have been killed between a write and its sync, or after a sync that failed: its system then has
         what the disk has not, and takes it for written. What came after it in the log would be lost with it.
         """
         busy, _, _ = self._connected.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
-        if busy:
-            help = "end what reads it, and try again"
-            raise JournalError(
-                "HR862", "the journal cannot be written: somebody reads it all the time", self.place, help
-            )
+        return not busy
+
+    def _write_log_again(self, apsw: Any, log: Path) -> None:
+        """Write the log over itself, and sync that, where it cannot be emptied because somebody still reads the journal.
+
+        A reader, however long it takes, must not keep a machine from coming back. It sees the same bytes all the time, and
+        the system has to write them, whatever it believes of the disk.
+        """
+        with self._transaction(keep=False):  # so that nobody else can begin the log anew meanwhile
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_WAL
+            file = apsw.VFSFile(self._vfs or "", str(log), [flags, 0])
+            try:
+                size = file.xFileSize()
+                for at in range(0, size, _LOG_BYTES):
+                    file.xWrite(file.xRead(min(_LOG_BYTES, size - at), at), at)
+                file.xSync(apsw.SQLITE_SYNC_FULL)
+            finally:
+                file.xClose()
 
     def _lengthen_log(self) -> None:
         """Make the log as long as it gets before it is reset, so that no commit has to wait for new blocks of its file.
@@ -301,6 +324,26 @@ class SqliteStore:
 
 
 _RIGHTS = "choose a file in a folder that exists and may be written"
+
+
+def _file_of(path: Path) -> Path:
+    """Return where a journal is, whichever way leads there: by two names of one file, two would write it.
+
+    Raises:
+        JournalError: (HR860) this is no name of a file.
+    """
+    name = str(path)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        name = "\0"
+    if "\0" in name:
+        help = "name a file in UTF-8, without a zero byte"
+        raise JournalError("HR860", "this is no name of a file", repr(str(path)), help)
+    if name == ":memory:":
+        help = "give a `MemoryStore()` of `hedgerow.engine.journal.memory`, or name a file"
+        raise JournalError("HR860", "a journal in a file is not in memory", name, help)
+    return Path(os.path.realpath(path))
 
 
 def _numbers(version: str) -> tuple[int, ...]:
