@@ -138,7 +138,8 @@ def arrive(
     """
     refuse_again(machines, departed)
     # Who halted it where it left has spoken there since, if these are not halted.
-    comes_back = departed.journal == journal.genesis.hex()
+    left = machines.left.get(member.name)
+    comes_back = left is not None and (departed.journal, departed.record) == (journal.genesis.hex(), left.record)
     if departed.halted and not machines.halted and not comes_back:
         what = f"`{member.name}` left a host whose machines were halted, and these are not"
         help = "halt this host too, or bring it back and release it there: its orders are held until a person says so"

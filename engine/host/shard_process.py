@@ -89,9 +89,9 @@ class _Served:
         Raises:
             RunError: it cannot be opened.
         """
-        self._specs = Specs(given["place"])
+        specs, self._added = Specs(given["place"]), Specs(given["place"])
         for name, document in given["known"].items():
-            self._specs.add(name, {**document, **given["texts"][document["text"]]})
+            specs.add(name, {**document, **given["texts"][document["text"]]})
         self._lane: Any = None
         key = given["key"]
         if given["lane"] is not None:
@@ -102,7 +102,7 @@ class _Served:
             self._host = Host(
                 given["place"],
                 {},
-                known=self._specs,
+                known=specs,
                 name=given["name"],
                 signer=None if key is None else Signer.read(Path(key)),
                 lane=self._lane,
@@ -143,10 +143,9 @@ class _Served:
         }
 
     def _add(self, machine: str, document: Mapping[str, Any], shadow: bool, pinned: bool, moved: str | None) -> object:
-        known = Specs(self._host.recovered.machines.place)
-        known.add(machine, document)
+        self._added.add(machine, document)
         came = None if moved is None else Departed.from_json(moved)
-        return self._host.add(machine, known[machine], shadow=shadow, pinned=pinned, moved=came)
+        return self._host.add(machine, self._added[machine], shadow=shadow, pinned=pinned, moved=came)
 
     def close(self) -> None:
         """Finish all that was taken, and close the host.
