@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import hypothesis.strategies as st
 import pytest
@@ -377,6 +378,59 @@ def test_what_no_event_can_have_is_told_to_who_sends_it() -> None:
         with pytest.raises(HostError) as error:
             running.submit("dask", "tick", 0, {"price": 1.0})
         assert error.value.code == "HR872"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda running: running.submit("desk", None, 0),
+        lambda running: running.submit(["desk"], "tick", 0),
+        lambda running: running.submit_all([("desk", "tick")]),
+        lambda running: running.submit_all([7]),
+        lambda running: running.submit_all(["desk"]),
+        lambda running: running.delivered(["desk-1-0"]),
+        lambda running: running.delivered(7),
+        lambda running: running.departed(7),
+        lambda running: running.departed([]),
+        lambda running: running.remove("desk", to=object()),
+        lambda running: running.remove("desk", to=7),
+        lambda running: running.add(7, BAND),
+        lambda running: running.add("other", "specs/band_limited_hedge.yaml"),
+    ],
+)
+def test_what_is_called_with_something_else_is_told_and_stops_nobody(call: Any) -> None:
+    with host(MemoryStore()) as running:
+        with pytest.raises(TypeError):
+            call(running)
+        assert running.submit("desk", "tick", 0, {"price": 5000.0}).result(10).rejected is None
+
+
+def test_an_event_of_a_list_may_be_a_plain_tuple() -> None:
+    with host(MemoryStore()) as running:
+        steps = running.submit_all([("desk", "tick", 0, {"price": 5000.0}), Sent("desk", "manual_exit", 1)]).result(10)
+        assert [step.rejected for step in steps] == [None, None]
+        assert [step.configuration for step in steps] == [("active",), ("winding_down",)]
+
+
+def test_what_is_true_is_kept_as_true_whatever_it_was() -> None:
+    with host(MemoryStore()) as running:
+        running.add("other", BAND, shadow=cast(Any, object()), pinned=cast(Any, object())).result(10)
+        assert running.remove("other", pinned=cast(Any, object())).result(10).machine == "other"
+        assert running.submit("desk", "tick", 0, {"price": 5000.0}).result(10).rejected is None
+
+
+def test_who_ends_its_thread_in_a_callback_ends_no_host() -> None:
+    with host(MemoryStore()) as running:
+        gate = threading.Event()
+        running._committing.ask(gate.wait, 10)
+        first = running.submit("desk", "tick", 0, {"price": 5000.0})
+        first.add_done_callback(lambda _: sys.exit("bye"))
+        wrong = running.departed("other")
+        wrong.add_done_callback(lambda _: sys.exit("bye"))
+        gate.set()
+        assert first.result(10).rejected is None
+        assert isinstance(wrong.exception(10), HostError)
+        assert running.submit("desk", "tick", 1, {"price": 5000.0}).result(10).rejected is None
 
 
 def test_a_machine_is_given_as_its_spec_and_not_as_a_file() -> None:

@@ -169,9 +169,9 @@ class Committing:
             self._keep_state()
         self._journal.commit()
         for future, answer in answers:
-            future.set_result(answer)
+            _tell(future.set_result, answer)
         for future, why in refused:
-            future.set_exception(why)
+            _tell(future.set_exception, why)
 
     def _look(self) -> None:
         """Look at the stop lane, at the start of a macrostep and before orders are released."""
@@ -200,6 +200,14 @@ class Committing:
                 # One error for all would be raised in several threads at once, each of which writes its traceback there.
                 each.future.set_exception(self.stopped())
         self._journal.store.close()
+
+
+def _tell(say: Callable[[Any], None], answer: object) -> None:
+    """Say what came of something; what who waits makes of it, even to end its thread, ends nothing here."""
+    try:  # noqa: SIM105  # `suppress` costs more, and this is for every event
+        say(answer)
+    except (InvalidStateError, SystemExit):
+        pass
 
 
 def _told(error: BaseException) -> str:

@@ -7,7 +7,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["LONGEST_TEXT", "MACHINE_NAME", "Numbered", "Sent", "check_text", "numbered", "plain", "plain_fields"]
+__all__ = [
+    "LONGEST_TEXT",
+    "MACHINE_NAME",
+    "Numbered",
+    "Sent",
+    "check_text",
+    "numbered",
+    "plain",
+    "plain_fields",
+    "sent_of",
+]
 
 MACHINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 LONGEST_TEXT = 200
@@ -32,6 +42,15 @@ class Sent(NamedTuple):
     id: str | None = None
     source: str | None = None
     sequence: int | None = None
+
+
+def sent_of(given: object) -> Sent:
+    """Return an event of a list; TypeError where it is none."""
+    if isinstance(given, Sent):
+        return given
+    if isinstance(given, tuple) and 3 <= len(given) <= len(Sent._fields):
+        return Sent(*given)
+    raise TypeError("an event of a list is a `Sent`: machine, event, time_ns, fields, id, source, sequence")
 
 
 def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:

@@ -17,7 +17,7 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields, sent_of
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -162,6 +162,7 @@ class Host:
             HostError: (HR870) the host has stopped; (HR872) there is no such machine.
             TypeError: an argument is of a type that no event has.
         """
+        check_text("an event", event)
         self._check(machine, event, id)
         place = numbered(source, sequence)
         arguments = (machine, event, plain(time_ns), plain_fields(fields or {}), self._clock(), id, place)
@@ -173,7 +174,9 @@ class Host:
         They wait as one, and cost less than each by itself; otherwise as `submit`.
         """
         given = []
-        for machine, event, time_ns, fields, id, source, sequence in events:
+        for each in events:
+            machine, event, time_ns, fields, id, source, sequence = sent_of(each)
+            check_text("an event", event)
             self._check(machine, event, id)
             place = numbered(source, sequence)
             given.append((machine, event, plain(time_ns), plain_fields(fields), self._clock(), id, place))
@@ -188,8 +191,6 @@ class Host:
 
     def _check(self, machine: str, event: str | None, id: str | None) -> None:
         """Refuse what cannot wait for the committing thread."""
-        if event is not None:
-            check_text("an event", event)
         if id is not None:
             check_text("an id", id)
         machines = self._machines
@@ -204,6 +205,7 @@ class Host:
         Raises:
             Busy, HostError: as `submit`.
         """
+        check_text("the id of an order", order)
         return self._committing.ask(self._machines.deliver, self._journal, order, self._clock())
 
     def snapshot(self, machine: str) -> Future[Snapshot]:
@@ -243,8 +245,8 @@ class Host:
         compiled = _compiled(compiled)
         machines, committing = self._machines, self._committing
         if moved is None:
-            member = Journalled(machine, compiled, shadow=shadow)
-            member.pinned = pinned
+            member = Journalled(machine, compiled, shadow=bool(shadow))
+            member.pinned = bool(pinned)
         elif moved.machine != machine:
             help = "give it the name that it had: its orders have ids with that"
             raise immovable(machines.place, f"`{machine[:80]}` is not `{moved.machine}`, which left", help)
@@ -286,7 +288,9 @@ class Host:
             Busy, HostError: as `submit`; (HR877) in the future: more leaves with it than a record holds, and it stays.
         """
         self._machines[machine]
-        return self._committing.ask(self._committing.depart, machine, self._clock(), to, pinned)
+        if to:
+            check_text("where a machine goes", to)
+        return self._committing.ask(self._committing.depart, machine, self._clock(), to or "", bool(pinned))
 
     def departed(self, machine: str) -> Future[Departed]:
         """Return again what `remove` gave of a machine that has left and is not back, from the journal.
@@ -294,6 +298,7 @@ class Host:
         Raises:
             Busy, HostError: as `submit`; (HR877) in the future: it has not left.
         """
+        check_text("the name of a machine", machine)
         return self._committing.ask(self._committing.departed, machine)
 
     def outbox(self) -> tuple[Outgoing, ...]:

@@ -25,7 +25,7 @@ from ..step import Step
 from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields
+from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields, sent_of
 from .machines import Outgoing
 from .migration import Migration
 from .problem import Busy, HostError
@@ -169,8 +169,8 @@ class Shards:
         parts: dict[int, list[int]] = {}
         given = [_event(each) for each in events]
         with self._lock:
-            for place, each in enumerate(events):
-                parts.setdefault(self._home(each.machine), []).append(place)
+            for place, each in enumerate(given):
+                parts.setdefault(self._home(each[0]), []).append(place)
             reserved: list[Shard] = []
             try:
                 for number in parts:
@@ -548,9 +548,9 @@ class Shards:
                 raise
 
 
-def _event(sent: Sent) -> tuple[Any, ...]:
+def _event(sent: object) -> tuple[Any, ...]:
     """Return an event as it is sent."""
-    machine, event, time_ns, fields, id, source, sequence = sent
+    machine, event, time_ns, fields, id, source, sequence = sent_of(sent)
     check_text("an event", event)
     if id is not None:
         check_text("an id", id)
