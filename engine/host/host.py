@@ -29,6 +29,9 @@ from .taking_up import take_up
 
 __all__ = ["Host", "Sent"]
 
+_LANES: list[Lane] = []
+"""Those that a host looks at. Of two hosts with one lane, only one would see each act."""
+
 
 class Host:
     """Journalled machines that come back exactly.
@@ -80,9 +83,15 @@ class Host:
 
         Raises:
             JournalError: the journal cannot be opened, or is not what was written.
-            HostError: (HR872 to HR876) the machines cannot be brought back.
-            TypeError: a machine is given as something else than a spec.
+            HostError: (HR872 to HR876) the machines cannot be brought back; (HR882) another host looks at this lane.
+            TypeError: a machine is given as something else than a spec, or a lane as something else than a lane.
         """
+        if lane is not None and not callable(getattr(lane, "pending", None)):
+            raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
+        if any(each is lane for each in _LANES):
+            help = "make a lane for each host: an act is for the one that takes it"
+            raise HostError("HR882", "another host looks at this lane", str(place), help)
+        self._lane = lane
         compiled = _Compiled(machines, known or {})
         for each in machines:
             if not MACHINE_NAME.fullmatch(each):
@@ -125,9 +134,17 @@ class Host:
 
     def _start(self) -> None:
         """Let a thread do what is asked from here on."""
-        run, name = self._committing.run, f"hedgerow {self._machines.place}"
-        self._thread = threading.Thread(target=run, name=name, daemon=True)
+        if self._lane is not None:
+            _LANES.append(self._lane)
+        self._thread = threading.Thread(target=self._run, name=f"hedgerow {self._machines.place}", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._committing.run()
+        finally:
+            if self._lane is not None:
+                _LANES.remove(self._lane)
 
     def _finish(self) -> None:
         """Take no more, and wait until all that was asked is done."""
