@@ -798,6 +798,15 @@ def test_flatten_and_override_become_events_of_the_machine(lane: Said) -> None:
     assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == last
 
 
+def test_machines_of_several_specs_are_flattened_each_by_an_event_that_it_has(lane: Said) -> None:
+    names = {"desk": "manual_exit", "other": "wind_down", "third": "flatten"}
+    specs = {name: loads(BAND.text.replace("manual_exit", event), f"{name}.yaml") for name, event in names.items()}
+    with Host(MemoryStore(), specs, clock=ticking(), lane=lane, flatten={"other": "wind_down"}) as running:
+        running.submit_all([Sent(name, "tick", 0, {"price": 5000.0}) for name in names]).result(10)
+        lane.say("flatten", event="manual_exit")  # as a lane of the first of them says
+        assert [running.snapshot(name).result(10).configuration for name in names] == [("winding_down",)] * 3
+
+
 def test_an_act_that_is_journalled_is_not_put_into_effect_again(lane: Said) -> None:
     store = MemoryStore()
     with host(store, lane=lane, flatten={"desk": "manual_exit"}) as running:
