@@ -807,6 +807,69 @@ def test_machines_of_several_specs_are_flattened_each_by_an_event_that_it_has(la
         assert [running.snapshot(name).result(10).configuration for name in names] == [("winding_down",)] * 3
 
 
+@pytest.mark.parametrize(
+    ("given", "code", "message", "help"),
+    [
+        ({"shadow": {"dsek"}}, "HR872", "no machine `dsek` to be in the shadow", "did you mean `desk`?"),
+        (
+            {"flatten": {"desk": "manual_exti"}},
+            "HR885",
+            "`desk` has no event `manual_exti` without fields",
+            "did you mean `manual_exit`?",
+        ),
+        (
+            {"flatten": {"desk": "tick"}},
+            "HR885",
+            "`desk` has no event `tick` without fields",
+            "its events without fields are `manual_exit`",
+        ),
+    ],
+)
+def test_a_name_that_means_nothing_is_told_before_anybody_relies_on_it(
+    tmp_path: Path, given: Any, code: str, message: str, help: str
+) -> None:
+    for open_one in (Host, lambda *a, **g: hedgerow.Shards(*a, processes=1, **g)):
+        with pytest.raises(HostError) as error:
+            open_one(tmp_path / "here", {"desk": BAND}, **given)
+        assert (error.value.code, error.value.message, error.value.help) == (code, message, help)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_sends_orders_is_not_taken_for_one_in_the_shadow() -> None:
+    store = MemoryStore()
+    host(store).close()
+    with pytest.raises(HostError) as error:
+        host(store, shadow={"desk"})
+    assert (error.value.code, error.value.message) == ("HR873", "`desk` is not in the shadow: it sends orders")
+    host(store).close()
+
+
+@pytest.mark.parametrize(
+    ("place", "machines", "given", "error"),
+    [
+        (None, {"desk": BAND}, {}, TypeError),
+        (b"desk.journal", {"desk": BAND}, {}, TypeError),
+        ("desk.journal", [BAND], {}, TypeError),
+        ("desk.journal", "desk.yaml", {}, TypeError),
+        ("desk.journal", {7: BAND}, {}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"shadow": "desk"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"signer": "desk.pem"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"group": 0}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"waiting": -1}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"undelivered": True}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"state_every": 1.5}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"remembered": 0}, ValueError),
+    ],
+)
+def test_a_host_that_is_given_something_else_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, machines: Any, given: Any, error: type[Exception]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error):
+        Host(place, machines, **given)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_act_that_is_journalled_is_not_put_into_effect_again(lane: Said) -> None:
     store = MemoryStore()
     with host(store, lane=lane, flatten={"desk": "manual_exit"}) as running:

@@ -17,7 +17,7 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields, sent_of
+from .given import MACHINE_NAME, Sent, check_names, check_text, check_types, numbered, plain, plain_fields, sent_of
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -83,11 +83,21 @@ class Host:
 
         Raises:
             JournalError: the journal cannot be opened, or is not what was written.
-            HostError: (HR872 to HR876) the machines cannot be brought back; (HR882) another host looks at this lane.
-            TypeError: a machine is given as something else than a spec, or a lane as something else than a lane.
+            HostError: (HR872 to HR876) the machines cannot be brought back, or one is named that is not there;
+                (HR882) another host looks at this lane; (HR885) a machine has no event that is to flatten it.
+            TypeError: something is given as something else than it is, such as a spec by its file.
+            ValueError: a number of things is none.
         """
-        if lane is not None and not callable(getattr(lane, "pending", None)):
-            raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
+        check_types(place, machines, shadow, signer, lane)
+        for what, many in (
+            ("waiting", waiting),
+            ("undelivered", undelivered),
+            ("group", group),
+            ("remembered", remembered),
+            ("state_every", state_every),
+        ):
+            if isinstance(many, bool) or not isinstance(many, int) or many < 1:
+                raise ValueError(f"`{what}` is a whole number from 1 on")
         if any(each is lane for each in _LANES):
             help = "make a lane for each host: an act is for the one that takes it"
             raise HostError("HR882", "another host looks at this lane", str(place), help)
@@ -98,6 +108,7 @@ class Host:
                 help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
                 raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
             compiled[each]
+        check_names(compiled, shadow, flatten or {}, str(place))
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
         self._clock, self._undelivered = clock, undelivered
         try:
@@ -113,6 +124,11 @@ class Host:
                 remembered=remembered,
                 clock=clock,
             )
+            for each in shadow:
+                member = self._recovered.machines.members.get(each)
+                if member is not None and not member.shadow:
+                    help = "a machine stays what it was begun as: leave `shadow` out, or begin another machine in the shadow"
+                    raise HostError("HR873", f"`{each}` is not in the shadow: it sends orders", store.place, help)
         except BaseException:
             store.close()
             raise

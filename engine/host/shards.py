@@ -25,7 +25,7 @@ from ..step import Step
 from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import MACHINE_NAME, Sent, check_text, numbered, plain, plain_fields, sent_of
+from .given import MACHINE_NAME, Sent, check_names, check_text, check_types, numbered, plain, plain_fields, sent_of
 from .machines import Outgoing
 from .migration import Migration
 from .problem import Busy, HostError
@@ -100,6 +100,8 @@ class Shards:
             raise ValueError("shards are at least one process")
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
+        check_types(place, machines, shadow, None, None)
+        check_names(machines, shadow, flatten or {}, str(place))
         self._place = str(place)
         self._documents = {name: document_of(spec) for name, spec in machines.items()}
         self._shadow = frozenset(shadow)
