@@ -42,8 +42,8 @@ _KINDS = (
 def command() -> None:
     """Verify a journal, show or export its records, prove one of them to somebody else.
 
-    JOURNAL is a file, or postgresql://user@host/database?journal=NAME. Nothing here changes it, and it may be
-    written meanwhile.
+    JOURNAL is a file, or postgresql://user@host/database?journal=NAME. Only `checkpoint` changes it; the others
+    read it while it is written, too.
     """
 
 

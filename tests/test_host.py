@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import hypothesis.strategies as st
 import pytest
@@ -436,6 +436,45 @@ def test_a_limit_with_which_nothing_would_be_done_is_refused(limit: str) -> None
         host(MemoryStore(), **{limit: 0})
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda running: running.submit("desk", None, 0),
+        lambda running: running.submit(["desk"], "tick", 0),
+        lambda running: running.submit_all([("desk", "tick")]),
+        lambda running: running.submit_all([7]),
+        lambda running: running.submit_all(["desk"]),
+        lambda running: running.delivered(["desk-1-0"]),
+        lambda running: running.delivered(7),
+        lambda running: running.departed(7),
+        lambda running: running.departed([]),
+        lambda running: running.remove("desk", to=object()),
+        lambda running: running.remove("desk", to=7),
+        lambda running: running.add(7, BAND),
+        lambda running: running.add("other", "specs/band_limited_hedge.yaml"),
+    ],
+)
+def test_what_is_called_with_something_else_is_told_and_stops_nobody(call: Any) -> None:
+    with host(MemoryStore()) as running:
+        with pytest.raises(TypeError):
+            call(running)
+        assert running.submit("desk", "tick", 0, {"price": 5000.0}).result(10).rejected is None
+
+
+def test_an_event_of_a_list_may_be_a_plain_tuple() -> None:
+    with host(MemoryStore()) as running:
+        steps = running.submit_all([("desk", "tick", 0, {"price": 5000.0}), Sent("desk", "manual_exit", 1)]).result(10)
+        assert [step.rejected for step in steps] == [None, None]
+        assert [step.configuration for step in steps] == [("active",), ("winding_down",)]
+
+
+def test_what_is_true_is_kept_as_true_whatever_it_was() -> None:
+    with host(MemoryStore()) as running:
+        running.add("other", BAND, shadow=cast(Any, object()), pinned=cast(Any, object())).result(10)
+        assert running.remove("other", pinned=cast(Any, object())).result(10).machine == "other"
+        assert running.submit("desk", "tick", 0, {"price": 5000.0}).result(10).rejected is None
+
+
 def test_a_machine_is_given_as_its_spec_and_not_as_a_file() -> None:
     store = MemoryStore()
     with pytest.raises(TypeError, match="a spec that was loaded"):
@@ -799,6 +838,78 @@ def test_flatten_and_override_become_events_of_the_machine(lane: Said) -> None:
         assert (told[place + 1][1]["name"], told[place + 1][1]["id"]) == (event, f"act-{act}")
     store._states.clear()
     assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == last
+
+
+def test_machines_of_several_specs_are_flattened_each_by_an_event_that_it_has(lane: Said) -> None:
+    names = {"desk": "manual_exit", "other": "wind_down", "third": "flatten"}
+    specs = {name: loads(BAND.text.replace("manual_exit", event), f"{name}.yaml") for name, event in names.items()}
+    with Host(MemoryStore(), specs, clock=ticking(), lane=lane, flatten={"other": "wind_down"}) as running:
+        running.submit_all([Sent(name, "tick", 0, {"price": 5000.0}) for name in names]).result(10)
+        lane.say("flatten", event="manual_exit")  # as a lane of the first of them says
+        assert [running.snapshot(name).result(10).configuration for name in names] == [("winding_down",)] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message", "help"),
+    [
+        ({"shadow": {"dsek"}}, "HR872", "no machine `dsek` to be in the shadow", "did you mean `desk`?"),
+        (
+            {"flatten": {"desk": "manual_exti"}},
+            "HR885",
+            "`desk` has no event `manual_exti` without fields",
+            "did you mean `manual_exit`?",
+        ),
+        (
+            {"flatten": {"desk": "tick"}},
+            "HR885",
+            "`desk` has no event `tick` without fields",
+            "its events without fields are `manual_exit`",
+        ),
+    ],
+)
+def test_a_name_that_means_nothing_is_told_before_anybody_relies_on_it(
+    tmp_path: Path, given: Any, code: str, message: str, help: str
+) -> None:
+    for open_one in (Host, lambda *a, **g: hedgerow.Shards(*a, processes=1, **g)):
+        with pytest.raises(HostError) as error:
+            open_one(tmp_path / "here", {"desk": BAND}, **given)
+        assert (error.value.code, error.value.message, error.value.help) == (code, message, help)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_sends_orders_is_not_taken_for_one_in_the_shadow() -> None:
+    store = MemoryStore()
+    host(store).close()
+    with pytest.raises(HostError) as error:
+        host(store, shadow={"desk"})
+    assert (error.value.code, error.value.message) == ("HR873", "`desk` is not in the shadow: it sends orders")
+    host(store).close()
+
+
+@pytest.mark.parametrize(
+    ("place", "machines", "given", "error"),
+    [
+        (None, {"desk": BAND}, {}, TypeError),
+        (b"desk.journal", {"desk": BAND}, {}, TypeError),
+        ("desk.journal", [BAND], {}, TypeError),
+        ("desk.journal", "desk.yaml", {}, TypeError),
+        ("desk.journal", {7: BAND}, {}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"shadow": "desk"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"signer": "desk.pem"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"group": 0}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"waiting": -1}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"undelivered": True}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"state_every": 1.5}, ValueError),
+        ("desk.journal", {"desk": BAND}, {"remembered": 0}, ValueError),
+    ],
+)
+def test_a_host_that_is_given_something_else_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, machines: Any, given: Any, error: type[Exception]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error):
+        Host(place, machines, **given)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_act_that_is_journalled_is_not_put_into_effect_again(lane: Said) -> None:

@@ -48,7 +48,8 @@ class Lane:
 
     def __init__(self, folder: Path, flag: Flag, lock: int, taken: int | None) -> None:
         """Stand where the engine is; `open` gives a lane that can be used."""
-        self._folder, self._flag, self._lock, self._words = folder, flag, lock, flag.words
+        self._folder, self._flag, self._words = folder, flag, flag.words
+        self._lock: int | None = lock
         self._guard = Lock()
         # Looked at before the log, what is posted is no later than what the log holds.
         posted, shown = flag.posted or 0, flag.taken
@@ -107,9 +108,17 @@ class Lane:
             raise
 
     def pending(self) -> Act | None:
-        """Return the act that is to be done next, until it is taken; None, at the cost of one look, if there is none."""
-        if self._words[POSTED] == self._quiet:
-            return None
+        """Return the act that is to be done next, until it is taken; None, at the cost of one look, if there is none.
+
+        Raises:
+            ControlError: (HR880) the lane was closed: whoever wants something of the machine would speak to nobody.
+        """
+        try:
+            if self._words[POSTED] == self._quiet:
+                return None
+        except ValueError:  # the memory is let go
+            help = "close the engine before its lane"
+            raise ControlError("HR880", "the lane was closed", str(self._folder), help) from None
         return self._look()
 
     def taken(self, act: Act) -> None:
@@ -128,10 +137,13 @@ class Lane:
                 self._words[TAKEN] = word_of(act.number)
 
     def close(self) -> None:
-        """Let go of the lane, so that another engine may have it."""
+        """Let go of the lane, so that another engine may have it; once is enough."""
+        if self._lock is None:
+            return
         self._words[ENGINE] = 0
         self._flag.close()
         os.close(self._lock)
+        self._lock = None
 
     def __enter__(self) -> Lane:
         return self

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
+
+from ..diagnostics import suggestion
+from ..journal.keys import Signer
+from ..load import Compiled, Spec
+from .problem import HostError
 
 __all__ = [
     "LONGEST_TEXT",
@@ -13,10 +18,13 @@ __all__ = [
     "Numbered",
     "Sent",
     "check_limits",
+    "check_names",
+    "check_types",
     "numbered",
     "plain",
     "plain_fields",
     "plain_text",
+    "sent_of",
 ]
 
 MACHINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
@@ -45,11 +53,20 @@ class Sent(NamedTuple):
     sequence: int | None = None
 
 
-def check_limits(**limits: int) -> None:
+def check_limits(**limits: Any) -> None:
     """Refuse limits with which nothing would ever be done, with a ValueError."""
     for name, limit in limits.items():
-        if limit < 1:
-            raise ValueError(f"`{name}` is {limit}, and has to be at least 1")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"`{name}` is {limit}, and has to be a whole number from 1 on")
+
+
+def sent_of(given: object) -> Sent:
+    """Return an event of a list; TypeError where it is none."""
+    if isinstance(given, Sent):
+        return given
+    if isinstance(given, tuple) and 3 <= len(given) <= len(Sent._fields):
+        return Sent(*given)
+    raise TypeError("an event of a list is a `Sent`: machine, event, time_ns, fields, id, source, sequence")
 
 
 def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
@@ -103,3 +120,37 @@ def plain(value: object) -> Any:
     if type(value).__name__ in ("bool_", "bool"):  # that of NumPy, which is no number
         return bool(value)
     raise TypeError(f"{type(value).__name__} is no type of a value of an event")
+
+
+def check_types(place: object, machines: object, shadow: object, signer: object, lane: object) -> None:
+    """Refuse what is of another type than a host is given, before anything is opened, with a TypeError."""
+    if isinstance(place, (bytes, type(None), int)):
+        raise TypeError("a journal is given as a file, a URL or a store that is open for writing")
+    if not isinstance(machines, Mapping):
+        raise TypeError('the machines of a host are their specs by name, as in `{"desk": hedgerow.load(FILE)}`')
+    if isinstance(shadow, str):
+        raise TypeError('the machines in the shadow are a set of names, as in `{"desk"}`')
+    if signer is not None and not isinstance(signer, Signer):
+        raise TypeError(f"a signer is one that was read, `Signer.read(FILE)`, and no {type(signer).__name__}")
+    if lane is not None and not callable(getattr(lane, "pending", None)):
+        raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
+
+
+def check_names(
+    compiled: Mapping[str, Compiled | Spec], shadow: Collection[str], flatten: Mapping[str, str], place: str
+) -> None:
+    """Refuse names that mean nothing, where a person or a venue would be the first to learn of it."""
+    for each in shadow:
+        if each not in compiled:
+            known = ", ".join(f"`{name}`" for name in compiled) or "none"
+            help = suggestion(str(each)[:64], compiled, f"the machines are {known[:300]}")
+            raise HostError("HR872", f"no machine `{str(each)[:64]}` to be in the shadow", place, help)
+    for each, event in flatten.items():
+        if each in compiled:
+            spec = compiled[each]
+            program = spec.program() if isinstance(spec, Spec) else spec.program
+            names = [one.name for one in program.events if not one.fields]
+            if event not in names:
+                known = ", ".join(f"`{name}`" for name in names) or "none"
+                help = suggestion(str(event)[:64], names, f"its events without fields are {known[:300]}")
+                raise HostError("HR885", f"`{each}` has no event `{str(event)[:64]}` without fields", place, help)

@@ -18,7 +18,18 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import MACHINE_NAME, Sent, check_limits, numbered, plain, plain_fields, plain_text
+from .given import (
+    MACHINE_NAME,
+    Sent,
+    check_limits,
+    check_names,
+    check_types,
+    numbered,
+    plain,
+    plain_fields,
+    plain_text,
+    sent_of,
+)
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -29,6 +40,9 @@ from .recovery import Recovered
 from .taking_up import take_up
 
 __all__ = ["Host", "Sent"]
+
+_LANES: list[Lane] = []
+"""Those that a host looks at. Of two hosts with one lane, only one would see each act."""
 
 
 class Host:
@@ -81,19 +95,26 @@ class Host:
 
         Raises:
             JournalError: the journal cannot be opened, or is not what was written.
-            HostError: (HR872 to HR876) the machines cannot be brought back.
-            TypeError: a machine is given as something else than a spec.
+            HostError: (HR872 to HR876) the machines cannot be brought back, or one is named that is not there;
+                (HR882) another host looks at this lane; (HR885) a machine has no event that is to flatten it.
+            TypeError: something is given as something else than it is, such as a spec by its file.
             ValueError: a limit is below 1.
         """
+        check_types(place, machines, shadow, signer, lane)
         check_limits(
             waiting=waiting, undelivered=undelivered, group=group, remembered=remembered, state_every=state_every
         )
+        if any(each is lane for each in _LANES):
+            help = "make a lane for each host: an act is for the one that takes it"
+            raise HostError("HR882", "another host looks at this lane", str(place), help)
+        self._lane = lane
         compiled = _Compiled(machines, known or {})
         for each in machines:
             if not MACHINE_NAME.fullmatch(each):
                 help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
                 raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
             compiled[each]
+        check_names(compiled, shadow, flatten or {}, str(place))
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
         self._clock, self._undelivered = clock, undelivered
         try:
@@ -109,6 +130,11 @@ class Host:
                 remembered=remembered,
                 clock=clock,
             )
+            for each in shadow:
+                member = self._recovered.machines.members.get(each)
+                if member is not None and not member.shadow:
+                    help = "a machine stays what it was begun as: leave `shadow` out, or begin another machine in the shadow"
+                    raise HostError("HR873", f"`{each}` is not in the shadow: it sends orders", store.place, help)
         except BaseException:
             store.close()
             raise
@@ -130,9 +156,17 @@ class Host:
 
     def _start(self) -> None:
         """Let a thread do what is asked from here on."""
-        run, name = self._committing.run, f"hedgerow {self._machines.place}"
-        self._thread = threading.Thread(target=run, name=name, daemon=True)
+        if self._lane is not None:
+            _LANES.append(self._lane)
+        self._thread = threading.Thread(target=self._run, name=f"hedgerow {self._machines.place}", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._committing.run()
+        finally:
+            if self._lane is not None:
+                _LANES.remove(self._lane)
 
     def _finish(self) -> None:
         """Take no more, and wait until all that was asked is done."""
@@ -182,12 +216,12 @@ class Host:
         name, at = self._with_room(machine, "").name, plain(time_ns)
         return self._committing.ask(self._machines.take, self._journal, name, None, at, {}, self._clock())
 
-    def _event(self, sent: Sent) -> tuple[Any, ...]:
+    def _event(self, sent: object) -> tuple[Any, ...]:
         """Return what the committing thread gives to a machine; refuse what it must not see.
 
         INVARIANT: all of it is plain. What is no text or number of Python's own may do anything there, and stop the host.
         """
-        machine, event, time_ns, fields, id, source, sequence = sent
+        machine, event, time_ns, fields, id, source, sequence = sent_of(sent)
         name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
         member, counted = self._with_room(machine, name), numbered(source, sequence)
         return member.name, name, plain(time_ns), plain_fields(fields), self._clock(), known, counted

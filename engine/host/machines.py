@@ -204,8 +204,10 @@ class Machines:
         )
         self.note(act.act, act.id)
         for name, member in self.members.items():
-            event = act.event or (flatten.get(name, "flatten") if act.act == "flatten" else "")
-            if event and member.declares(event):
+            # Machines of several specs are flattened by several events: each by the first that it has.
+            named = (act.event, flatten.get(name, ""), "flatten") if act.act == "flatten" else (act.event,)
+            event = next((each for each in named if each and member.declares(each)), None)
+            if event is not None:
                 # A person's act has no time of its own in a machine: it comes when it comes, at the machine's clock.
                 clock = member.machine.time_ns
                 fields: Mapping[str, Value] = act.fields

@@ -25,7 +25,18 @@ from ..step import Step
 from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import MACHINE_NAME, Sent, check_limits, numbered, plain, plain_fields, plain_text
+from .given import (
+    MACHINE_NAME,
+    Sent,
+    check_limits,
+    check_names,
+    check_types,
+    numbered,
+    plain,
+    plain_fields,
+    plain_text,
+    sent_of,
+)
 from .machines import Outgoing
 from .migration import Migration
 from .problem import Busy, HostError
@@ -108,6 +119,8 @@ class Shards:
         check_limits(**limits)
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
+        check_types(place, machines, shadow, None, None)
+        check_names(machines, shadow, flatten or {}, str(place))
         self._place = str(place)
         self._documents = {name: document_of(spec) for name, spec in machines.items()}
         self._shadow = frozenset(shadow)
@@ -173,8 +186,8 @@ class Shards:
         parts: dict[int, list[int]] = {}
         given = [_event(each) for each in events]
         with self._lock:
-            for place, each in enumerate(events):
-                parts.setdefault(self._home(each.machine), []).append(place)
+            for place, each in enumerate(given):
+                parts.setdefault(self._home(each[0]), []).append(place)
             reserved: list[Shard] = []
             try:
                 for number in parts:
@@ -566,9 +579,9 @@ class Shards:
                 raise
 
 
-def _event(sent: Sent) -> tuple[Any, ...]:
+def _event(sent: object) -> tuple[Any, ...]:
     """Return an event as it is sent."""
-    machine, event, time_ns, fields, id, source, sequence = sent
+    machine, event, time_ns, fields, id, source, sequence = sent_of(sent)
     name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
     counted = numbered(source, sequence) or (None, None)
     return machine, name, plain(time_ns), plain_fields(fields), known, *counted

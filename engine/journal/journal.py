@@ -120,8 +120,8 @@ class Journal:
         What came since its last checkpoint is checked; `verify` checks all of it.
 
         Raises:
-            JournalError: (HR860) the store holds none; (HR865) its checkpoints are signed with another key, or with
-                one and none is given; (HR869) it is not what was written; or it cannot be read.
+            JournalError: (HR860) the store holds none; (HR865) its checkpoints are signed with another key, with one
+                and none is given, or with none and one is given; (HR869) it is not what was written; or it cannot be read.
         """
         first = genesis_of(store)
         key = value_of(first.payload).get("key")
@@ -131,6 +131,9 @@ class Journal:
                 raise JournalError(
                     "HR865", "the checkpoints of this journal are signed, and there is no key", store.place, help
                 )
+            if key is None:
+                help = "leave the key out, or begin a new journal with it"
+                raise JournalError("HR865", "the checkpoints of this journal are not signed", store.place, help)
             help = "give the key that it began with, or begin a new journal"
             raise JournalError(
                 "HR865", "the checkpoints of this journal are not signed with this key", store.place, help
