@@ -17,6 +17,7 @@ __all__ = [
     "MACHINE_NAME",
     "Numbered",
     "Sent",
+    "check_counts",
     "check_names",
     "check_text",
     "check_types",
@@ -116,6 +117,13 @@ def check_types(place: object, machines: object, shadow: object, signer: object,
         raise TypeError(f"a signer is one that was read, `Signer.read(FILE)`, and no {type(signer).__name__}")
     if lane is not None and not callable(getattr(lane, "pending", None)):
         raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
+
+
+def check_counts(least: int, **given: object) -> None:
+    """Refuse what is no whole number from `least` on, with a ValueError."""
+    for name, count in given.items():
+        if isinstance(count, bool) or not isinstance(count, int) or count < least:
+            raise ValueError(f"`{name}` is a whole number from {least} on")
 
 
 def check_names(

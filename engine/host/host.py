@@ -17,7 +17,18 @@ from ..snapshot import Snapshot
 from ..step import Step
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import MACHINE_NAME, Sent, check_names, check_text, check_types, numbered, plain, plain_fields, sent_of
+from .given import (
+    MACHINE_NAME,
+    Sent,
+    check_counts,
+    check_names,
+    check_text,
+    check_types,
+    numbered,
+    plain,
+    plain_fields,
+    sent_of,
+)
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -89,15 +100,8 @@ class Host:
             ValueError: a number of things is none.
         """
         check_types(place, machines, shadow, signer, lane)
-        for what, many in (
-            ("waiting", waiting),
-            ("undelivered", undelivered),
-            ("group", group),
-            ("remembered", remembered),
-            ("state_every", state_every),
-        ):
-            if isinstance(many, bool) or not isinstance(many, int) or many < 1:
-                raise ValueError(f"`{what}` is a whole number from 1 on")
+        check_counts(1, waiting=waiting, group=group, remembered=remembered, state_every=state_every)
+        check_counts(0, undelivered=undelivered)
         if any(each is lane for each in _LANES):
             help = "make a lane for each host: an act is for the one that takes it"
             raise HostError("HR882", "another host looks at this lane", str(place), help)

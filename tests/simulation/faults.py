@@ -105,7 +105,7 @@ def _numbers_orders_anew(patch: pytest.MonkeyPatch) -> None:
 
 
 def _takes_what_is_not_synced(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(SqliteStore, "_empty_log", lambda _: None)
+    patch.setattr(SqliteStore, "_empty_log", lambda _: True)
 
 
 def _goes_on_after_a_commit_has_failed(patch: pytest.MonkeyPatch) -> None:
