@@ -698,3 +698,17 @@ def test_a_journal_can_have_any_other_name(tmp_path: Path, monkeypatch: pytest.M
     with contextlib.closing(open_store(name)) as store:
         assert verify(store).records == 4
     assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_copy_without_a_log_that_somebody_reads_is_not_said_to_have_a_writer(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    filled(SqliteStore(path, write=True), [2]).close()
+    import apsw  # that of the store: the locks of two libraries are nothing to each other within a process
+
+    with contextlib.closing(apsw.Connection(str(path))) as other:
+        assert other.execute("PRAGMA journal_mode=DELETE").fetchall() == [("delete",)]
+        other.execute("BEGIN").execute("SELECT * FROM record_group").fetchall()
+        with pytest.raises(JournalError) as error:
+            SqliteStore(path, write=True)
+        assert said(error) == ("HR862", "somebody reads the journal, which has no log yet")
+    Journal.resume(SqliteStore(path, write=True), checkpoint_every=5).close()

@@ -109,7 +109,7 @@ class SqliteStore:
         self._check_schema()
         if write:
             self._connected.execute("PRAGMA synchronous=FULL")
-            if self._value("PRAGMA journal_mode=WAL") != "wal":
+            if self._log_mode(apsw) != "wal":
                 help = "put the journal on a local disk: a write-ahead log needs shared memory"
                 raise JournalError("HR862", "this file system takes no write-ahead log", self.place, help)
             if not self._empty_log():
@@ -145,6 +145,14 @@ class SqliteStore:
             self._connected.execute(f"PRAGMA user_version={VERSION}")
             self._connected.execute(_TABLE)
             self._connected.execute(_STATES)
+
+    def _log_mode(self, apsw: Any) -> Any:
+        """Give the file a log, if it has none: it is new, or a copy that was made without one."""
+        try:
+            return self._value("PRAGMA journal_mode=WAL")
+        except (apsw.BusyError, apsw.LockedError):
+            help = "end what reads it, and try again; once it has a log, readers are in nobody's way"
+            raise JournalError("HR862", "somebody reads the journal, which has no log yet", self.place, help) from None
 
     def _empty_log(self) -> bool:
         """Move what the log holds into the file, and sync that, before anybody hears of it; return whether that could be.
