@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -133,6 +135,7 @@ class Host:
         run, name = self._committing.run, f"hedgerow {self._machines.place}"
         self._thread = threading.Thread(target=run, name=name, daemon=True)
         self._thread.start()
+        _OPEN.add(self)
 
     def _finish(self) -> None:
         """Take no more, and wait until all that was asked is done."""
@@ -346,6 +349,19 @@ class Host:
             self.close()
         else:  # the error on its way says more than that of closing
             self._finish()
+
+
+_OPEN: weakref.WeakSet[Host] = weakref.WeakSet()
+
+
+def _forget() -> None:
+    """Leave the hosts of the process that this one was forked from to it."""
+    for host in list(_OPEN):
+        host._committing.leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _compiled(spec: object) -> Compiled:
