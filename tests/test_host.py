@@ -446,7 +446,7 @@ def test_nothing_that_is_given_stops_a_host() -> None:
         assert running.submit("desk", "tick", SECOND, {"price": 5000.0}).result(10).rejected is None
 
 
-@pytest.mark.parametrize("limit", ["waiting", "undelivered", "group", "remembered", "state_every"])
+@pytest.mark.parametrize("limit", ["waiting", "group", "remembered", "state_every"])
 def test_a_limit_with_which_nothing_would_be_done_is_refused(limit: str) -> None:
     with pytest.raises(ValueError, match=f"`{limit}` is 0"):
         host(MemoryStore(), **{limit: 0})

@@ -85,11 +85,9 @@ class Host:
             JournalError: the journal cannot be opened, or is not what was written.
             HostError: (HR872 to HR876) the machines cannot be brought back.
             TypeError: a machine is given as something else than a spec.
-            ValueError: a limit is below 1.
+            ValueError: a limit but `undelivered` is below 1.
         """
-        check_limits(
-            waiting=waiting, undelivered=undelivered, group=group, remembered=remembered, state_every=state_every
-        )
+        check_limits(waiting=waiting, group=group, remembered=remembered, state_every=state_every)
         compiled = _Compiled(machines, known or {})
         for each in machines:
             if not MACHINE_NAME.fullmatch(each):

@@ -100,7 +100,6 @@ class Shards:
             raise ValueError("shards are at least one process")
         limits = {
             "waiting": waiting,
-            "undelivered": undelivered,
             "group": group,
             "remembered": remembered,
             "state_every": state_every,
@@ -117,7 +116,7 @@ class Shards:
             "key": None if key is None else str(key),
             "flatten": dict(flatten or {}),
             "migrations": [each.to_json() for each in migrations],
-            "limits": limits,
+            "limits": {**limits, "undelivered": undelivered},
         }
         self._lock = threading.Lock()
         """Held to look at or change where machines are; never while waiting for a process."""
