@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -163,6 +164,21 @@ def test_a_callback_that_ends_its_thread_does_not_end_that_of_the_host() -> None
         go.set()
         assert [each.result(10).rejected for each in futures] == [None, None]
         assert running.submit("desk", "tick", 3, {"price": 5000.0}).result(10).rejected is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that is what may not hang
+def test_a_host_belongs_to_the_process_that_opened_it() -> None:
+    with host(MemoryStore()) as running:
+        child = os.fork()
+        if not child:  # pragma: no cover  # it ends before it could tell
+            try:
+                running.submit("desk", "tick", 0, {"price": 5000.0})
+            except HostError as error:
+                os._exit(0 if "it belongs to another process" in error.message else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert running.submit("desk", "tick", 0, {"price": 5000.0}).result(10).rejected is None
 
 
 def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None:

@@ -215,4 +215,4 @@ class Hosts(RuleBasedStateMachine):
 
 
 TestHosts = Hosts.TestCase
-TestHosts.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestHosts.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)

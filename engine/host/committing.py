@@ -92,6 +92,13 @@ class Committing:
         """Take no more; what waits is done."""
         self._waiting.close()
 
+    def leave(self) -> None:
+        """Leave all of it to the process that this one was forked from: the thread that does it is there."""
+        self.failure = "it belongs to another process"
+        # The lock of the one that was may be held by a thread that is not here.
+        self._waiting = Waiting(1)
+        self._waiting.close()
+
     def stopped(self) -> HostError:
         """Return the error of who asks for something when nothing more is done."""
         why = "it was closed" if self.failure is None else self.failure

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -160,6 +162,7 @@ class Host:
             _LANES.append(self._lane)
         self._thread = threading.Thread(target=self._run, name=f"hedgerow {self._machines.place}", daemon=True)
         self._thread.start()
+        _OPEN.add(self)
 
     def _run(self) -> None:
         try:
@@ -380,6 +383,19 @@ class Host:
             self.close()
         else:  # the error on its way says more than that of closing
             self._finish()
+
+
+_OPEN: weakref.WeakSet[Host] = weakref.WeakSet()
+
+
+def _forget() -> None:
+    """Leave the hosts of the process that this one was forked from to it."""
+    for host in list(_OPEN):
+        host._committing.leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _compiled(spec: object) -> Compiled:
