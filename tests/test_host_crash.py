@@ -41,5 +41,5 @@ def test_a_killed_host_whose_journal_is_on_a_server_comes_back_too(tmp_path: Pat
 
 @needs_server
 @pytest.mark.slow
-def test_a_host_on_a_server_that_is_killed_twenty_five_times_comes_back_each_time(tmp_path: Path) -> None:
-    check(tmp_path, 25, 4, POSTGRES)
+def test_a_host_on_a_server_that_is_killed_ten_times_comes_back_each_time(tmp_path: Path) -> None:
+    check(tmp_path, 10, 4, POSTGRES)

@@ -108,5 +108,5 @@ def test_a_host_whose_session_is_ended_stops_and_loses_nothing(journal: str, tmp
 
 
 @pytest.mark.slow
-def test_a_host_whose_session_is_ended_twenty_five_times_loses_nothing(journal: str, tmp_path: Path) -> None:
-    check(journal, 25, 2)
+def test_a_host_whose_session_is_ended_ten_times_loses_nothing(journal: str, tmp_path: Path) -> None:
+    check(journal, 10, 2)
