@@ -15,14 +15,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..dryrun.problem import RunError
 from ..journal.opening import is_url
 from ..load import Compiled, Spec
 from ..snapshot import Snapshot
 from ..step import Step
-from .departure import Departed
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
 from .given import (
@@ -37,29 +36,19 @@ from .given import (
     plain_text,
     sent_of,
 )
+from .homes import Homes, Move
 from .machines import Outgoing
 from .migration import Migration
-from .problem import Busy, HostError
+from .problem import HostError
 from .rendezvous import home_of
 from .shard import Shard
-from .shard_journals import TO_SHARD, journal_of, refuse_more
+from .shard_journals import journal_of, refuse_more
 
 __all__ = ["Shards"]
 
 T = TypeVar("T")
-_UNKNOWN = frozenset(("HR870",))
-"""Who is told this knows nothing: a host that has stopped may have journalled what it was asked for, or not."""
 _TOGETHER = 256
 """So many machines move together."""
-
-
-class _Move(NamedTuple):
-    """A machine on its way."""
-
-    machine: str
-    source: int
-    target: int
-    pinned: bool
 
 
 class Shards:
@@ -132,17 +121,10 @@ class Shards:
             "migrations": [each.to_json() for each in migrations],
             "limits": limits,
         }
-        self._lock = threading.Lock()
-        """Held to look at or change where machines are; never while waiting for a process."""
         self._changing = threading.Lock()
         """Held by the one that moves, restarts or closes."""
-        self._homes: dict[str, int] = {}
-        self._away: dict[str, _Move] = {}
-        """Machines on their way, which take nothing."""
-        self._coming: set[str] = set()
-        self._left: dict[str, int] = {}
-        """Machines that have left all shards, and from where."""
         self._shards: list[Shard] = []
+        self._homes = Homes(self._place, self._shards, self._documents)
         self._closed = False
         if not is_url(self._place):
             Path(self._place).mkdir(parents=True, exist_ok=True)
@@ -185,9 +167,9 @@ class Shards:
         """
         parts: dict[int, list[int]] = {}
         given = [_event(each) for each in events]
-        with self._lock:
+        with self._homes.lock:
             for place, each in enumerate(given):
-                parts.setdefault(self._home(each[0]), []).append(place)
+                parts.setdefault(self._homes.of(each[0]), []).append(place)
             reserved: list[Shard] = []
             try:
                 for number in parts:
@@ -244,35 +226,18 @@ class Shards:
 
     def _send(self, machine: str, call: str, *given: Any, become: Callable[[Any], Any] | None = None) -> Future[Any]:
         # Held so that nothing is sent to where a machine is behind that which lets it leave.
-        with self._lock:
-            shard = self._shards[self._home(machine)]
+        with self._homes.lock:
+            shard = self._shards[self._homes.of(machine)]
             shard.reserve()
             return shard.send(call, *given) if become is None else shard.send(call, *given, become=become)
-
-    def _home(self, machine: str) -> int:
-        """Return where a machine is.
-
-        Raises:
-            Busy: (HR871) it is on its way.
-            HostError: (HR872) it is nowhere.
-        """
-        if machine in self._away:
-            raise Busy(self._place, f"`{machine}` is on its way to another shard", "wait, and try again")
-        try:
-            return self._homes[machine]
-        except (KeyError, TypeError):
-            known = ", ".join(f"`{each}`" for each in list(self._homes)[:20]) or "none"
-            raise HostError(
-                "HR872", f"no machine `{machine}`", self._place, f"the machines are {known[:300]}"
-            ) from None
 
     # -------------------------------------------------------------------------------------------------------- machines
 
     @property
     def homes(self) -> dict[str, int]:
         """In which shard each machine is; one that is on its way is in none."""
-        with self._lock:
-            return {name: number for name, number in self._homes.items() if name not in self._away}
+        with self._homes.lock:
+            return {name: number for name, number in self._homes.at.items() if name not in self._homes.away}
 
     def add(
         self, machine: str, compiled: Compiled | Spec, *, shadow: bool = False, shard: int | None = None
@@ -284,17 +249,19 @@ class Shards:
         """
         document = document_of(compiled)
         target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
-        with self._lock:
-            if machine in self._homes or machine in self._coming or not MACHINE_NAME.fullmatch(machine):
+        with self._homes.lock:
+            if machine in self._homes.at or machine in self._homes.coming or not MACHINE_NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
                 raise HostError("HR872", what, self._place, "choose another name")
-            if machine in self._left:
+            if machine in self._homes.left:
                 what = f"a machine `{machine}` has left these shards"
-                help = f"give back what left, to a host of shard {self._left[machine]} alone, or choose another name"
+                help = (
+                    f"give back what left, to a host of shard {self._homes.left[machine]} alone, or choose another name"
+                )
                 raise HostError("HR872", what, self._place, help)
             self._shards[target].reserve()
             coming = self._shards[target].send("add", machine, document, shadow, shard is not None, None)
-            self._coming.add(machine)
+            self._homes.coming.add(machine)
             # Known from now on: it may be there even where nobody is told of it.
             self._documents[machine] = document
 
@@ -303,10 +270,10 @@ class Shards:
 
         def done(future: Future[int]) -> None:
             error = future.exception()
-            with self._lock:
-                self._coming.discard(machine)
+            with self._homes.lock:
+                self._homes.coming.discard(machine)
                 if error is None:
-                    self._homes[machine] = target
+                    self._homes.at[machine] = target
             if error is None:
                 joined.set_result(future.result())
             else:
@@ -326,9 +293,9 @@ class Shards:
         """
         target = self._number(shard)
         with self._changing:
-            with self._lock:
-                source = self._home(machine)
-            self._move([_Move(machine, source, target, pinned=True)])
+            with self._homes.lock:
+                source = self._homes.of(machine)
+            self._homes.move([Move(machine, source, target, pinned=True)])
 
     def rebalance(self, processes: int | None = None) -> tuple[str, ...]:
         """Let all machines go to where their names say, but for those for which somebody chose; return those that went.
@@ -349,9 +316,9 @@ class Shards:
             for name, source in self.homes.items():
                 target = home_of(name, count)
                 if name not in pinned and target != source:
-                    moves.append(_Move(name, source, target, pinned=False))
+                    moves.append(Move(name, source, target, pinned=False))
             for first in range(0, len(moves), _TOGETHER):
-                self._move(moves[first : first + _TOGETHER])
+                self._homes.move(moves[first : first + _TOGETHER])
         return tuple(each.machine for each in moves)
 
     def _number(self, shard: int) -> int:
@@ -359,75 +326,6 @@ class Shards:
             what = f"there is no shard {shard}"
             raise HostError("HR872", what, self._place, f"the shards are 0 to {len(self._shards) - 1}")
         return shard
-
-    def _move(self, moves: Sequence[_Move]) -> None:
-        """Let machines go, all together; the first that goes wrong is raised when all others are done."""
-        wrong: list[Exception] = []
-        leaving: list[tuple[_Move, Future[str]]] = []
-        for move in moves:
-            if move.source == move.target:
-                continue
-            try:
-                if (shard := self._shards[move.target]).ended is not None:
-                    raise shard.gone()
-                with self._lock:
-                    # From here on nothing is sent to it, so that nothing comes behind its departure.
-                    leave = self._shards[move.source].ask(
-                        "remove", move.machine, f"{TO_SHARD}{move.target}", move.pinned
-                    )
-                    self._away[move.machine] = move
-            except HostError as error:
-                wrong.append(error)
-            else:
-                leaving.append((move, leave))
-        coming: list[tuple[_Move, str, Future[int]]] = []
-        for move, leave in leaving:
-            try:
-                moved = leave.result()
-            except HostError as error:
-                wrong.append(error)
-                if error.code not in _UNKNOWN:
-                    self._stays(move.machine, move.source)
-                continue
-            try:
-                coming.append((move, moved, self._arrive(move, moved)))
-            except HostError as error:
-                wrong.append(error)
-        for move, moved, arrive in coming:
-            try:
-                self._settle(move, moved, arrive)
-            except HostError as error:
-                wrong.append(error)
-        if wrong:
-            raise wrong[0]
-
-    def _arrive(self, move: _Move, moved: str, *, back: bool = False) -> Future[int]:
-        shard = self._shards[move.source if back else move.target]
-        return shard.ask("add", move.machine, self._document(move.machine), False, False, moved)
-
-    def _settle(self, move: _Move, moved: str, arrive: Future[int]) -> None:
-        """Wait until a machine has arrived; where it is refused, bring it back."""
-        try:
-            arrive.result()
-        except HostError as error:
-            if error.code not in _UNKNOWN:
-                self._arrive(move, moved, back=True).result()
-                self._stays(move.machine, move.source)
-            raise
-        self._stays(move.machine, move.target)
-
-    def _stays(self, machine: str, shard: int) -> None:
-        with self._lock:
-            self._homes[machine] = shard
-            self._away.pop(machine, None)
-
-    def _document(self, machine: str) -> Mapping[str, Any]:
-        try:
-            return self._documents[machine]
-        except KeyError:
-            what = f"a journal holds machine `{machine}`, and nobody gives its spec"
-            help = "give the spec of every machine that a shard holds"
-            raise HostError("HR872", what, self._place, help) from None
 
     # --------------------------------------------------------------------------------------------------------- opening
 
@@ -441,15 +339,15 @@ class Shards:
             opening.append(self._begin(shard))
         for number, each in enumerate(_results(opening)):
             for name in each["here"]:
-                if name in self._homes:
-                    raise self._twice(name, self._homes[name], number)
-                self._homes[name] = number
+                if name in self._homes.at:
+                    raise self._twice(name, self._homes.at[name], number)
+                self._homes.at[name] = number
             for name, moves in each["left"].items():
                 left[name] = max(left.get(name, (-1, -1)), (moves, number))
-        refuse_more(self._place, processes, self._homes, left)
-        for name in [name for name in left if name not in self._homes]:
-            self._finish(name, left[name][1])
-        new = [name for name in self._documents if name not in self._homes and name not in left]
+        refuse_more(self._place, processes, self._homes.at, left)
+        for name in [name for name in left if name not in self._homes.at]:
+            self._homes.finish(name, left[name][1])
+        new = [name for name in self._documents if name not in self._homes.at and name not in left]
         _results([self._begins(name) for name in new])
 
     def _begin(self, shard: Shard) -> Future[dict[str, Any]]:
@@ -468,28 +366,8 @@ class Shards:
     def _begins(self, name: str) -> Future[int]:
         """Let a machine begin that no journal holds."""
         target = home_of(name, len(self._shards))
-        self._homes[name] = target
+        self._homes.at[name] = target
         return self._shards[target].ask("add", name, self._documents[name], name in self._shadow, False, None)
-
-    def _finish(self, name: str, source: int) -> None:
-        """Finish the move of a machine that has left a shard and is in no other, or bring it back where that is refused; one
-        that left all of them is elsewhere.
-        """
-        moved = self._shards[source].ask("departed", name).result()
-        body = Departed.from_json(moved).body
-        to = body.get("to", "")
-        if not to.startswith(TO_SHARD):
-            self._left[name] = source
-            return
-        said = int(to.removeprefix(TO_SHARD))
-        target = said if said < len(self._shards) else home_of(name, len(self._shards))
-        move = _Move(name, source, target, pinned=body.get("pinned", False))
-        self._away[name] = move
-        try:
-            self._settle(move, moved, self._arrive(move, moved))
-        except HostError:
-            if name in self._away:  # nobody has it
-                raise
 
     def _twice(self, name: str, first: int, second: int) -> HostError:
         help = "one departure was taken up twice, by hand: decide which journal is right, and open without the other"
@@ -517,26 +395,15 @@ class Shards:
             except BaseException:
                 again.end()
                 raise
-            with self._lock:
+            with self._homes.lock:
                 self._shards[number] = again
                 for name in stands["here"]:
                     # One whose adding nobody was told of is here as well.
-                    if name not in self._away:
-                        self._homes[name] = number
-            for move in list(self._away.values()):
+                    if name not in self._homes.away:
+                        self._homes.at[name] = number
+            for move in list(self._homes.away.values()):
                 if number in (move.source, move.target):
-                    self._find(move)
-
-    def _find(self, move: _Move) -> None:
-        """Find a machine whose move was cut off, and finish that."""
-        source, target = self._shards[move.source], self._shards[move.target]
-        if source.ended is not None or target.ended is not None:
-            return
-        for shard in (source, target):
-            if move.machine in shard.ask("stands").result()["here"]:
-                self._stays(move.machine, shard.number)
-                return
-        self._finish(move.machine, move.source)
+                    self._homes.find(move)
 
     @property
     def processes(self) -> tuple[int, ...]:

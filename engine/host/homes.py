@@ -1,0 +1,173 @@
+"""Where the machines of shards are, and how they go elsewhere.
+
+    source   takes nothing more, and lets the machine leave
+    target   takes it up; where it is refused, the source takes it back
+    here     nothing is sent to it meanwhile, and from then on to where it is
+
+Who has no answer knows nothing: the machine stays on its way, until the processes are there again and say where it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from .departure import Departed
+from .problem import Busy, HostError
+from .rendezvous import home_of
+from .shard import Shard
+from .shard_journals import TO_SHARD
+
+__all__ = ["Homes", "Move"]
+
+_UNKNOWN = frozenset(("HR870",))
+"""Who is told this knows nothing: a host that has stopped may have journalled what it was asked for, or not."""
+
+
+class Move(NamedTuple):
+    """A machine on its way."""
+
+    machine: str
+    source: int
+    target: int
+    pinned: bool
+
+
+class Homes:
+    """In which shard each machine is.
+
+    Attributes:
+        lock: held to look at or change where machines are; never while waiting for a process.
+        at: the shard of each machine, also of one that is on its way from there.
+        away: machines on their way, which take nothing.
+        coming: machines that are being added.
+        left: machines that have left all shards, and from where.
+    """
+
+    def __init__(self, place: str, shards: Sequence[Shard], documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Begin with none; the shards, and what is known of the specs of machines, are those of whoever calls."""
+        self._place, self._shards, self._documents = place, shards, documents
+        self.lock = threading.Lock()
+        self.at: dict[str, int] = {}
+        self.away: dict[str, Move] = {}
+        self.coming: set[str] = set()
+        self.left: dict[str, int] = {}
+
+    def of(self, machine: str) -> int:
+        """Return where a machine is.
+
+        Raises:
+            Busy: (HR871) it is on its way.
+            HostError: (HR872) it is nowhere.
+        """
+        if machine in self.away:
+            raise Busy(self._place, f"`{machine}` is on its way to another shard", "wait, and try again")
+        try:
+            return self.at[machine]
+        except (KeyError, TypeError):
+            known = ", ".join(f"`{each}`" for each in list(self.at)[:20]) or "none"
+            raise HostError(
+                "HR872", f"no machine `{machine}`", self._place, f"the machines are {known[:300]}"
+            ) from None
+
+    def move(self, moves: Sequence[Move]) -> None:
+        """Let machines go, all together; the first that goes wrong is raised when all others are done."""
+        wrong: list[Exception] = []
+        leaving: list[tuple[Move, Future[str]]] = []
+        for move in moves:
+            if move.source == move.target:
+                continue
+            try:
+                if (shard := self._shards[move.target]).ended is not None:
+                    raise shard.gone()
+                with self.lock:
+                    # From here on nothing is sent to it, so that nothing comes behind its departure.
+                    leave = self._shards[move.source].ask(
+                        "remove", move.machine, f"{TO_SHARD}{move.target}", move.pinned
+                    )
+                    self.away[move.machine] = move
+            except HostError as error:
+                wrong.append(error)
+            else:
+                leaving.append((move, leave))
+        coming: list[tuple[Move, str, Future[int]]] = []
+        for move, leave in leaving:
+            try:
+                moved = leave.result()
+            except HostError as error:
+                wrong.append(error)
+                if error.code not in _UNKNOWN:
+                    self.stays(move.machine, move.source)
+                continue
+            try:
+                coming.append((move, moved, self._arrive(move, moved)))
+            except HostError as error:
+                wrong.append(error)
+        for move, moved, arrive in coming:
+            try:
+                self._settle(move, moved, arrive)
+            except HostError as error:
+                wrong.append(error)
+        if wrong:
+            raise wrong[0]
+
+    def _arrive(self, move: Move, moved: str, *, back: bool = False) -> Future[int]:
+        shard = self._shards[move.source if back else move.target]
+        return shard.ask("add", move.machine, self.document(move.machine), False, False, moved)
+
+    def _settle(self, move: Move, moved: str, arrive: Future[int]) -> None:
+        """Wait until a machine has arrived; where it is refused, bring it back."""
+        try:
+            arrive.result()
+        except HostError as error:
+            if error.code not in _UNKNOWN:
+                self._arrive(move, moved, back=True).result()
+                self.stays(move.machine, move.source)
+            raise
+        self.stays(move.machine, move.target)
+
+    def stays(self, machine: str, shard: int) -> None:
+        with self.lock:
+            self.at[machine] = shard
+            self.away.pop(machine, None)
+
+    def document(self, machine: str) -> Mapping[str, Any]:
+        try:
+            return self._documents[machine]
+        except KeyError:
+            what = f"a journal holds machine `{machine}`, and nobody gives its spec"
+            help = "give the spec of every machine that a shard holds"
+            raise HostError("HR872", what, self._place, help) from None
+
+    def finish(self, name: str, source: int) -> None:
+        """Finish the move of a machine that has left a shard and is in no other, or bring it back where that is refused; one
+        that left all of them is elsewhere.
+        """
+        moved = self._shards[source].ask("departed", name).result()
+        body = Departed.from_json(moved).body
+        to = body.get("to", "")
+        if not to.startswith(TO_SHARD):
+            self.left[name] = source
+            return
+        said = int(to.removeprefix(TO_SHARD))
+        target = said if said < len(self._shards) else home_of(name, len(self._shards))
+        move = Move(name, source, target, pinned=body.get("pinned", False))
+        self.away[name] = move
+        try:
+            self._settle(move, moved, self._arrive(move, moved))
+        except HostError:
+            if name in self.away:  # nobody has it
+                raise
+
+    def find(self, move: Move) -> None:
+        """Find a machine whose move was cut off, and finish that."""
+        source, target = self._shards[move.source], self._shards[move.target]
+        if source.ended is not None or target.ended is not None:
+            return
+        for shard in (source, target):
+            if move.machine in shard.ask("stands").result()["here"]:
+                self.stays(move.machine, shard.number)
+                return
+        self.finish(move.machine, move.source)
