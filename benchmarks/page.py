@@ -68,7 +68,8 @@ class Section:
         for paragraph in self.words:
             lines += [fill(paragraph, 118, break_long_words=False, break_on_hyphens=False), ""]
         lines += [*_table(self.head, self.rows), ""]
-        lines += [*_table(("target", "bound", "found", "met"), [target.row() for target in self.targets]), ""]
+        if self.targets:
+            lines += [*_table(("target", "bound", "found", "met"), [target.row() for target in self.targets]), ""]
         return lines
 
 
