@@ -52,7 +52,7 @@ class LossyDisk:
         self._tick()
         file = self.synced.setdefault(name, bytearray())
         for offset, data in self.pending.pop(name, []):
-            _put(file, offset, data)
+            put(file, offset, data)
 
     def delete(self, name: str) -> None:
         if self.left > 0:  # without power nothing is deleted
@@ -73,13 +73,13 @@ class LossyDisk:
                 continue  # nobody has synced its entry in the folder
             file = bytearray(self.synced.get(name, b""))
             for offset, data in self.pending.get(name, []):
-                for at, part in _sectors(offset, data):
+                for at, part in sectors(offset, data):
                     if self.rng.random() < share:
-                        _put(file, at, part)
+                        put(file, at, part)
             (folder / Path(name).name).write_bytes(file)
 
 
-def _put(file: bytearray, offset: int, data: bytes | None) -> None:
+def put(file: bytearray, offset: int, data: bytes | None) -> None:
     if data is None:
         del file[offset:]
         return
@@ -87,7 +87,7 @@ def _put(file: bytearray, offset: int, data: bytes | None) -> None:
     file[offset : offset + len(data)] = data
 
 
-def _sectors(offset: int, data: bytes | None) -> Iterator[tuple[int, bytes | None]]:
+def sectors(offset: int, data: bytes | None) -> Iterator[tuple[int, bytes | None]]:
     """Yield a write by the sectors that it touches."""
     if data is None:
         yield offset, None

@@ -24,10 +24,10 @@ from random import Random
 from typing import Any, Literal
 
 import apsw
+from lossy_disk import SECTOR, put, sectors
 
 __all__ = ["Disk", "Fault"]
 
-SECTOR = 512
 Fault = Literal["kill", "power", "write", "sync", "read"]
 Write = tuple[int, bytes | None]
 """Bytes at an offset, or None where a file was cut off there."""
@@ -157,9 +157,9 @@ class Disk:
         for name in sorted(self._pending):
             file = self._platter.setdefault(name, bytearray())
             for offset, data in self._pending[name]:
-                for at, part in _sectors(offset, data):
+                for at, part in sectors(offset, data):
                     if self._rng.random() < share:
-                        _put(file, at, part)
+                        put(file, at, part)
         for name in sorted(self._new):
             if self._rng.random() < 0.5:
                 self._platter.pop(name, None)
@@ -230,7 +230,7 @@ class Disk:
             self._misdirected = None
             target, place = self._elsewhere(name)
             self.faults["misdirected"] += 1
-            _put(self._platter.setdefault(target, bytearray()), place, data)
+            put(self._platter.setdefault(target, bytearray()), place, data)
             if self._rng.random() < 0.5:
                 self._let_go(target, place, len(data))
             return self._rng.random() >= 0.5
@@ -249,7 +249,7 @@ class Disk:
     def sync(self, name: str) -> None:
         file = self._platter.setdefault(name, bytearray())
         for offset, data in self._pending.pop(name, []):
-            _put(file, offset, data)
+            put(file, offset, data)
         if name.endswith("-wal") and name in self._new:
             # The first sync of a new log is one of its folder too.
             self._new.clear()
@@ -261,9 +261,9 @@ class Disk:
         lost = False
         share = self._rng.choice((0.0, 0.5, 1.0))
         for offset, data in self._pending.pop(name, []):
-            for at, part in _sectors(offset, data):
+            for at, part in sectors(offset, data):
                 if self._rng.random() < share:
-                    _put(file, at, part)
+                    put(file, at, part)
                 else:
                     lost = True
         path = self.folder / name
@@ -290,27 +290,6 @@ class Disk:
                     self._armed.remove(each)
                     self.faults["read"] += 1
                     raise apsw.IOError("the disk fails on read")
-
-
-def _put(file: bytearray, offset: int, data: bytes | None) -> None:
-    if data is None:
-        del file[offset:]
-        return
-    if offset > len(file):
-        file.extend(bytes(offset - len(file)))
-    file[offset : offset + len(data)] = data
-
-
-def _sectors(offset: int, data: bytes | None) -> Iterator[Write]:
-    """Yield a write by the sectors that it touches."""
-    if data is None:
-        yield offset, None
-        return
-    at = 0
-    while at < len(data):
-        end = at + SECTOR - (offset + at) % SECTOR
-        yield offset + at, data[at:end]
-        at = end
 
 
 class _Dice(apsw.VFS):
