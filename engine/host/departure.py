@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import cached_property
 from typing import Any
 
 from ..ir import Value
@@ -19,7 +19,7 @@ from ..journal.chain import records_since
 from ..journal.journal import genesis_of
 from ..journal.kinds import Kind
 from ..journal.problem import JournalError
-from ..journal.records import DOMAIN, FIELDS, Record
+from ..journal.records import FIELDS, Record, hash_of
 from ..journal.records import FORMAT as RECORD_FORMAT
 from ..journal.store import Store
 from ..snapshot import Snapshot, SnapshotError
@@ -34,7 +34,7 @@ _ID = re.compile(r"[^-]+-\d+-\d+(-\d+)?", re.ASCII)
 _PLACE = "departed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Departed:
     """A machine that has left a host: all that another host needs to go on with it.
 
@@ -52,9 +52,9 @@ class Departed:
     hash: str
     payload: bytes
 
-    @property
+    @cached_property
     def body(self) -> dict[str, Any]:
-        """What the record holds; `kinds.departure` names it."""
+        """What the record holds, which nobody changes; `kinds.departure` names it."""
         body: dict[str, Any] = value_of(self.payload)
         return body
 
@@ -151,7 +151,7 @@ def _from_members(body: Mapping[str, Any]) -> Departed:
         RECORD_FORMAT, Kind.DEPARTURE, body["record"], len(payload), bytes.fromhex(body["previous"]).ljust(32, b"\0")
     )
     found = Departed(body["journal"], body["record"], body["previous"], body["hash"], payload)
-    if sha256(DOMAIN + fields + payload).hexdigest() != found.hash or len(bytes.fromhex(found.journal)) != 32:
+    if hash_of(fields, payload).hex() != found.hash or len(bytes.fromhex(found.journal)) != 32:
         raise ValueError
     # What can be asked of it is there.
     _ = found.snapshot, found.orders

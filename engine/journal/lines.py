@@ -6,7 +6,6 @@ import json
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from .canonical import canonical, value_of
 from .chain import records_since
 from .kinds import Kind
 from .problem import JournalError
-from .records import DOMAIN, FIELDS, FORMAT, Record
+from .records import FIELDS, FORMAT, Record, hash_of
 from .store import Store
 
 __all__ = ["ALWAYS", "When", "exported", "hashes_of", "read_when", "readable", "record_from", "selected", "shown"]
@@ -139,7 +138,7 @@ def record_from(document: Mapping[str, Any], place: str) -> Record:
             raise ValueError
         kind, sequence = document["kind"], document["sequence"]
         fields = FIELDS.pack(FORMAT, kind, sequence, len(payload), link)
-        hash = sha256(DOMAIN + fields + payload).digest()
+        hash = hash_of(fields, payload)
         if document["hash"] != hash.hex():
             raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
