@@ -20,11 +20,9 @@ __all__ = [
     "check_limits",
     "check_names",
     "check_types",
-    "numbered",
     "plain",
-    "plain_fields",
+    "plain_sent",
     "plain_text",
-    "sent_of",
 ]
 
 MACHINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
@@ -60,17 +58,20 @@ def check_limits(**limits: Any) -> None:
             raise ValueError(f"`{name}` is {limit}, and has to be a whole number from 1 on")
 
 
-def sent_of(given: object) -> Sent:
-    """Return an event of a list; TypeError where it is none."""
-    if isinstance(given, Sent):
-        return given
-    if isinstance(given, tuple) and 3 <= len(given) <= len(Sent._fields):
-        return Sent(*given)
-    raise TypeError("an event of a list is a `Sent`: machine, event, time_ns, fields, id, source, sequence")
+def plain_sent(given: object) -> Sent:
+    """Return an event with plain values, but for the machine, which is looked up by whoever knows them.
+
+    Raises:
+        TypeError: it is none, or something in it is of a type that no event has.
+    """
+    if not (isinstance(given, tuple) and 3 <= len(given) <= len(Sent._fields)):
+        raise TypeError("an event of a list is a `Sent`: machine, event, time_ns, fields, id, source, sequence")
+    machine, event, time_ns, fields, id, source, sequence = Sent(*given)
+    name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
+    return Sent(machine, name, plain(time_ns), _plain_fields(fields), known, *_counted(source, sequence))
 
 
-def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields of an event with plain values; TypeError as `plain`, and where they are not named by texts."""
+def _plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
     if not isinstance(fields, Mapping):
         raise TypeError(_NAMED)
     return {_name(name): plain(value) for name, value in fields.items()}
@@ -91,18 +92,14 @@ def plain_text(what: str, given: object) -> str:
     return str.__str__(given)
 
 
-def numbered(source: object, sequence: object) -> Numbered | None:
-    """Return the number that somebody gives to an event; None where nobody does.
-
-    Raises:
-        TypeError: one is given without the other, or is none.
-    """
+def _counted(source: object, sequence: object) -> tuple[str, int] | tuple[None, None]:
+    """Return who counts an event and its number; a TypeError where one is given without the other, or is none."""
     if source is None and sequence is None:
-        return None
+        return None, None
     counting = plain_text("a source", source)
     if isinstance(sequence, bool) or not isinstance(sequence, numbers.Integral) or not 0 <= int(sequence) < 2**63:
         raise TypeError("a sequence is a whole number from 0 on, of 63 bits, that a source counts its events by")
-    return Numbered(counting, int(sequence))
+    return counting, int(sequence)
 
 
 def plain(value: object) -> Any:

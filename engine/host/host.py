@@ -22,15 +22,14 @@ from .committing import Committing
 from .departure import Departed, immovable
 from .given import (
     MACHINE_NAME,
+    Numbered,
     Sent,
     check_limits,
     check_names,
     check_types,
-    numbered,
     plain,
-    plain_fields,
+    plain_sent,
     plain_text,
-    sent_of,
 )
 from .journalled import Journalled
 from .lane import Lane
@@ -224,10 +223,9 @@ class Host:
 
         INVARIANT: all of it is plain. What is no text or number of Python's own may do anything there, and stop the host.
         """
-        machine, event, time_ns, fields, id, source, sequence = sent_of(sent)
-        name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
-        member, counted = self._with_room(machine, name), numbered(source, sequence)
-        return member.name, name, plain(time_ns), plain_fields(fields), self._clock(), known, counted
+        machine, event, time_ns, fields, id, source, sequence = plain_sent(sent)
+        numbered = None if source is None or sequence is None else Numbered(source, sequence)
+        return self._with_room(machine, event).name, event, time_ns, fields, self._clock(), id, numbered
 
     def _with_room(self, machine: str, event: str) -> Journalled:
         """Return a machine, if there is room for the orders to which an event may lead."""

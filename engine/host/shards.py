@@ -30,11 +30,9 @@ from .given import (
     check_limits,
     check_names,
     check_types,
-    numbered,
     plain,
-    plain_fields,
+    plain_sent,
     plain_text,
-    sent_of,
 )
 from .homes import Homes, Move
 from .machines import Outgoing
@@ -156,7 +154,7 @@ class Shards:
             HostError: (HR870) its process has ended; (HR872) there is no such machine.
             TypeError: an argument is of a type that no event has.
         """
-        given = _event(Sent(machine, event, time_ns, fields or {}, id, source, sequence))
+        given = plain_sent(Sent(machine, event, time_ns, fields or {}, id, source, sequence))
         return self._send(machine, "submit", *given, become=step_from)
 
     def submit_all(self, events: Sequence[Sent]) -> Future[list[Step]]:
@@ -166,10 +164,10 @@ class Shards:
         send all again, with their ids. Raises as `submit`; nothing was taken then.
         """
         parts: dict[int, list[int]] = {}
-        given = [_event(each) for each in events]
+        given = [plain_sent(each) for each in events]
         with self._homes.lock:
             for place, each in enumerate(given):
-                parts.setdefault(self._homes.of(each[0]), []).append(place)
+                parts.setdefault(self._homes.of(each.machine), []).append(place)
             reserved: list[Shard] = []
             try:
                 for number in parts:
@@ -444,14 +442,6 @@ class Shards:
         except RunError:
             if kind is None:  # the error on its way says more than that of closing
                 raise
-
-
-def _event(sent: object) -> tuple[Any, ...]:
-    """Return an event as it is sent."""
-    machine, event, time_ns, fields, id, source, sequence = sent_of(sent)
-    name, known = plain_text("an event", event), None if id is None else plain_text("an id", id)
-    counted = numbered(source, sequence) or (None, None)
-    return machine, name, plain(time_ns), plain_fields(fields), known, *counted
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:
