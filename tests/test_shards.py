@@ -14,6 +14,8 @@ from collections import Counter
 from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import hypothesis.strategies as st
@@ -35,6 +37,7 @@ from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.problem import Busy, HostError
 from hedgerow.engine.host.rendezvous import home_of
 from hedgerow.engine.host.shard import Shard
+from hedgerow.engine.host.shard_process import _answer
 from hedgerow.engine.host.shards import Shards
 from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.verify import verify
@@ -64,6 +67,12 @@ def opened(place: Any, processes: int = 2, names: Any = NAMES, **more: Any) -> S
 
 def elsewhere(shards: Shards, name: str) -> int:
     return 1 - shards.homes[name]
+
+
+def move_or_not(shards: Shards, machine: str, shard: int) -> None:
+    """Move a machine, or not."""
+    with contextlib.suppress(HostError):
+        shards.move(machine, shard)
 
 
 # --- where a key is at home ---
@@ -150,7 +159,22 @@ def test_errors_come_back_with_their_codes() -> None:
     found = error_from(error_of(busy))
     assert isinstance(found, Busy)
     assert str(found) == str(busy)
-    assert repr(error_from(error_of(TypeError("no text")))) == repr(TypeError("no text"))
+    for error in (TypeError("no text"), ValueError("too long")):
+        assert repr(error_from(error_of(error))) == repr(error)
+    assert repr(error_from(error_of(KeyError("x")))) == repr(RuntimeError("KeyError: 'x'"))
+
+
+def test_what_goes_wrong_for_one_does_not_end_the_process() -> None:
+    class Served:
+        def broken(self, *given: object) -> None:
+            raise LookupError(given)
+
+    served: Any = Served()
+    served.calls = {"broken": served.broken}
+    answers: SimpleQueue[Any] = SimpleQueue()
+    _answer(served, {"id": 7, "call": "broken", "given": [1]}, answers)
+    number, body = answers.get()
+    assert (number, repr(error_from(body["error"]))) == (7, repr(RuntimeError("LookupError: (1,)")))
 
 
 # --- as one host ---
@@ -328,7 +352,7 @@ def test_a_move_that_was_cut_off_and_is_refused_where_it_led_is_undone(tmp_path:
     lane = Said()
     with Host(tmp_path / f"shard-{source}.journal", {}, known=dict.fromkeys(NAMES, BAND), lane=lane) as running:
         lane.say("halt")
-        running.remove("a", to=f"shard {1 - source}").result()
+        running.remove("a", to=f"shard {1 - source}", pinned=True).result()
         lane.say("release")
         running.departed("a").result()
     # The other shard is not halted, and this one is no longer.
@@ -336,6 +360,9 @@ def test_a_move_that_was_cut_off_and_is_refused_where_it_led_is_undone(tmp_path:
         assert shards.homes["a"] == source
         assert shards.snapshot("a").result() == last
         assert "a" in {each.machine for each in shards.outbox()}
+    # Nobody chose the place where it is.
+    with Host(tmp_path / f"shard-{source}.journal", {}, known=dict.fromkeys(NAMES, BAND)) as host:
+        assert not host.recovered.machines.members["a"].pinned
 
 
 def test_a_machine_in_two_shards_is_refused(tmp_path: Path) -> None:
@@ -458,6 +485,42 @@ def test_a_process_that_is_killed_takes_nobody_with_it_and_comes_back_exactly(tm
             shards.restart(0)
 
 
+def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactly(tmp_path: Path) -> None:
+    with opened(tmp_path, patience_s=0.5) as shards:
+        shards.submit_all(ticks()).result()
+        last, hung = shards.snapshot("a").result(), shards.homes["a"]
+        others = {each for each in shards.outbox() if shards.homes[each.machine] != hung}
+        os.kill(shards.processes[hung], signal.SIGSTOP)
+        waiting = shards.submit("a", "tick", 50 * SECOND, {"price": 5000.0}, id="late")
+        assert set(shards.outbox()) == others
+        moving = Thread(target=move_or_not, args=(shards, "a", 1 - hung))
+        moving.start()
+        while "a" in shards.homes:
+            assert moving.is_alive()
+        shards.restart(hung)
+        moving.join()
+        error = waiting.exception(10)
+        assert isinstance(error, HostError)
+        assert (error.code, "answered nothing for 0.5 s" in error.message) == ("HR870", True)
+        assert shards.snapshot("a").result() == last
+        assert shards.submit("a", "tick", 50 * SECOND, {"price": 5000.0}, id="late").result().rejected is None
+        last = shards.snapshot("a").result()
+        os.kill(shards.processes[0], signal.SIGSTOP)
+        with pytest.raises(HostError, match="answered nothing"):
+            shards.close()
+    with opened(tmp_path) as shards:
+        assert shards.snapshot("a").result() == last
+    with pytest.raises(ValueError, match="patience"):
+        opened(tmp_path, patience_s=0)
+
+
+def test_more_machines_begin_than_events_may_wait(tmp_path: Path) -> None:
+    names = [f"m{n}" for n in range(40)]
+    with opened(tmp_path, names=names, waiting=1) as shards:
+        assert sorted(shards.homes) == sorted(names)
+        assert set(shards.rebalance(1)) == {name for name in names if home_of(name, 2)}
+
+
 def test_a_callback_that_ends_its_thread_does_not_end_that_of_a_shard(tmp_path: Path) -> None:
     def leave(future: Any) -> None:
         raise SystemExit
@@ -514,6 +577,8 @@ def test_what_keeps_one_shard_from_opening_ends_all(tmp_path: Path) -> None:
     assert error.value.code == "HR872"
     with opened(tmp_path):  # and no process of them holds a journal
         pass
+    with pytest.raises(HostError, match="`a` is not in the shadow: it sends orders"):
+        opened(tmp_path, shadow={"a"})
     with pytest.raises(ValueError, match="at least one process"):
         opened(tmp_path, 0)
     with pytest.raises(ValueError, match="one lane a shard"):

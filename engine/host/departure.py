@@ -164,7 +164,7 @@ def _is_whole(body: Mapping[str, Any]) -> bool:
     """Return whether all but the machine itself is what it is to be: a host takes it as it comes."""
     state, name = body["state"], body["machine"]
     ids, sequences = state.get("ids", []), state.get("sequences", {})
-    flags = body.get("pinned", True), state.get("shadow", True), state.get("halted", True)
+    flags = body.get("pinned", True), *(state.get(each, True) for each in ("pinned", "shadow", "halted"))
     return (
         MACHINE_NAME.fullmatch(name) is not None
         and isinstance(ids, list)

@@ -111,13 +111,15 @@ def error_of(error: BaseException) -> dict[str, Any]:
     """Return an error as it is told to another process."""
     if isinstance(error, RunError):
         return {"code": error.code, "message": error.message, "file": error.file, "help": error.help}
-    return {"type": str(error) or type(error).__name__}
+    return {"type": type(error).__name__, "message": str(error)}
 
 
 def error_from(told: Mapping[str, Any]) -> Exception:
     """Return an error that another process has told."""
     if "type" in told:
-        return TypeError(told["type"])
+        # One that is not ours may be of a type that is not here, with arguments of its own.
+        named = {"TypeError": TypeError, "ValueError": ValueError}.get(told["type"])
+        return RuntimeError(f"{told['type']}: {told['message']}") if named is None else named(told["message"])
     if told["code"] == "HR871":
         return Busy(told["file"], told["message"], told["help"])
     return HostError(told["code"], told["message"], told["file"], told["help"])

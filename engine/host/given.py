@@ -20,6 +20,7 @@ __all__ = [
     "check_limits",
     "check_names",
     "check_types",
+    "not_in_the_shadow",
     "plain",
     "plain_sent",
     "plain_text",
@@ -131,6 +132,12 @@ def check_types(place: object, machines: object, shadow: object, signer: object,
         raise TypeError(f"a signer is one that was read, `Signer.read(FILE)`, and no {type(signer).__name__}")
     if lane is not None and not callable(getattr(lane, "pending", None)):
         raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
+
+
+def not_in_the_shadow(machine: str, place: str) -> HostError:
+    """Return the error of a machine that is to send nothing and has been begun as one that does."""
+    help = "a machine stays what it was begun as: leave `shadow` out, or begin another machine in the shadow"
+    return HostError("HR873", f"`{machine}` is not in the shadow: it sends orders", place, help)
 
 
 def check_names(

@@ -22,9 +22,6 @@ from .shard_journals import TO_SHARD
 
 __all__ = ["Homes", "Move"]
 
-_UNKNOWN = frozenset(("HR870",))
-"""Who is told this knows nothing: a host that has stopped may have journalled what it was asked for, or not."""
-
 
 class Move(NamedTuple):
     """A machine on its way."""
@@ -88,7 +85,7 @@ class Homes:
                         "remove", move.machine, f"{TO_SHARD}{move.target}", move.pinned
                     )
                     self.away[move.machine] = move
-            except HostError as error:
+            except Exception as error:  # noqa: BLE001  # the others are on their way, whatever it is
                 wrong.append(error)
             else:
                 leaving.append((move, leave))
@@ -96,19 +93,19 @@ class Homes:
         for move, leave in leaving:
             try:
                 moved = leave.result()
-            except HostError as error:
+            except Exception as error:  # noqa: BLE001
                 wrong.append(error)
-                if error.code not in _UNKNOWN:
+                if _is_known(error):
                     self.stays(move.machine, move.source)
                 continue
             try:
                 coming.append((move, moved, self._arrive(move, moved)))
-            except HostError as error:
+            except Exception as error:  # noqa: BLE001
                 wrong.append(error)
         for move, moved, arrive in coming:
             try:
                 self._settle(move, moved, arrive)
-            except HostError as error:
+            except Exception as error:  # noqa: BLE001
                 wrong.append(error)
         if wrong:
             raise wrong[0]
@@ -121,8 +118,8 @@ class Homes:
         """Wait until a machine has arrived; where it is refused, bring it back."""
         try:
             arrive.result()
-        except HostError as error:
-            if error.code not in _UNKNOWN:
+        except Exception as error:
+            if _is_known(error):
                 self._arrive(move, moved, back=True).result()
                 self.stays(move.machine, move.source)
             raise
@@ -157,12 +154,24 @@ class Homes:
         self.away[name] = move
         try:
             self._settle(move, moved, self._arrive(move, moved))
-        except HostError:
+        except Exception:
             if name in self.away:  # nobody has it
                 raise
 
-    def find(self, move: Move) -> None:
-        """Find a machine whose move was cut off, and finish that."""
+    def find(self, shard: int) -> None:
+        """Find the machines whose move from or to a shard was cut off, and finish that; the first that goes wrong is raised
+        when all others are done.
+        """
+        wrong: list[Exception] = []
+        for move in [move for move in self.away.values() if shard in (move.source, move.target)]:
+            try:
+                self._find(move)
+            except Exception as error:  # noqa: BLE001
+                wrong.append(error)
+        if wrong:
+            raise wrong[0]
+
+    def _find(self, move: Move) -> None:
         source, target = self._shards[move.source], self._shards[move.target]
         if source.ended is not None or target.ended is not None:
             return
@@ -171,3 +180,8 @@ class Homes:
                 self.stays(move.machine, shard.number)
                 return
         self.finish(move.machine, move.source)
+
+
+def _is_known(error: Exception) -> bool:
+    """Return whether what was asked for has not happened: a host that has stopped may have journalled it, or not."""
+    return not (isinstance(error, HostError) and error.code == "HR870")

@@ -27,6 +27,7 @@ from .given import (
     check_limits,
     check_names,
     check_types,
+    not_in_the_shadow,
     plain,
     plain_sent,
     plain_text,
@@ -134,8 +135,7 @@ class Host:
             for each in shadow:
                 member = self._recovered.machines.members.get(each)
                 if member is not None and not member.shadow:
-                    help = "a machine stays what it was begun as: leave `shadow` out, or begin another machine in the shadow"
-                    raise HostError("HR873", f"`{each}` is not in the shadow: it sends orders", store.place, help)
+                    raise not_in_the_shadow(each, store.place)
         except BaseException:
             store.close()
             raise
@@ -272,7 +272,8 @@ class Host:
             machine: its name; one that comes keeps its own.
             compiled: its spec.
             shadow: whether it sends nothing; one that comes is what it was.
-            pinned: whether somebody chose this host for it; of one that comes, its departure says so.
+            pinned: whether somebody chose this host for it; of one that comes, its departure says so, and one that comes
+                back is what it was here.
             moved: what `remove` gave on the host that it left. Its orders come with their ids, and the ids that it knows.
             migration: how its state becomes that of another program.
 

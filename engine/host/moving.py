@@ -37,6 +37,7 @@ def leaving(machines: Machines, member: Journalled) -> dict[str, Any]:
     said = {
         "shadow": member.shadow,
         "moves": member.moves,
+        "pinned": member.pinned,
         "orders": orders,
         "halted": machines.halted,
         "sequences": dict(member.sequences),
@@ -144,7 +145,8 @@ def arrive(
         what = f"`{member.name}` left a host whose machines were halted, and these are not"
         help = "halt this host too, or bring it back and release it there: its orders are held until a person says so"
         raise immovable(machines.place, what, help)
-    body = departed.body
+    # Nobody has chosen the place that did not take it.
+    pinned = departed.state.get("pinned", False) if comes_back else departed.body.get("pinned", False)
     kind, said = kinds.machine(
         member.name,
         member.program,
@@ -154,15 +156,15 @@ def arrive(
         time_ns,
         shadow=member.shadow,
         migration=None if migration is None else migration.to_json(),
-        pinned=body.get("pinned", False),
+        pinned=pinned,
         came=departed.source(),
-        state=body["state"],
+        state=departed.state,
     )
     payload = canonical(said)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise immovable(machines.place, f"what comes with `{member.name}` is more than a record holds", _AGAIN)
     record = journal.append(kind, payload)
-    settle(machines, member, body["state"], record, pinned=body.get("pinned", False))
+    settle(machines, member, departed.state, record, pinned=pinned)
     for id in departed.ids:
         machines.memory.add(member.name, id, record)
     return record

@@ -12,8 +12,9 @@ import contextlib
 import json
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
@@ -23,7 +24,7 @@ from .freight import error_from
 from .problem import Busy, HostError
 from .resolving import answer, fail
 
-__all__ = ["Shard"]
+__all__ = ["Shard", "end"]
 
 _Waiter = tuple[Future[Any], Callable[[Any], Any], bool]
 
@@ -54,6 +55,8 @@ class Shard:
         self._lock = threading.Lock()
         self._waiters: dict[int, _Waiter] = {}
         self._next = self._held = 0
+        self._heard = time.monotonic()
+        """When it last answered, or was told to end."""
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         self._process = interpreter(f"{__package__}.shard_process")
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -130,11 +133,25 @@ class Shard:
         help = f"`restart({self.number})`: its machines come back as they were when an event was last acknowledged, or later"
         return HostError("HR870", f"shard {self.number} takes no more: {self.ended}", self.place, help)
 
-    def end(self) -> None:
-        """Let the process finish what it has taken and end, and wait for that."""
+    def finish(self) -> None:
+        """Let the process do what it has taken, and end."""
         with self._lock:
             self.ended = self.ended or "it was closed"
+            self._heard = time.monotonic()
         self._lines.put(None)
+
+    def wait(self, patience_s: float | None) -> None:
+        """Wait until the process has ended; kill it once it has answered nothing for so many seconds."""
+        _, reading = self._threads
+        while patience_s is not None and reading.is_alive():
+            left = self._heard + patience_s - time.monotonic()
+            if left > 0:
+                reading.join(left)
+                continue
+            with self._lock:
+                self.ended = f"its process answered nothing for {patience_s:g} s, and was ended"
+            self._process.kill()
+            break
         for thread in self._threads:
             thread.join()
         self._process.wait()
@@ -142,7 +159,7 @@ class Shard:
         _OPEN.discard(self)
 
     def close(self) -> Future[None]:
-        """Ask the host to close; the future fails if it has failed before. `end` has to follow."""
+        """Ask the host to close; the future fails if it has failed before. To `end` it has to follow."""
         return self.ask("close")
 
     def leave(self) -> None:
@@ -192,6 +209,7 @@ class Shard:
 
     def _resolve(self, told: Mapping[str, Any]) -> None:
         with self._lock:
+            self._heard = time.monotonic()
             future, become, held = self._waiters.pop(told["id"])
             self._held -= held
         if "error" in told:
@@ -203,6 +221,15 @@ class Shard:
             fail(future, error)
         else:
             answer(future, found)
+
+
+def end(shards: Iterable[Shard], patience_s: float | None) -> None:
+    """Let processes end, all at once, and wait for that; see `Shard.wait`."""
+    ending = list(shards)
+    for shard in ending:
+        shard.finish()
+    for shard in ending:
+        shard.wait(patience_s)
 
 
 _OPEN: weakref.WeakSet[Shard] = weakref.WeakSet()

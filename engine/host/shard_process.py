@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,7 +21,6 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
 
-from ..dryrun.problem import RunError
 from ..journal.keys import Signer
 from ..pipes import taken_over
 from ..snapshot import Snapshot
@@ -42,7 +42,7 @@ def _serve(calls: BinaryIO, answers: SimpleQueue[_Answer]) -> None:
         return
     try:
         served = _Served(*first["given"])
-    except RunError as error:
+    except Exception as error:  # noqa: BLE001  # whoever opens it is told, whatever it is
         answers.put((first["id"], {"error": error_of(error)}))
         return
     answers.put((first["id"], {"returned": served.stands()}))
@@ -56,7 +56,7 @@ def _serve(calls: BinaryIO, answers: SimpleQueue[_Answer]) -> None:
     ended: dict[str, Any] = {"returned": None}
     try:
         served.close()
-    except RunError as error:
+    except Exception as error:  # noqa: BLE001
         ended = {"error": error_of(error)}
     if closing is not None:
         answers.put((closing, ended))
@@ -66,7 +66,7 @@ def _answer(served: _Served, call: Mapping[str, Any], answers: SimpleQueue[_Answ
     number = call["id"]
     try:
         found = served.calls[call["call"]](*call["given"])
-    except (RunError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001  # what goes wrong for one is no reason to end the others
         answers.put((number, {"error": error_of(error)}))
         return
     if not isinstance(found, Future):
@@ -108,7 +108,8 @@ class _Served:
                 lane=self._lane,
                 flatten=given["flatten"],
                 migrations=[Migration.model_validate(each) for each in given["migrations"]],
-                **given["limits"],
+                # What may wait, and that moves wait for nobody's room, whoever asks has seen to.
+                **{**given["limits"], "waiting": sys.maxsize},
             )
         except BaseException:
             if self._lane is not None:
@@ -133,12 +134,12 @@ class _Served:
         }
 
     def stands(self) -> dict[str, Any]:
-        """Return which machines are here, how often each has moved and whether somebody chose this place for it, and which
-        have left after how many moves.
+        """Return which machines are here, how often each has moved, whether somebody chose this place for it and whether it
+        is in the shadow, and which have left after how many moves.
         """
         machines = self._host.recovered.machines
         return {
-            "here": {name: [each.moves, each.pinned] for name, each in list(machines.members.items())},
+            "here": {name: [each.moves, each.pinned, each.shadow] for name, each in list(machines.members.items())},
             "left": {name: each.moves for name, each in list(machines.left.items())},
         }
 

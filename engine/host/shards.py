@@ -11,8 +11,9 @@ was cut off is found by what stands in them: a machine that has left one and is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from .given import (
     check_limits,
     check_names,
     check_types,
+    not_in_the_shadow,
     plain,
     plain_sent,
     plain_text,
@@ -39,7 +41,7 @@ from .machines import Outgoing
 from .migration import Migration
 from .problem import HostError
 from .rendezvous import home_of
-from .shard import Shard
+from .shard import Shard, end
 from .shard_journals import journal_of, refuse_more
 
 __all__ = ["Shards"]
@@ -72,6 +74,7 @@ class Shards:
         group: int = 1_024,
         remembered: int = 65_536,
         state_every: int = 262_144,
+        patience_s: float | None = 60.0,
     ) -> None:
         """Start the processes and bring back their machines; finish moves that were cut off, begin what is new.
 
@@ -90,12 +93,16 @@ class Shards:
             group: how much is committed together at most.
             remembered: an id is known for so many records of its shard at least.
             state_every: after so many records the state of all machines of a shard is kept.
+            patience_s: a process that is asked and answers nothing for so many seconds hangs; where it is to end, it is
+                killed then. None waits for ever.
 
         Raises:
             RunError: as `Host`; (HR878) the shards do not fit: a machine is in two, or in one that is not among these.
         """
         if processes < 1:
             raise ValueError("shards are at least one process")
+        if patience_s is not None and not patience_s > 0:
+            raise ValueError("patience is more than 0 seconds")
         limits = {
             "waiting": waiting,
             "undelivered": undelivered,
@@ -112,7 +119,7 @@ class Shards:
         self._documents = {name: document_of(spec) for name, spec in machines.items()}
         self._shadow = frozenset(shadow)
         self._lanes = [None] * processes if lanes is None else [str(each) for each in lanes]
-        self._waiting = waiting
+        self._waiting, self._patience_s = waiting, patience_s
         self._given = {
             "key": None if key is None else str(key),
             "flatten": dict(flatten or {}),
@@ -129,8 +136,7 @@ class Shards:
         try:
             self._open(processes)
         except BaseException:
-            for shard in self._shards:
-                shard.end()
+            end(self._shards, patience_s)
             raise
 
     # ---------------------------------------------------------------------------------------------------------- events
@@ -202,15 +208,17 @@ class Shards:
     def outbox(self) -> tuple[Outgoing, ...]:
         """Return the orders that may leave and are not known to have been delivered, shard after shard; see `Host.outbox`.
 
-        Those of a process that has ended are there again when it is back.
+        Those of a process that has ended, or hangs (`patience_s`), are there again when it is back.
         """
         found: list[Outgoing] = []
         for asked in [shard.ask("outbox", become=_outbox) for shard in self._shards if shard.ended is None]:
-            error = asked.exception()
-            if error is None:
-                found += asked.result()
-            elif getattr(error, "code", "") != "HR870":
-                raise error
+            try:
+                found += asked.result(self._patience_s)
+            except TimeoutError:
+                continue
+            except HostError as error:
+                if error.code != "HR870":
+                    raise
         return tuple(found)
 
     def delivered(self, order: str) -> Future[bool]:
@@ -309,7 +317,7 @@ class Shards:
             pinned = set()
             for shard in self._shards:
                 here = shard.ask("stands").result()["here"]
-                pinned |= {name for name, (_, chosen) in here.items() if chosen and shard.number < count}
+                pinned |= {name for name, (_, chosen, _) in here.items() if chosen and shard.number < count}
             moves = []
             for name, source in self.homes.items():
                 target = home_of(name, count)
@@ -336,9 +344,11 @@ class Shards:
             self._shards.append(shard)
             opening.append(self._begin(shard))
         for number, each in enumerate(_results(opening)):
-            for name in each["here"]:
+            for name, (_, _, shadow) in each["here"].items():
                 if name in self._homes.at:
                     raise self._twice(name, self._homes.at[name], number)
+                if name in self._shadow and not shadow:
+                    raise not_in_the_shadow(name, self._place)
                 self._homes.at[name] = number
             for name, moves in each["left"].items():
                 left[name] = max(left.get(name, (-1, -1)), (moves, number))
@@ -376,22 +386,23 @@ class Shards:
     def restart(self, shard: int) -> None:
         """End a process, if it has not ended by itself, and start it anew: its machines come back exactly.
 
-        Moves from it and to it that were cut off are finished.
+        What waits there is done first, unless the process hangs (`patience_s`): then it fails with HR870. Moves from it and
+        to it that were cut off are finished.
 
         Raises:
             RunError: as at the beginning; (HR870) all of them were closed.
         """
         number = self._number(shard)
-        with self._changing:
+        with self._alone([self._shards[number]]):
             if self._closed:
                 help = "open them again: their machines come back as they were"
                 raise HostError("HR870", "the shards take no more: they were closed", self._place, help)
-            self._shards[number].end()
+            end([self._shards[number]], self._patience_s)
             again = Shard(number, self._shards[number].place, self._waiting)
             try:
                 stands = self._begin(again).result()
             except BaseException:
-                again.end()
+                end([again], self._patience_s)
                 raise
             with self._homes.lock:
                 self._shards[number] = again
@@ -399,9 +410,17 @@ class Shards:
                     # One whose adding nobody was told of is here as well.
                     if name not in self._homes.away:
                         self._homes.at[name] = number
-            for move in list(self._homes.away.values()):
-                if number in (move.source, move.target):
-                    self._homes.find(move)
+            self._homes.find(number)
+
+    @contextmanager
+    def _alone(self, shards: Sequence[Shard]) -> Iterator[None]:
+        """Wait until nobody moves, restarts or closes; who does so for long waits for a process that hangs, one of these."""
+        while not self._changing.acquire(timeout=-1 if self._patience_s is None else self._patience_s):
+            end(shards, self._patience_s)
+        try:
+            yield
+        finally:
+            self._changing.release()
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -412,9 +431,9 @@ class Shards:
         """Let every process finish what waits, keep the state of its machines, and end.
 
         Raises:
-            HostError: (HR870) one of them has failed or ended before; all are closed nevertheless.
+            HostError: (HR870) one of them has failed or ended before, or hung (`patience_s`); all are closed nevertheless.
         """
-        with self._changing:
+        with self._alone(self._shards):
             if self._closed:
                 return
             self._closed = True
@@ -425,9 +444,8 @@ class Shards:
                     closing.append(shard.close())
                 except HostError as error:
                     wrong.append(error)
+            end(self._shards, self._patience_s)
             wrong += [found for each in closing if (found := each.exception()) is not None]
-            for shard in self._shards:
-                shard.end()
         if wrong:
             raise wrong[0]
 
