@@ -865,6 +865,17 @@ def test_machines_of_several_specs_are_flattened_each_by_an_event_that_it_has(la
         assert [running.snapshot(name).result(10).configuration for name in names] == [("winding_down",)] * 3
 
 
+def test_what_flattens_a_machine_has_no_fields(lane: Said) -> None:
+    spec = loads(
+        BAND.text.replace("  tick:", "  flatten: {why: {type: int, range: [0, 9]}}\n  tick:", 1), "fields.yaml"
+    )
+    with Host(store := MemoryStore(), {"desk": spec}, lane=lane, flatten={"desk": "manual_exit"}) as running:
+        running.submit("desk", "tick", 0, {"price": 5000.0}).result(10)
+        lane.say("flatten", event="flatten")
+        assert running.snapshot("desk").result(10).configuration == ("winding_down",)
+    assert "refusal" not in [kind for kind, _ in records(store)]
+
+
 @pytest.mark.parametrize(
     ("given", "code", "message", "help"),
     [

@@ -76,7 +76,7 @@ def run_until_it_is_ended(journal: str, first: int, after: int) -> tuple[set[int
     sender.join(60)
     (error,) = stopped
     assert error.code == "HR870"
-    assert "the journal cannot be written" in error.message
+    assert "the journal cannot be written: the server has ended the session" in error.message
     assert host.outbox() == ()
     with pytest.raises(HostError) as again:
         host.close()

@@ -120,6 +120,11 @@ class Journalled:
         """Return whether it knows an event."""
         return event in self._inputs
 
+    def is_bare(self, event: str) -> bool:
+        """Return whether it knows an event, and that has no fields."""
+        known = self._inputs.get(event)
+        return known is not None and known.size == 0
+
     def is_book_keeping(self, event: str) -> bool:
         """Return whether an event says what became of an order that was sent."""
         known = self._inputs.get(event)

@@ -206,7 +206,8 @@ class Machines:
         for name, member in self.members.items():
             # Machines of several specs are flattened by several events: each by the first that it has.
             named = (act.event, flatten.get(name, ""), "flatten") if act.act == "flatten" else (act.event,)
-            event = next((each for each in named if each and member.declares(each)), None)
+            known = member.is_bare if act.act == "flatten" else member.declares
+            event = next((each for each in named if known(each)), None)
             if event is not None:
                 # A person's act has no time of its own in a machine: it comes when it comes, at the machine's clock.
                 clock = member.machine.time_ns

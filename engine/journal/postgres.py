@@ -113,8 +113,7 @@ class PostgresStore:
                 application_name="hedgerow journal",
             )
         except InterfaceError as error:
-            cause = error.__cause__
-            reason = reason_of(cause if isinstance(cause, OSError) else error)
+            reason = reason_of(error.__cause__ if isinstance(error.__cause__, OSError) else error)
             help = "look at its address, and whether it runs"
             raise JournalError("HR863", f"the server cannot be reached: {reason}", self.place, help) from None
         except (LookupError, ValueError, struct.error):  # what pg8000 makes of any other protocol
@@ -220,7 +219,7 @@ class PostgresStore:
 
     def _refusal(self, error: Exception, *, writing: bool) -> JournalError:
         told = error.args[0] if error.args else ""
-        state, reason = (told.get("C"), told.get("M", "")) if isinstance(told, dict) else (None, str(error))
+        state, reason = (told.get("C"), told.get("M", "")) if isinstance(told, dict) else (None, _cut_off(error))
         reason = " ".join(reason.lower().split())[:300]
         if state in (_TAKEN, _LOCKED):
             help = "a journal has one writer at a time: stop the other, or name another journal"
@@ -238,6 +237,14 @@ class PostgresStore:
         return JournalError(
             "HR863", f"the journal cannot be read: {reason}", self.place, "look at the server and its rights"
         )
+
+
+def _cut_off(error: Exception) -> str:
+    """Return what keeps a server from answering, of which pg8000 says `network error`."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError):
+        return f"the server has ended the session, or is cut off: {reason_of(cause)}"
+    return "the server has ended the session" if str(error) == "network error" else str(error)
 
 
 def _read(url: str) -> tuple[SplitResult, str, bool]:
