@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -23,14 +25,16 @@ from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.store import Store
 from hedgerow.engine.load import Compiled
 
+from .contenders import HandWritten
 from .host import installed
-from .page import Section, Size, Target, unmeasured
+from .page import Section, Size, Target, costs, unmeasured
 from .rounds import interleave, ratio, timed
 
 __all__ = ["measure"]
 
 GROUP = 64
 AUDITED = 300_000.0
+BY_HAND = 1.0
 REPLAYED = 200_000.0
 RECOVERED_S = 10.0
 ROOT = Path(__file__).parent.parent
@@ -39,7 +43,7 @@ NOW = 1_700_000_000_000_000_000
 
 def measure(size: Size, progress: Callable[[str], None]) -> Section:
     """Measure the shipped hedge in a host over a market that stays within its band most of the time."""
-    title, head = "A host", ("", "events", "µs an event", "events a second")
+    title, head = "A host", ("", "events", "µs an event", "least", "events a second")
     for package in ("apsw", "google-crc32c", "cryptography"):
         if installed(package) is None:
             return unmeasured(title, head, package)
@@ -52,6 +56,7 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
     _audited(store, compiled, prices)
     _audited(small, band, prices)
     runs = {
+        "band by hand: a class, `json.dumps`, a chain of SHA-256": partial(_by_hand, prices),
         "band: stepped and journalled in memory": partial(_timed_audit, band, prices),
         "band: verified and repeated from the first record": partial(_recovered, small, band, len(prices)),
         "hedge: stepped and journalled in memory": partial(_timed_audit, compiled, prices),
@@ -66,14 +71,13 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
             pairs.append(_side_by_side(Path(folder), compiled, prices[:few]))
     alone, durable = ([pair[which] for pair in pairs] for which in (0, 1))
     found |= {"records alone, durable, 64 a commit": alone, "hedge: stepped and durable, 64 a commit": durable}
-    counts = dict(zip(found, (*[len(prices)] * 4, size.events // 4, few, few), strict=True))
-    rows = tuple(
-        (name, f"{counts[name]:,}", f"{median(taken) * 1e6:.2f}", f"{1 / median(taken):,.0f}")
-        for name, taken in found.items()
-    )
-    audited, repeated, _, recovered = (median(found[name]) for name in list(runs)[:4])
+    counts = dict(zip(found, (*[len(prices)] * 5, size.events // 4, few, few), strict=True))
+    rows = tuple((name, f"{counts[name]:,}", *costs(taken)) for name, taken in found.items())
+    by_hand, stepped = list(runs)[:2]
+    audited, repeated, _, recovered = (median(found[name]) for name in list(runs)[1:5])
     targets = (
         Target("events a second, audited in memory", 1 / audited, AUDITED, True, "{:,.0f}"),
+        Target("the same: times the time of that by hand", ratio(found[stepped], found[by_hand]), BY_HAND, False),
         Target("events verified and repeated a second", 1 / repeated, REPLAYED, True, "{:,.0f}"),
         Target("s to recover 10⁶ events since the last state", recovered * 1e6, RECOVERED_S, False),
     )
@@ -81,8 +85,10 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         (
             "`benchmarks/band.yaml` (band) and `specs/band_limited_hedge.yaml` (hedge) over a random walk, at which "
             f"{_fired(band, prices):,} and {_fired(compiled, prices):,} events fire. In memory, the CPU time of the "
-            "machine, its records, hashes and groups of 64. Repeating reads every byte, recomputes every hash, steps the "
-            "machine and compares. Through `Host.submit_all`, threads and futures are in it."
+            "machine, its records, hashes and groups of 64; by hand, that of the same rule in a class, its event as JSON "
+            "with sorted keys, and a hash with the one before, without headers, groups, checkpoints, refusals or ids. "
+            "Repeating reads every byte, recomputes every hash, steps the machine and compares. "
+            "Through `Host.submit_all`, threads and futures are in it."
         ),
         (
             "Durable figures are wall time on the disk of the repository, taking turns at every group with a journal that "
@@ -116,6 +122,22 @@ def _audited(store: Store, compiled: Compiled, prices: Sequence[float]) -> None:
         if number % GROUP == 0:
             commit()
     commit()
+
+
+def _by_hand(prices: Sequence[float]) -> float:
+    """Return the seconds of an event of somebody who needs nothing of a journal but that it cannot be changed unnoticed."""
+    encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False).encode
+
+    def run() -> None:
+        tick, kept, last = HandWritten(prices[0], 5.0).tick, [], bytes(32)
+        for number, price in enumerate(prices):
+            tick(price)
+            body = {"fields": {"price": price}, "machine": "desk", "name": "tick", "received_ns": NOW}
+            record = last + encode({**body, "time_ns": number * 10**9}).encode("ascii")
+            last = sha256(record).digest()
+            kept.append(record)
+
+    return timed(run)[0] / len(prices)
 
 
 def _timed_audit(compiled: Compiled, prices: Sequence[float]) -> float:

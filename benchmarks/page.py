@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from textwrap import fill
 
 from .host import describe
 
-__all__ = ["Section", "Size", "Target", "page", "unmeasured"]
+__all__ = ["Section", "Size", "Target", "costs", "page", "unmeasured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,12 @@ class Section:
         return lines
 
 
+def costs(seconds: Sequence[float]) -> tuple[str, str, str]:
+    """Return the cells of what one thing takes: the median and the least of the rounds in µs, and how many a second."""
+    usual = median(seconds)
+    return f"{usual * 1e6:.2f}", f"{min(seconds) * 1e6:.2f}", f"{1 / usual:,.0f}"
+
+
 def unmeasured(title: str, head: tuple[str, ...], package: str) -> Section:
     """Return the section of a measurement for which Hedgerow itself lacks a package."""
     return Section(title, (f"Not measured: `{package}`, which it needs, is not installed.",), head, (), ())
@@ -89,8 +96,8 @@ def page(sections: Sequence[Section], size: Size) -> str:
         f"- size `{size.name}`; the peers come from the extra `bench` and from benchmarks/requirements.txt",
         "",
         "A figure is the median of several rounds. A round measures every contender once, and every second round in",
-        "the opposite order; a ratio is the median of the ratios within the rounds. Absolute figures are this",
-        "machine's; the ratios are what to compare.",
+        "the opposite order; a ratio is the median of the ratios within the rounds, and `least` the least of a",
+        "figure's rounds. Absolute figures are this machine's; the ratios are what to compare.",
         "",
     ]
     for section in sections:
