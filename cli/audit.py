@@ -236,7 +236,7 @@ def key(file: Path, as_json: bool) -> int:
 def checkpoint(journal: str, private: Path | None, as_json: bool) -> int:
     """Add a checkpoint to JOURNAL, which nobody may be writing, unless it ends with one.
 
-    A journal gets one when it is closed; one whose process was killed gets it so.
+    A journal gets one when it is closed; one whose process was killed gets it so. All of it is verified before.
 
     Exit codes: 0 it ends with a checkpoint, 1 it is not what was written, 2 bad input.
     """
@@ -244,8 +244,11 @@ def checkpoint(journal: str, private: Path | None, as_json: bool) -> int:
     def add(store: Store) -> None:
         from ..engine.journal.journal import Journal
         from ..engine.journal.keys import Signer
+        from ..engine.journal.verify import verify as verified
 
         signer = None if private is None else Signer.read(private)
+        if (damage := verified(store).damage) is not None:
+            raise damage
         number = Journal.resume(store, signer=signer).checkpoint()
         click.echo(json_text({"checkpoint": number}) if as_json else f"record {number:,} is a checkpoint")
 

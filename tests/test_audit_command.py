@@ -295,6 +295,18 @@ def test_a_journal_whose_process_was_killed_is_signed_later(desk: Path, capsys: 
     assert "signed       through record 10\n" in ran(capsys, "verify", "desk.journal")[1]
 
 
+def test_what_does_not_hold_gets_no_checkpoint(desk: Path, capsys: Capture) -> None:
+    filled(open_store("other.journal", write=True), [7, 1, 4, 1]).checkpoint()
+    with sqlite3.connect("other.journal") as database:
+        # Far before the last checkpoint, where a journal is read from that is to be gone on with.
+        database.execute("UPDATE record_group SET records = zeroblob(length(records)) WHERE first = 9")
+        database.execute("DELETE FROM record_group WHERE first > 14")
+    database.close()
+    code, out, err = ran(capsys, "checkpoint", "other.journal")
+    assert (code, out) == (1, "")
+    assert err.startswith("other.journal: error[HR869]: record 9: ")
+
+
 def test_nobody_makes_a_journal_by_asking_for_a_checkpoint(desk: Path, capsys: Capture) -> None:
     code, _, err = ran(capsys, "checkpoint", "dusk.journal")
     assert code == 2
