@@ -26,6 +26,8 @@ TOLD = {
     "fills": "filled",
     "rejections and cancels": ("rejected", "cancelled"),
     "acts of people": "act",
+    "answers of a function": "answers",
+    "machines that went over to another program": "migrations",
     "starts of a host": "opened",
     "starts that failed": "not opened",
     "kills": "fault kill",
@@ -74,7 +76,7 @@ def main(seed: int, hours: float, pieces: int, trace: bool, lies: bool | None) -
     for words, names in TOLD.items():
         names = (names,) if isinstance(names, str) else names
         many = sum(each.hours for each in found) if names is None else sum(counts[name] for name in names)
-        click.echo(f"{words:<24} {many:>14,.0f}")
+        click.echo(f"{words:<42} {many:>14,.0f}")
     spent = sum(each.seconds for each in found)
     click.echo(f"{spent:,.0f} s of one core, {time.perf_counter() - began:,.0f} s in all")
     if broken:

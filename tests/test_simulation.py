@@ -58,7 +58,10 @@ def test_a_host_keeps_its_promises_in_more_worlds_for_longer(seed: int) -> None:
 def test_the_worlds_of_a_default_run_are_not_quiet_ones() -> None:
     counts = sum((world(seed, 60).counts for seed in range(FEW)), Counter[str]())
     assert {name.removeprefix("fault ") for name in counts if name.startswith("fault ")} >= FAULTS_OF_A_DISK
-    assert min(counts[each] for each in ("events", "order", "filled", "refusals", "act", "verified", "quiet")) > 5
+    assert (
+        min(counts[each] for each in ("events", "order", "filled", "refusals", "act", "answers", "verified", "quiet"))
+        > 5
+    )
 
 
 # --- one seed decides everything ---

@@ -7,11 +7,13 @@ go what the journal says that was taken. It reads each record once, and the whol
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from hedgerow.engine.host.host import Host
 from hedgerow.engine.host.journalled import Journalled, is_quiet
+from hedgerow.engine.host.migration import Migration, migrated
 from hedgerow.engine.journal import kinds
 from hedgerow.engine.journal.canonical import canonical, value_of
 from hedgerow.engine.journal.chain import records_since
@@ -22,7 +24,7 @@ from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.step import Step
 
 from .lane import StopLane
-from .specs import FILLED, compiled
+from .specs import COUNTING, FILLED, compiled, version
 from .trace import BrokenPromise, Trace
 from .venue import Venue
 
@@ -70,8 +72,13 @@ class Auditor:
         self.settled: set[str] = set()
         self.begins = False
         """Whether venue and lane are new, and the journal is not."""
-        self._step: tuple[int, Step] | None = None
-        """The record and the step of a twin whose own record has to come next."""
+        self._members: dict[str, Journalled] = {}
+        """The twins, with what their functions have answered."""
+        self._came: tuple[int, int, Any] | None = None
+        """Number, kind and content of the last record, if that is of something that a machine has learnt of.
+
+        What its functions have answered stands in the next one.
+        """
         self._ids: dict[tuple[str, str], int] = {}
         self._taken: dict[tuple[str, str], Step] = {}
         self._refused: Counter[tuple[str, str, str]] = Counter()
@@ -184,37 +191,25 @@ class Auditor:
             self._take(record)
             self._bytes.update(record.fields + record.checksum.to_bytes(4, "big") + record.payload)
             self.seen, self.head = record.sequence, record.hash
-        if self._step is not None and not is_quiet(self._step[1]):
-            raise BrokenPromise(f"the step of record {self._step[0]:,} is not there")
-        self._step = None
+        self._follow(None)
 
     def _take(self, record: Record) -> None:
         kind, sequence = record.kind, record.sequence
         body = value_of(record.payload)
-        before, self._step = self._step, None
-        if before is not None and (kind == Kind.STEP) is is_quiet(before[1]):
-            raise BrokenPromise(f"what record {before[0]:,} led to is not there, or is and should not")
+        self._follow(record)
         self._trace.counts["records"] += 1
         match kind:
-            case Kind.STEP:
-                if before is None or canonical(kinds.step_body(before[0], before[1], [])) != record.payload:
-                    raise BrokenPromise(f"record {sequence:,} is not what a twin does: {body}")
             case Kind.EVENT | Kind.FILL | Kind.APPROVAL:
                 if self.halted and kind != Kind.FILL and body.get("id") not in self.acts:
                     raise BrokenPromise(f"record {sequence:,} was taken while the machines are halted: {body}")
-                self._event(sequence, body)
+                self._came = sequence, kind, body
             case Kind.REFUSAL:
                 self._trace.counts["refusals"] += 1
                 self._refused[body["machine"], body.get("id", ""), body["reason"]] += 1
                 if body.get("told"):
-                    self._name(sequence, body)
-                    self._step = sequence, self.twins[body["machine"]].refuse(body["reason"])
+                    self._came = sequence, kind, body
             case Kind.MACHINE:
-                name = body["machine"]
-                if name in self.twins:
-                    raise BrokenPromise(f"`{name}` begins twice")
-                member = Journalled(name, compiled()[name], shadow=body.get("shadow", False))
-                self.twins[name] = member.compiled.machine(shadow=member.shadow)
+                self._join(sequence, body)
             case Kind.DELIVERY:
                 if body["order"] in self.delivered or body["order"] not in self.orders:
                     raise BrokenPromise(f"{body['order']} is delivered, and did not wait")
@@ -226,9 +221,47 @@ class Auditor:
                 if body["act"] in ("halt", "release"):
                     self.halted = body["act"] == "halt"
 
-    def _event(self, sequence: int, body: Any) -> None:
+    def _join(self, sequence: int, body: Mapping[str, Any]) -> None:
+        name = body["machine"]
+        known = (version(0), version(1)) if name == COUNTING else (compiled()[name],)
+        members = [Journalled(name, each, shadow=body.get("shadow", False)) for each in known]
+        member = next(each for each in members if each.program == body["program"])
+        if "migration" in body:
+            self._trace.counts["migrations"] += 1
+            migrated(Migration.model_validate(body["migration"]), self.twins[name].snapshot(), member, "a twin")
+        elif name in self.twins:
+            raise BrokenPromise(f"`{name}` begins twice")
+        self._members[name], self.twins[name] = member, member.machine
+
+    def _follow(self, record: Record | None) -> None:
+        """Let a twin do what came before, and hold that to the record of its step."""
+        came, self._came = self._came, None
+        told = None if record is None or record.kind != Kind.STEP else record.payload
+        if came is None:
+            if told is not None:
+                raise BrokenPromise(f"a step, and nothing that led to it: {told!r}")
+            return
+        sequence, kind, body = came
+        results = [] if told is None else value_of(told).get("results", [])
+        step = self._event(sequence, kind, body, results)
+        answers = self._members[body["machine"]]._answers
+        given = results if answers is None or kind == Kind.REFUSAL else answers.given
+        done = None if is_quiet(step) and not given else canonical(kinds.step_body(sequence, step, given))
+        if done != told:
+            raise BrokenPromise(f"record {sequence:,} has led to {done!r}, and the journal says {told!r}")
+
+    def _event(self, sequence: int, kind: int, body: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> Step:
         name, twin = body["machine"], self.twins[body["machine"]]
+        answers = self._members[name]._answers
+        if answers is not None:
+            answers.repeat(results)
+        if kind == Kind.REFUSAL:
+            self._name(sequence, body)
+            refused: Step = twin.refuse(body["reason"])
+            return refused
         self._trace.counts["events"] += 1
+        self._trace.counts["answers"] += len(results)
+        step: Step
         if "name" not in body:
             step = twin.advance(body["time_ns"])
         else:
@@ -244,7 +277,7 @@ class Auditor:
             self.opening[name] = self._holds(name)
         for index, order in enumerate(step.orders):
             self.orders[f"{name}-{sequence}-{index}"] = name, order
-        self._step = sequence, step
+        return step
 
     def _name(self, sequence: int, body: Any) -> None:
         """Note the id of something that a machine has learnt of, for the first time in a long while."""

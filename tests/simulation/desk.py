@@ -27,7 +27,7 @@ from .bus import Bus
 from .clock import MINUTE, SECOND, Clock
 from .disk import Disk
 from .lane import StopLane
-from .specs import SHADOW, compiled
+from .specs import COUNTING, SHADOW, compiled, migration, version
 from .trace import BrokenPromise, Trace
 from .venue import Execution, Venue
 
@@ -73,6 +73,7 @@ class Desk:
             believed.
         slow: nanoseconds that a commit takes besides.
         added: machines that it has been asked to take up.
+        version: of the spec that `COUNTING` is given with.
         venue, lane, auditor: who belongs to the journal; with a new one, others do.
     """
 
@@ -99,6 +100,7 @@ class Desk:
         self.suspect = False
         self.slow = 0.0
         self.added: list[str] = []
+        self.version = 0
         self._life = 0
         """Which process it is, so that what was planned for one before is nobody's."""
         self._asked: list[tuple[Future[Any], Callable[[Any], None]]] = []
@@ -161,12 +163,14 @@ class Desk:
         store._connected.execute(f"PRAGMA wal_autocheckpoint={settings.log_pages}")
         store._connected.execute(f"PRAGMA synchronous={settings.synchronous}")
         known = compiled()
-        names = ["desk", "lively", SHADOW, "counting", "asking", *self.added]
+        names = ["desk", "lively", SHADOW, COUNTING, "asking", "modelled", *self.added]
         with patch.object(journalled, "encoder", _encoder):
             return SimulatedHost(
                 store,
-                {name: known[name] for name in names},
+                {name: known[name] for name in names} | {COUNTING: version(self.version)},
                 shadow={SHADOW},
+                migrations=[migration(self.version)],
+                before={COUNTING: version(1 - self.version)},
                 signer=settings.signer,
                 lane=self.lane,
                 flatten=settings.flatten,

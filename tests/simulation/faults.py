@@ -13,8 +13,9 @@ import pytest
 
 from hedgerow.engine.host import recovery, taking_up
 from hedgerow.engine.host.committing import Committing
+from hedgerow.engine.host.journalled import Journalled
 from hedgerow.engine.host.machines import Machines
-from hedgerow.engine.journal import chain, journal, verify
+from hedgerow.engine.journal import chain, journal, kinds, verify
 from hedgerow.engine.journal.records import DOMAIN, FIELD_BYTES, FIELDS, HEADER_BYTES, Record
 from hedgerow.engine.journal.sqlite import SqliteStore
 
@@ -136,6 +137,28 @@ def _believes_what_it_reads(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verify, "trouble_with", lambda *_: None)
 
 
+def _asks_functions_again(patch: pytest.MonkeyPatch) -> None:
+    repeat = Journalled.repeat
+
+    def again(self: Any, *arguments: Any) -> Any:
+        answers, self._answers = self._answers, None
+        try:
+            return repeat(self, *arguments)
+        finally:
+            self._answers = answers
+
+    patch.setattr(Journalled, "repeat", again)
+
+
+def _journals_no_answers(patch: pytest.MonkeyPatch) -> None:
+    step = kinds.step
+    patch.setattr(kinds, "step", lambda of, done, _: step(of, done, ()))
+
+
+def _goes_over_from_an_older_state(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(taking_up, "records_since", lambda *_: iter(()))
+
+
 FAULTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     "answers before the commit": _answers_before_the_commit,
     "forgets ids when it comes back": _forgets_ids,
@@ -148,6 +171,9 @@ FAULTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     "numbers orders anew": _numbers_orders_anew,
     "takes what is not synced": _takes_what_is_not_synced,
     "goes on after a commit has failed": _goes_on_after_a_commit_has_failed,
+    "asks functions again": _asks_functions_again,
+    "journals no answers": _journals_no_answers,
+    "goes over from an older state": _goes_over_from_an_older_state,
 }
 FAULTS_OF_LYING_DISKS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     "believes what it reads": _believes_what_it_reads,

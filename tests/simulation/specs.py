@@ -1,14 +1,20 @@
-"""The machines of a world: a shipped strategy with real orders, the same in the shadow, one with timers, one with people."""
+"""The machines of a world: a shipped strategy with real orders, the same in the shadow, one with timers, one with people and
+one that asks a function. That with timers has a second version, and may go over to it and back.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hedgerow
+from hedgerow.engine.host.journalled import Journalled
+from hedgerow.engine.host.migration import Migration
 from hedgerow.engine.load import Compiled, loads
+from hedgerow.engine.registry import Binding, Registry
 
-__all__ = ["COUNTING", "FILLED", "LATER", "SHADOW", "WITH_PEOPLE", "compiled"]
+__all__ = ["COUNTING", "FILLED", "LATER", "MODELLED", "SHADOW", "WITH_PEOPLE", "compiled", "migration", "version"]
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "specs"
 
@@ -85,6 +91,62 @@ machine:
         reset: {name: early, to: quiet}
 """
 
+# The same with other names, without one thing and with another.
+_COUNTING_OTHERWISE = """
+hedgerow: 1
+name: counting_otherwise
+events:
+  note: {amount: {range: [0, 1000]}}
+  reset: {}
+state:
+  sum: {initial: 0}
+  count: {initial: 0}
+  most: {initial: 0}
+observe:
+  note:
+    sum: sum + note.amount
+    mean: ewma(note.amount, decay=0.9, initial=0)
+machine:
+  initial: silent
+  states:
+    silent:
+      on:
+        note: {name: loud, if: note.amount > 900, to: busy, do: {set: {count: count + 1, most: "max(most, note.amount)"}}}
+    busy:
+      after: {4h: {name: calm, to: silent}}
+      every: {40m: {name: turn, do: {set: {most: most + 1}}}}
+      on:
+        reset: {name: early, to: silent}
+"""
+
+# What the function has answered, nobody can compute again, and now and then it fails.
+_MODELLED = """
+hedgerow: 1
+name: modelled
+events:
+  note: {amount: {range: [0, 1000]}}
+  reset: {}
+state:
+  total: {initial: 0}
+  last: {initial: 0}
+observe:
+  note: {measure: {call: world.measured, with: {amount: note.amount}, initial: 0}}
+machine:
+  initial: quiet
+  fail_safe: failed
+  states:
+    quiet:
+      on:
+        note: {name: loud, if: measure > 200, to: busy, do: {set: {total: total + measure}}}
+    busy:
+      after: {3h: {name: calm, to: quiet}}
+      on:
+        note: {name: louder, if: measure > last, do: {set: {last: measure}}}
+        reset: {name: early, to: quiet}
+    failed:
+      after: {5h: {name: mended, to: quiet}}
+"""
+
 _WITH_PEOPLE = """
 hedgerow: 1
 name: asking
@@ -119,6 +181,7 @@ FILLED = ("desk", "lively")
 """Machines whose orders a venue fills."""
 SHADOW = "shadow"
 COUNTING = "counting"
+MODELLED = "modelled"
 WITH_PEOPLE = "asking"
 LATER = tuple(f"later.{number}" for number in range(6))
 """Machines that a host takes up while it runs."""
@@ -129,12 +192,34 @@ def compiled() -> dict[str, Compiled]:
     """Return what every machine of a world runs, by its name."""
     shipped = hedgerow.load(SPECS / "band_limited_hedge.yaml").text
     live = loads(shipped.replace("\nlegs:", "\nfills: external\nlegs:", 1), "live.yaml")
-    counting = loads(_COUNTING, "counting.yaml").compile()
+    counting = version(0)
+    measured = Binding("world.measured", "action", "simulation.models:measured")
+    modelled = loads(_MODELLED, "modelled.yaml", registry=Registry({measured.name: measured}))
     found = {
         "desk": live.compile(k=6, fee=0.0005, tau_max="30d", net_max=1e9, gross_max=1e9, calm_checks=1_000_000),
         "lively": loads(_LIVELY, "lively.yaml").compile(),
         SHADOW: live.compile(fill="same", k=6, fee=0.0005, tau_max="30d"),
         COUNTING: counting,
+        MODELLED: modelled.compile(),
         WITH_PEOPLE: loads(_WITH_PEOPLE, "asking.yaml").compile(),
     }
     return found | dict.fromkeys(LATER, counting)
+
+
+@cache
+def version(number: int) -> Compiled:
+    """Return what `COUNTING` runs, 0 or 1."""
+    return loads((_COUNTING, _COUNTING_OTHERWISE)[number], "counting.yaml").compile()
+
+
+_TO: tuple[dict[str, Any], ...] = (
+    {"states": {"silent": "quiet"}, "cells": {"sum": "total"}, "dropped": ["most"], "initial": {"turns": 0.0}},
+    {"states": {"quiet": "silent"}, "cells": {"total": "sum"}, "dropped": ["turns"], "initial": {"most": 0.0}},
+)
+
+
+@cache
+def migration(target: int) -> Migration:
+    """Return how a state of the other version of `COUNTING` becomes one of this."""
+    before, after = (Journalled(COUNTING, version(number)).program for number in (1 - target, target))
+    return Migration.model_validate({"migration": 1, "machine": COUNTING, "from": before, "to": after, **_TO[target]})

@@ -28,8 +28,9 @@ from .clock import HOUR, MINUTE, SECOND, Clock
 from .desk import Desk, Settings
 from .disk import Disk
 from .lane import StopLane
+from .models import draw_from
 from .sender import Sender
-from .specs import COUNTING, FILLED, LATER, SHADOW, WITH_PEOPLE, compiled
+from .specs import COUNTING, FILLED, LATER, MODELLED, SHADOW, WITH_PEOPLE, compiled
 from .trace import BrokenPromise, Trace
 from .venue import Venue
 
@@ -117,11 +118,13 @@ class World:
         self.sender = Sender(self.clock, stream(seed, "sender"))
         self._feed, self._trouble, self._people = (stream(seed, name) for name in ("feed", "trouble", "people"))
         self._troubled = stream(seed, "lies")
+        self._versions = stream(seed, "versions")
+        draw_from(stream(seed, "models"))
         self._prices = dict.fromkeys(TICKED, 0.0)
         self._numbers: Counter[str] = Counter()
         self._notes: list[tuple[str, int, dict[str, Any], str]] = []
         self._later: list[str] = list(LATER)
-        self._joined: list[str] = [COUNTING]
+        self._joined: list[str] = [COUNTING, MODELLED]
         self._resting = False
         self._backup: tuple[dict[str, bytes], list[str], list[str]] | None = None
 
@@ -316,6 +319,7 @@ class World:
         match what:
             case "kill" | "power":
                 desk.kill(what)
+                self._change(0.2)
             case "armed":
                 self._arm(rng.choice(("kill", "power")), 60)
             case "burst":
@@ -343,7 +347,14 @@ class World:
                 self.bus.part(rng.choice(links), rng.choice((60, 1_800, 14_000)))
             case _:
                 desk.stop()
+                self._change(0.5)
                 desk.begin()
+
+    def _change(self, chance: float) -> None:
+        """Let the next process come with the other version of a spec, perhaps."""
+        if self._versions.random() < chance:
+            self.desk.version = 1 - self.desk.version
+            self.trace.add("version", self.desk.version)
 
     def _arm(self, fault: Any, operations: int) -> None:
         self.disk.arm(fault, self._trouble.randrange(1, operations), after=self._trouble.random() < 0.5)
@@ -378,7 +389,7 @@ class World:
         back = self._backup if self._trouble.random() < 0.6 else None
         if back is None:
             self.disk.restore({})
-            self.desk.added, self._joined, self._later, self._backup = [], [COUNTING], list(LATER), None
+            self.desk.added, self._joined, self._later, self._backup = [], [COUNTING, MODELLED], list(LATER), None
         else:
             files, added, joined = back
             self.disk.restore(files)
