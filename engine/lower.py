@@ -507,13 +507,13 @@ class Lowering:
             )
             return
         self.start_event = next(iter(wanted), None)
-        for name, event, loc in self.observed.unset:
+        for name, event, loc, help in self.observed.unset:
             if event != self.start_event:
                 self.findings.error(
                     "HR407",
                     f"`{name}` has no value before its first `{event}`",
                     self.document.at(loc).span,
-                    f"declare `{name}` under `state:` with an initial value",
+                    help,
                 )
 
     def _start_together(self, wanted: set[str]) -> bool:

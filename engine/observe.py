@@ -35,8 +35,8 @@ class Observations:
         self.cells: dict[str, Cell] = {}
         self.begin: list[Instruction] = []
         """What gives observed values their first value."""
-        self.unset: list[tuple[str, str, Location]] = []
-        """Observed names that have no value before their first event: (name, event, place)."""
+        self.unset: list[tuple[str, str, Location, str]] = []
+        """Observed names that have no value before their first event: (name, event, place, help)."""
         self._lines: dict[str, Block] = {}
 
     @property
@@ -149,7 +149,7 @@ class Observations:
         memory = self.checker.memory
         starts = memory.initial.keys() | memory.zeroed | {f"elapsed({event})" for event in memory.elapsed}
         if expr.op != "cell" or expr.name not in starts:
-            self.unset.append((name, event, loc))
+            self.unset.append((name, event, loc, f"declare `{name}` under `state:` with an initial value"))
 
     def _observed_call(
         self, name: str, line: ObservedCall, loc: Location, scope: Scope, event: str, block: list[Instruction]
@@ -177,8 +177,9 @@ class Observations:
                 )
                 if typed is not None:
                     self.begin.append(Assign(((cell, typed.expr),), checker.span(initial_loc)))
-            elif waiting(self.spec, bound.windows):
-                field = f"initial: {{{result.name}: …}}" if result.name else "initial: …"
+                continue
+            field = f"initial: {{{result.name}: …}}" if result.name else "initial: …"
+            if waiting(self.spec, bound.windows):
                 self.findings.error(
                     "HR407",
                     f"`{cell}` has no value until the window is full",
@@ -186,7 +187,7 @@ class Observations:
                     f"add `{field}` to this call, on the safe side",
                 )
             else:
-                self.unset.append((cell, event, (*loc, "call")))
+                self.unset.append((cell, event, (*loc, "call"), f"add `{field}` to this call"))
         if isinstance(line.initial, dict):
             known = {result.name for result in bound.results}
             for field in line.initial:

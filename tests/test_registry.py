@@ -160,6 +160,16 @@ def told(line: str, registry: Registry) -> list[tuple[str, str, str]]:
     return []
 
 
+def test_a_call_that_comes_after_the_first_event_is_told_what_to_begin_with(registry: Registry) -> None:
+    text = HEAD.replace("a: {}", "a: {on: {go: {if: r > 1}}}").replace("events: {", "events: {go: {}, ")
+    line = "    r: {call: desk.wait, with: {seconds: 5 s, times: 2, sure: true}}\n"
+    with pytest.raises(SpecError) as raised:
+        loads(text + line, registry=registry)
+    (error,) = [each for each in raised.value.diagnostics if each.code == "HR407"]
+    assert error.help == "add `initial: …` to this call"
+    loads(text + line.replace("}}", "}, initial: 0}"), registry=registry)
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
