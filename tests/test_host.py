@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-from journals import POSTGRES, chained_anew, drop, filled, groups_of, kept
+from journals import POSTGRES, chained_anew, drop, filled, groups_of, held_back, kept
 from pages import ROOT
 
 import hedgerow
@@ -87,16 +87,9 @@ def test_a_hosted_machine_does_what_it_does_alone() -> None:
 
 
 def test_nothing_is_acknowledged_and_no_order_leaves_before_it_is_durable() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    running = host(Slow())
+    store = MemoryStore()
+    running = host(store)
+    writing, go = held_back(store)
     first = running.submit_all(ticks())
     assert writing.wait(10)
     assert not first.done()
@@ -182,17 +175,9 @@ def test_a_host_belongs_to_the_process_that_opened_it() -> None:
 
 
 def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    store = Slow()
+    store = MemoryStore()
     running = host(store, waiting=2)
+    writing, go = held_back(store)
     taken = [running.submit("desk", "tick", 0, {"price": 5000.0})]
     assert writing.wait(10)
     taken += [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2)]
@@ -206,16 +191,9 @@ def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None
 
 
 def test_a_machine_for_which_there_was_no_room_can_be_added_later() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    running = host(Slow(), waiting=1)
+    store = MemoryStore()
+    running = host(store, waiting=1)
+    writing, go = held_back(store)
     taken = [running.submit("desk", "tick", 0, {"price": 5000.0})]
     assert writing.wait(10)
     taken.append(running.submit("desk", "tick", 1, {"price": 5000.0}))
@@ -238,16 +216,9 @@ def test_orders_that_nobody_takes_hold_events_up_and_not_fills() -> None:
 
 
 def test_a_machine_whose_adding_was_called_off_can_be_added_later() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    with host(Slow()) as running:
+    store = MemoryStore()
+    with host(store) as running:
+        writing, go = held_back(store)
         running.submit("desk", "tick", 0, {"price": 5000.0})
         assert writing.wait(10)
         assert running.add("other", BAND).cancel()

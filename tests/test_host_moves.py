@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import FrozenInstanceError
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import chained_anew, groups_of, kept
+from journals import chained_anew, groups_of, held_back, kept
 from pages import ROOT
 from test_host import BAND, LIVE, SECOND, WAY, Said, host, records, ticking, ticks
 from test_host_migration import NEW, OLD, declared
@@ -219,17 +218,9 @@ def test_a_host_that_was_killed_after_a_departure_comes_back_without_that_spec()
 
 
 def test_what_was_on_its_way_when_a_machine_left_is_refused_and_may_go_to_where_it_is() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    store = Slow()
+    store = MemoryStore()
     with Host(store, {"desk": BAND, "other": BAND}, clock=ticking()) as running:
+        writing, go = held_back(store)
         first = running.submit_all(ticks(WAY[:2]))
         assert writing.wait(10)
         leaving = running.remove("desk")
