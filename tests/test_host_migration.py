@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.migration import read_migration
 from hedgerow.engine.host.problem import HostError
@@ -76,6 +77,16 @@ def test_a_declared_migration_maps_the_state_and_is_journalled(tmp_path: Path) -
     assert sum(each.kind == Kind.MACHINE for each in records_since(store)) == 2
 
 
+def test_a_machine_in_the_shadow_goes_over_there(tmp_path: Path) -> None:
+    store = MemoryStore()
+    told(store, OLD, shadow={"desk"})
+    for migrations in ([declared(tmp_path)], []):
+        with Host(store, {"desk": loads(NEW, "counter.yaml")}, migrations=migrations, shadow={"desk"}) as host:
+            assert host.recovered.machines["desk"].shadow
+    joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
+    assert [body["shadow"] for body in joins] == [True, True]
+
+
 def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> None:
     store, digest = MemoryStore(), loads(OLD, "counter.yaml").compile().digest
     told(store, OLD)
@@ -86,6 +97,9 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
     with Host(store, {"desk": compiled}, migrations=[declared(tmp_path, **same)]) as host:
         host.submit("desk", "up", 9).result()
         assert host.snapshot("desk").result().cells["count"] == 8
+    # With what it has now from the beginning on it would have come further.
+    again = repeat(store, {"desk": loads(OLD, "counter.yaml")}, against=True)
+    assert again.machines["desk"].snapshot().cells["count"] == 18
 
 
 @pytest.mark.parametrize(

@@ -224,8 +224,11 @@ def test_what_was_on_its_way_when_a_machine_left_is_refused_and_may_go_to_where_
         first = running.submit_all(ticks(WAY[:2]))
         assert writing.wait(10)
         leaving = running.remove("desk")
-        late = running.submit_all([*ticks(WAY[2:3], 2), ticks()[0]._replace(machine="other")])
+        late = running.submit_all(
+            [ticks(WAY[2:3], 2)[0]._replace(source="feed", sequence=7), ticks()[0]._replace(machine="other")]
+        )
         passing, again = running.advance("desk", 9 * SECOND), running.remove("desk")
+        known = running.departed("desk")
         behind = running.snapshot("desk")
         go.set()
         assert [step.rejected for step in first.result(10)] == [None, None]
@@ -233,11 +236,12 @@ def test_what_was_on_its_way_when_a_machine_left_is_refused_and_may_go_to_where_
         assert passing.result(10).rejected == "the machine has left this host"
         assert (refused(lambda: again).code, refused(lambda: behind).code) == ("HR872", "HR872")
         moved = leaving.result(10)
+        assert known.result(10) == moved
     refusals = [body for kind, body in records(store) if kind == "refusal"]
-    assert [(body["machine"], body["reason"], body.get("id")) for body in refusals] == [
-        ("desk", "the machine has left this host", "t-2"),
-        ("desk", "the machine has left this host", None),
-    ]
+    for body in refusals:
+        assert (body["machine"], body["reason"]) == ("desk", "the machine has left this host")
+    of = [tuple(body.get(each) for each in ("name", "id", "source", "sequence")) for body in refusals]
+    assert of == [("tick", "t-2", "feed", 7), ("", None, None, None)]
     with came(moved) as target:
         assert target.submit_all(ticks(WAY[2:3], 2)).result()[0].rejected is None
     with Host(store, {"other": BAND}) as running:
@@ -369,6 +373,26 @@ def test_a_machine_may_leave_while_halted_and_only_a_halted_host_takes_it_up() -
         assert [each.id for each in target.outbox()] == [id for id, _ in moved.orders]
 
 
+def test_what_left_another_halted_host_with_the_same_record_does_not_come_back_here() -> None:
+    here, there = Said(), Said()
+    with host(MemoryStore(), lane=here) as running, host(MemoryStore(), lane=there, name="there") as other:
+        here.say("release")
+        there.say("halt")
+        was, moved = running.remove("desk").result(), other.remove("desk").result()
+        assert (was.record, moved.halted) == (moved.record, True)
+        error = refused(running.add, "desk", BAND, moved=moved)
+        assert (error.code, "whose machines were halted" in error.message) == ("HR877", True)
+
+
+def test_only_the_departure_keeps_a_state_that_is_not_due() -> None:
+    store = MemoryStore()
+    with Host(store, {"desk": BAND, "other": BAND}) as running:
+        running.remove("desk").result()
+        for each in ticks():
+            running.submit_all([each._replace(machine="other")]).result()
+    assert sum(kind == "snapshot" for kind, _ in records(store)) == 2
+
+
 def test_a_machine_that_left_while_halted_comes_back_to_where_a_person_has_released_it() -> None:
     lane = Said()
     with host(MemoryStore(), lane=lane) as running:
@@ -478,14 +502,21 @@ def test_what_somebody_wrote_as_if_it_had_left_is_refused(changed: dict[str, Any
 # --- repeating ---
 
 
-def test_a_departure_whose_state_is_not_that_of_its_machine_is_found() -> None:
+@pytest.mark.parametrize("member", ["snapshot", "orders", "moves", "halted", "fill"])
+def test_a_departure_whose_state_is_not_that_of_its_machine_is_found(member: str) -> None:
     moved, store = left()
     body = moved.body
-    body["state"]["snapshot"]["cells"]["anchor"] = 1.0
+    match member:
+        case "snapshot":
+            body["state"]["snapshot"]["cells"]["anchor"] = 1.0
+        case "orders" | "fill":
+            del body["state"][member]
+        case _:
+            body["state"][member] = 1
     forged = kept(chained_anew(groups_of(store), moved.record, canonical(body)))
     with pytest.raises(Divergence) as error:
         repeat(forged, {"desk": BAND})
-    assert (error.value.sequence, error.value.machine, error.value.member) == (moved.record, "desk", "snapshot")
+    assert (error.value.sequence, error.value.machine, error.value.member) == (moved.record, "desk", member)
 
 
 def test_the_command_line_reads_journals_that_machines_have_left_and_come_to(tmp_path: Path, capsys: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -140,6 +141,15 @@ def test_a_payload_that_is_too_long_is_refused_and_nothing_of_it_stays() -> None
     with pytest.raises(JournalError):
         journal.append(Kind.EVENT, {"price": math.nan})
     assert (journal.next, journal.head) == (1, head)
+    assert journal.append(Kind.EVENT, b"x" * MAX_PAYLOAD_BYTES) == 1
+
+
+@pytest.mark.parametrize(("every", "taken"), [(-1, False), (0, False), (1, True), (2**20, True), (2**20 + 1, False)])
+def test_a_checkpoint_is_due_every_record_at_most_and_every_so_many_at_least(every: int, taken: bool) -> None:
+    store = MemoryStore()
+    with contextlib.nullcontext() if taken else pytest.raises(ValueError, match="every 1 to 1,048,576 records"):
+        Journal.begin(store, beginning(), checkpoint_every=every)
+    assert (store.last() is not None) is taken
 
 
 @pytest.mark.parametrize(
