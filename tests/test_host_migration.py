@@ -67,6 +67,11 @@ def test_a_declared_migration_maps_the_state_and_is_journalled(tmp_path: Path) -
     with Host(store, {"desk": spec}, migrations=[migration]) as host:
         found = host.snapshot("desk").result()
         assert (found.configuration, found.cells["total"], found.cells["later"]) == (("adding",), 5, 7)
+        # It is durable once the host is open, with the state that nobody could repeat.
+        killed = MemoryStore()
+        killed._groups, killed._states = list(store._groups), list(store._states)
+        with Host(killed, {"desk": spec}) as again:
+            assert again.snapshot("desk").result() == found
         host.submit("desk", "up", 9).result()
     joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
     assert [body.get("migration") for body in joins] == [None, migration.to_json()]
@@ -137,11 +142,15 @@ def test_a_file_that_declares_no_migration_is_refused(tmp_path: Path, wrong: dic
     assert error.value.code == "HR875"
 
 
-def test_records_after_the_last_state_are_for_the_old_spec_to_repeat(tmp_path: Path) -> None:
+@pytest.mark.parametrize("one", [True, False])
+def test_records_after_the_last_state_are_for_the_old_spec_to_repeat(tmp_path: Path, one: bool) -> None:
     store = MemoryStore()
     host = Host(store, {"desk": loads(OLD, "counter.yaml")}, state_every=3)
     host.submit_all([Sent("desk", "up", n) for n in range(5)]).result()
-    host.submit("desk", "up", 9).result()
+    if one:
+        host.advance("desk", 9).result()  # one record, which changes the time alone
+    else:
+        host.submit("desk", "up", 9).result()
     crashed = MemoryStore()
     crashed._groups, crashed._states = list(store._groups), list(store._states)
     host.close()

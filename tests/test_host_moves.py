@@ -17,7 +17,7 @@ from test_host import BAND, LIVE, SECOND, WAY, Said, host, records, ticking, tic
 from test_host_migration import NEW, OLD, declared
 
 from hedgerow.cli.main import main
-from hedgerow.engine.host.departure import Departed, departed_of
+from hedgerow.engine.host.departure import Departed, departed_of, departure_at
 from hedgerow.engine.host.history import explained, repeat
 from hedgerow.engine.host.host import Host
 from hedgerow.engine.host.problem import Divergence, HostError
@@ -169,10 +169,15 @@ def test_a_machine_in_the_shadow_stays_there() -> None:
         running.submit_all(ticks()).result()
         moved = running.remove("desk").result()
     assert (moved.shadow, moved.fill) == (True, "same")
-    with came(moved, LIVE) as running:
+    store = MemoryStore()
+    with came(moved, LIVE, store) as running:
         steps = running.submit_all(ticks(WILD, 20)).result()
         assert any(step.shadowed for step in steps)
         assert running.outbox() == ()
+    assert [body["shadow"] for kind, body in records(store) if kind == "machine"] == [True]
+    changed = loads(LIVE.text + "\n# no other program\n", "changed.yaml")
+    for against in (False, True):
+        assert repeat(store, {"desk": changed}, against=against).machines["desk"].shadow
 
 
 def test_a_machine_that_never_began_can_move() -> None:
@@ -212,6 +217,9 @@ def test_a_host_that_was_killed_after_a_departure_comes_back_without_that_spec()
     running.close()
     with Host(killed, {"other": BAND}) as again:
         assert again.departed("desk").result() == moved
+    assert departed_of(killed, "desk") == departure_at(killed, moved.record) == moved
+    error = refused(departure_at, killed, moved.record - 1)
+    assert (error.code, error.message) == ("HR877", f"no machine left with record {moved.record - 1}")
     killed._states.clear()
     found = repeat(killed, {"desk": BAND})
     assert (list(found.machines.members), found.repeated) == (["other"], len(WAY))
@@ -256,6 +264,14 @@ def test_more_than_a_record_holds_stays_where_it_is(monkeypatch: pytest.MonkeyPa
         assert (error.code, "more than a record" in error.message) == ("HR877", True)
         assert all(step.rejected for step in running.submit_all(ticks()).result())
         assert refused(running.departed, "desk").code == "HR877"
+        monkeypatch.undo()
+        moved = running.remove("desk").result()
+    with Host(MemoryStore(), {}) as target:
+        monkeypatch.setattr("hedgerow.engine.host.moving.MAX_PAYLOAD_BYTES", 1000)
+        error = refused(target.add, "desk", BAND, moved=moved)
+        assert (error.code, "more than a record" in error.message) == ("HR877", True)
+        monkeypatch.undo()
+        target.add("desk", BAND, moved=moved).result()
 
 
 # --- coming back, and coming twice ---
@@ -273,6 +289,9 @@ def test_a_name_comes_back_with_what_left_and_not_otherwise() -> None:
             "give what left, `moved=host.departed(machine).result()`, or choose another name",
         )
         running.add("desk", BAND, moved=moved).result()
+        with pytest.raises(HostError) as gone:
+            departed_of(store, "desk")
+        assert (gone.value.code, gone.value.message) == ("HR877", "`desk` has not left this journal")
         assert running.snapshot("desk").result() == first
         assert all(step.rejected for step in running.submit_all(ticks()).result())
         assert refused(running.add, "desk", BAND, moved=moved).code == "HR872"
@@ -473,6 +492,8 @@ def test_no_character_of_it_can_be_changed(data: Any) -> None:
         {"order": "desk"},
         {"order": "other-1-1"},
         {"order": "desk-1-x"},
+        {"order": "desk-1-1-1-1"},
+        {"order": "desk-1-1\n"},
         {"order": 5},
     ],
 )

@@ -225,9 +225,11 @@ class Hosts(RuleBasedStateMachine):
                 assert self.known.setdefault(each.id, (each.machine, each.order)) == (each.machine, each.order)
             for name, expected in self.expected.items():
                 if self.here(name) is not running:
+                    assert machines.memory.of(name) == []
                     assert refused(running.snapshot, name).code == "HR872"
                     continue
                 assert running.snapshot(name).result(10) == expected.machine.snapshot()
+                assert set(machines.memory.of(name)) == expected.ids
                 waiting = [] if self.halted[number] else expected.waiting
                 assert [each.order for each in out if each.machine == name] == waiting
                 assert (machines[name].sequences, machines[name].pinned) == (expected.sequences, expected.pinned)

@@ -205,6 +205,8 @@ def test_a_group_that_is_cut_off_anywhere_is_torn_or_lacks_records(sizes: list[i
     found = damage_of(groups)
     assert (found.fault, found.sequence) == ("torn" if at > end else "dropped", sequence)
     assert found.last is (at > end and number == len(groups) - 1)
+    if at > end:
+        assert f"the {'header' if at - end < HEADER.size else 'payload'} is cut off" in found.message
 
 
 def test_a_torn_tail_and_a_flipped_length_are_told_apart() -> None:
