@@ -19,6 +19,7 @@ from pages import ROOT
 from test_approvals import BOOK, HEAD
 
 import hedgerow
+from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.journalled import Journalled
 from hedgerow.engine.host.machines import Machines, Outgoing
@@ -867,6 +868,8 @@ def test_while_halted_events_are_refused_orders_are_held_and_fills_are_booked(la
     done = {"order": order.number, "quantity": order.quantity, "price": 5200.0, "fee": 0.0, "total": order.quantity}
     assert running.submit("desk", f"{order.leg}.filled", 9 * SECOND, done).result().rejected is None
     running.close()
+    told = repeat(store, {"desk": LIVE}).to_json()
+    assert (told["halted"], [each["id"] for each in told["orders"]]) == (True, [each.id for each in held])
     with host(store, LIVE, lane=lane) as again:
         assert again.halted
         assert again.outbox() == ()
@@ -878,6 +881,15 @@ def test_while_halted_events_are_refused_orders_are_held_and_fills_are_booked(la
     found = rebuild(store, {"desk": LIVE.compile()}).machines
     assert (found["desk"].snapshot(), found.halted, found.acts) == (last, False, ["act-1", "act-2"])
     assert [body["act"] for kind, body in records(store) if kind == "control"] == ["halt", "release"]
+
+
+def test_an_event_that_is_called_as_a_fill_and_of_no_leg_is_none(lane: Said) -> None:
+    store, spec = MemoryStore(), loads(COUNTER.text.replace("pass: {}", "filled: {}"), "counter.yaml")
+    with host(store, spec, lane=lane) as running:
+        assert running.submit("desk", "filled", 0).result().rejected is None
+        lane.say("halt")
+        assert running.submit("desk", "filled", 1).result().rejected == "the machines are halted"
+    assert [kind for kind, body in records(store) if body.get("name") == "filled"] == ["event", "refusal"]
 
 
 def test_flatten_and_override_become_events_of_the_machine(lane: Said) -> None:

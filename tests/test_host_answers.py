@@ -73,6 +73,18 @@ def test_what_functions_answered_is_journalled_and_read_again() -> None:
     assert ASKED == []
 
 
+def test_an_event_that_asks_is_told_from_a_quiet_one_before_it_that_does_not() -> None:
+    store, spec = MemoryStore(), observing()
+    with Host(store, {"desk": spec}) as host:
+        events = [("tick", {"price": 55.0}), ("stop", {}), ("tick", {"price": 55.0}), ("stop", {}), ("stop", {})]
+        host.submit_all([Sent("desk", name, n * SECOND, fields) for n, (name, fields) in enumerate(events)]).result()
+        last = host.snapshot("desk").result()
+    kinds = [record.kind for record in records_since(store)][2:]
+    assert kinds[:7] == [Kind.EVENT, Kind.STEP, Kind.EVENT, Kind.EVENT, Kind.STEP, Kind.EVENT, Kind.EVENT]
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
 class Hidden(Exception):
     """An error that cannot be shown."""
 

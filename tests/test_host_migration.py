@@ -103,6 +103,8 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
         host.submit("desk", "up", 9).result()
         assert host.snapshot("desk").result().cells["count"] == 8
     # With what it has now from the beginning on it would have come further.
+    kept = repeat(store, {"desk": loads(OLD, "counter.yaml")})
+    assert kept.machines["desk"].snapshot().cells["count"] == 8
     again = repeat(store, {"desk": loads(OLD, "counter.yaml")}, against=True)
     assert again.machines["desk"].snapshot().cells["count"] == 18
 
@@ -172,6 +174,10 @@ def test_a_host_that_was_killed_repeats_with_the_old_spec_and_goes_over_then(tmp
     given: dict[str, Any] = {"migrations": [declared(tmp_path)], "before": {"desk": old}}
     with pytest.raises(HostError) as error:
         Host(crashed, {"desk": new, "other": old}, migrations=given["migrations"])
+    assert error.value.code == "HR873"
+    both = [*given["migrations"], given["migrations"][0].model_copy(update={"machine": "other"})]
+    with pytest.raises(HostError) as error:
+        Host(crashed, {"desk": new, "other": new}, migrations=both, before={"desk": old})
     assert error.value.code == "HR873"
     last = None
     for _ in range(2):  # once it has gone over, nothing of this is any matter

@@ -191,6 +191,7 @@ def test_a_group_that_stands_twice_is_found_where_it_stands_again(sizes: list[in
 
 @given(SIZES, WHICH, WHICH)
 @example([3], 0, 0)
+@example([3], 0, HEADER.size)
 def test_a_group_that_is_cut_off_anywhere_is_torn_or_lacks_records(sizes: list[int], which: int, cut: int) -> None:
     groups = written(sizes).groups
     number = which % len(groups)
@@ -263,6 +264,14 @@ def test_a_first_record_that_somebody_has_made_is_one_of_this_format(
     made = fields + google_crc32c.value(fields).to_bytes(4, "big") + record[HEADER.size :]
     found = damage_of([Group(0, 0, made, hash_of(made))])
     assert (found.fault, found.message) == ("changed", f"record 0: {what}")
+
+
+def test_a_last_record_that_was_written_anew_is_not_what_its_group_was_committed_with() -> None:
+    groups = written([3, 2]).groups
+    last = groups[1].last
+    forged = chained_anew(groups, last, canonical({"name": "tick", "time_ns": 0}))[1]
+    found = damage_of([groups[0], forged._replace(head=groups[1].head), *groups[2:]])
+    assert (found.fault, found.message) == ("changed", f"record {last}: it is not what its group was committed with")
 
 
 def test_the_forger_of_these_tests_changes_nothing_else() -> None:
