@@ -6,7 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Mapping
-from itertools import count, pairwise
+from itertools import count, pairwise, product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -804,11 +804,12 @@ def test_a_journal_in_which_something_has_no_step_is_none_that_a_host_wrote() ->
         kinds.event("tick", {"price": float(WAY[0])}, 0, 1, machine="desk"),
         kinds.refusal("tick", "late", 1, 0, machine="desk", told=True),
     )
-    for entry in entries:
+    for entry, ends in product(entries, (True, False)):
         journal = Journal.begin(MemoryStore(), kinds.host("host", 1))
         Machines("memory").join(journal, Journalled("desk", BAND.compile()), 1)
         of = journal.append(*entry)
-        journal.append(*kinds.delivery("none", 1))
+        if not ends:
+            journal.append(*kinds.delivery("none", 1))
         journal.commit()
         with pytest.raises(Divergence) as error:
             rebuild(journal.store, {"desk": BAND.compile()})

@@ -90,6 +90,13 @@ def test_a_machine_in_the_shadow_goes_over_there(tmp_path: Path) -> None:
             assert host.recovered.machines["desk"].shadow
     joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
     assert [body["shadow"] for body in joins] == [True, True]
+    elsewhere = MemoryStore()
+    told(elsewhere, OLD, shadow={"desk"})
+    with Host(elsewhere, {"desk": loads(OLD, "counter.yaml")}) as host:
+        moved = host.remove("desk").result()
+    with Host(MemoryStore(), {}) as host:
+        host.add("desk", loads(NEW, "counter.yaml"), moved=moved, migration=declared(tmp_path)).result()
+        assert host.recovered.machines["desk"].shadow
 
 
 def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> None:

@@ -119,6 +119,18 @@ def test_orders_keep_their_ids_and_new_ones_say_how_often_their_machine_has_move
         assert running.outbox() == out
 
 
+def test_orders_that_came_leave_no_earlier_than_their_machine_is_durably_here() -> None:
+    (moved, _), store = left(), MemoryStore()
+    with Host(store, {}) as running:
+        writing, go = held_back(store)
+        coming = running.add("desk", BAND, moved=moved)
+        assert writing.wait(10)
+        assert running.outbox() == ()
+        go.set()
+        coming.result(10)
+        assert [each.id for each in running.outbox()] == [id for id, _ in moved.orders] != []
+
+
 def test_what_is_sent_twice_is_known_where_the_machine_has_gone() -> None:
     moved, _ = left()
     assert moved.ids == tuple(f"t-{number}" for number in range(len(WAY)))

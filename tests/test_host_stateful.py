@@ -12,7 +12,7 @@ from test_host_moves import copied, refused
 
 from hedgerow.engine.host.departure import Departed
 from hedgerow.engine.host.history import repeat
-from hedgerow.engine.host.host import Host
+from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.verify import verify
@@ -24,6 +24,13 @@ SPECS = dict.fromkeys(NAMES, BAND)
 COMPILED = dict.fromkeys(NAMES, BAND.compile())
 HALTED = "the machines are halted"
 names, hosts = st.sampled_from(NAMES), st.integers(0, 1)
+EVENTS = st.tuples(
+    st.sampled_from((5000.0, 5001.0, 5200.0, 4800.0, 5600.0, -1.0, float("nan"))),
+    st.integers(-2, 3),
+    st.none() | st.integers(0, 12).map("é\udc00{}".format),
+    st.none() | st.tuples(st.sampled_from(("feed", "other")), st.integers(0, 6)),
+)
+"""Prices, seconds from the last event on, ids, and numbers at a source."""
 
 
 class Expected:
@@ -85,23 +92,23 @@ class Hosts(RuleBasedStateMachine):
         self.ever[number].add("c")
         assert refused(self.running[number].add, "c", BAND).code == "HR872"
 
-    @rule(
-        name=names,
-        price=st.sampled_from((5000.0, 5001.0, 5200.0, 4800.0, 5600.0, -1.0, float("nan"))),
-        seconds=st.integers(-2, 3),
-        id=st.none() | st.integers(0, 12).map("é\udc00{}".format),
-        numbered=st.none() | st.tuples(st.sampled_from(("feed", "other")), st.integers(0, 6)),
-    )
-    def submit(self, name: str, price: float, seconds: int, id: str | None, numbered: Any) -> None:
-        expected, time_ns = self.expected[name], self.now + seconds * SECOND
-        source, sequence = numbered or (None, None)
-        given: dict[str, Any] = {"id": id, "source": source, "sequence": sequence}
-        at = self.here(name)
+    @rule(name=names, events=st.lists(EVENTS, min_size=1, max_size=6))
+    def submit(self, name: str, events: list[tuple[float, int, str | None, Any]]) -> None:
+        at, now = self.here(name), self.now
+        sent = [
+            Sent(name, "tick", now + seconds * SECOND, {"price": price}, id, *(numbered or ()))
+            for price, seconds, id, numbered in events
+        ]
         if at is None:
             for each in self.running:
-                assert refused(each.submit, name, "tick", time_ns, {"price": price}, **given).code == "HR872"
+                assert refused(each.submit_all, sent).code == "HR872"
             return
-        step = at.submit(name, "tick", time_ns, {"price": price}, **given).result(10)
+        for each, step in zip(sent, at.submit_all(sent).result(10), strict=True):
+            self.check(self.expected[name], each, step)
+
+    def check(self, expected: Expected, sent: Sent, step: Any) -> None:
+        """Hold a step to what the machine does by itself, or to the reason why it is not to learn of the event."""
+        time_ns, id, source, sequence = sent.time_ns, sent.id, sent.source, sent.sequence or 0
         last, at_host = expected.sequences.get(source or "", -1), expected.at
         assert at_host is not None
         if id in expected.ids:
@@ -113,7 +120,7 @@ class Hosts(RuleBasedStateMachine):
         elif self.halted[at_host]:
             assert step.rejected == HALTED
         else:
-            assert step == expected.send("tick", time_ns, price=price)
+            assert step == expected.send("tick", time_ns, **sent.fields)
             self.now = max(self.now, time_ns)
             if id is not None:
                 expected.ids.add(id)
