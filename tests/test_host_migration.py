@@ -14,6 +14,7 @@ from hedgerow.engine.host.problem import HostError
 from hedgerow.engine.journal.canonical import value_of
 from hedgerow.engine.journal.chain import records_since
 from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.lines import When
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.load import loads
 
@@ -65,11 +66,11 @@ def test_a_declared_migration_maps_the_state_and_is_journalled(tmp_path: Path) -
     assert told(store, OLD).cells["count"] == 5
     migration = declared(tmp_path)
     with Host(store, {"desk": spec}, migrations=[migration]) as host:
-        found = host.snapshot("desk").result()
-        assert (found.configuration, found.cells["total"], found.cells["later"]) == (("adding",), 5, 7)
-        # It is durable once the host is open, with the state that nobody could repeat.
         killed = MemoryStore()
         killed._groups, killed._states = list(store._groups), list(store._states)
+        found = host.snapshot("desk").result()
+        assert (found.configuration, found.cells["total"], found.cells["later"]) == (("adding",), 5, 7)
+        # It was durable once the host was open, with the state that nobody could repeat.
         with Host(killed, {"desk": spec}) as again:
             assert again.snapshot("desk").result() == found
         host.submit("desk", "up", 9).result()
@@ -112,6 +113,9 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
     # With what it has now from the beginning on it would have come further.
     kept = repeat(store, {"desk": loads(OLD, "counter.yaml")})
     assert kept.machines["desk"].snapshot().cells["count"] == 8
+    last = max(each.sequence for each in records_since(store) if each.kind == Kind.EVENT)
+    before = repeat(store, {"desk": loads(OLD, "counter.yaml")}, until=When(sequence=last - 1))
+    assert before.machines["desk"].snapshot().cells["count"] == 5
     again = repeat(store, {"desk": loads(OLD, "counter.yaml")}, against=True)
     assert again.machines["desk"].snapshot().cells["count"] == 18
 
