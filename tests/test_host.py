@@ -201,6 +201,20 @@ def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None
     assert sum(kind == "event" for kind, _ in records(store)) == 3
 
 
+@pytest.mark.parametrize(("group", "commits"), [(1, 4), (3, 2), (10, 2)])
+def test_as_much_as_was_allowed_is_committed_together(group: int, commits: int) -> None:
+    store = MemoryStore()
+    with host(store, group=group) as running:
+        before = len(groups_of(store))
+        writing, go = held_back(store)
+        futures = [running.submit("desk", "tick", 0, {"price": 5000.0})]
+        assert writing.wait(10)
+        futures += [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2, 3)]
+        go.set()
+        assert [each.result(10).rejected for each in futures] == [None] * 4
+        assert len(groups_of(store)) - before == commits
+
+
 def test_a_machine_for_which_there_was_no_room_can_be_added_later() -> None:
     store = MemoryStore()
     running = host(store, waiting=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host, Sent
-from hedgerow.engine.host.migration import read_migration
+from hedgerow.engine.host.migration import Migration, migrated, read_migration
 from hedgerow.engine.host.problem import HostError
 from hedgerow.engine.journal.canonical import value_of
 from hedgerow.engine.journal.chain import records_since
@@ -17,6 +18,7 @@ from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.lines import When
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.load import loads
+from hedgerow.engine.snapshot import Snapshot
 
 OLD = """\
 hedgerow: 1
@@ -36,6 +38,8 @@ NEW = (
     .replace("counting", "adding")
 )
 
+DIGESTS = tuple(loads(text, "counter.yaml").compile().digest for text in (OLD, NEW))
+
 
 def told(store: Any, text: str, **given: Any) -> Any:
     with Host(store, {"desk": loads(text, "counter.yaml").compile(**given.pop("params", {}))}, **given) as host:
@@ -44,7 +48,7 @@ def told(store: Any, text: str, **given: Any) -> Any:
 
 
 def declared(folder: Path, **more: Any) -> Any:
-    old, new = (loads(text, "counter.yaml").compile().digest for text in (OLD, NEW))
+    old, new = DIGESTS
     members = {
         "migration": 1,
         "machine": "desk",
@@ -100,6 +104,33 @@ def test_a_machine_in_the_shadow_goes_over_there(tmp_path: Path) -> None:
         assert host.recovered.machines["desk"].shadow
 
 
+class Target:
+    """What a migration gives a state to."""
+
+    program = "b" * 64
+    compiled = SimpleNamespace(parameters={"k": 2.0})
+
+    def __init__(self, fresh: Snapshot) -> None:
+        self.fresh, self.taken = fresh, fresh
+
+    def snapshot(self) -> Snapshot:
+        return self.fresh
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.taken = snapshot
+
+
+def test_windows_history_and_an_end_go_over_under_their_new_names() -> None:
+    old = Snapshot("a" * 64, {"k": 1.0}, 5, ("on",), {"n": 1}, {"w": (1.0, 2.0)}, {"h": ("on", "x")}, ended=True)
+    target = Target(Snapshot("b" * 64, {"k": 2.0}, None, (), {"n": 0}, {"v": (), "u": ()}, {"g": (), "f": ("x",)}))
+    declared = {"from": "a" * 16, "to": "b" * 16, "states": {"on": "off", "h": "g"}, "cells": {"w": "v"}}
+    migration = Migration.model_validate({"migration": 1, "machine": "desk", "initial": {"u": [3.0]}, **declared})
+    migrated(migration, old, cast("Any", target), "memory")
+    assert target.taken == Snapshot(
+        "b" * 64, {"k": 2.0}, 5, ("off",), {"n": 1}, {"v": (1.0, 2.0), "u": (3.0,)}, {"g": ("off", "x"), "f": ()}, True
+    )
+
+
 def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> None:
     store, digest = MemoryStore(), loads(OLD, "counter.yaml").compile().digest
     told(store, OLD)
@@ -126,6 +157,19 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
         ({"dropped": "[]"}, "the migration does not fit: nothing takes `spare` over"),
         ({"initial": "{}"}, "the migration does not fit: nothing says what `later` is"),
         ({"cells": "{count: total, nothing: later}"}, "the migration does not fit: the old program has no `nothing`"),
+        (
+            {"from": f'"{"0" * 16}"'},
+            f"the migration does not fit: it leads from program {'0' * 16}, the state is of {DIGESTS[0]}",
+        ),
+        (
+            {"to": f'"{"0" * 16}"'},
+            f"the migration does not fit: it leads to program {'0' * 16}, the spec is {DIGESTS[1]}",
+        ),
+        ({"dropped": "[spare, nothing]"}, "the migration does not fit: the old program has no `nothing`"),
+        (
+            {"cells": "{count: total, spare: other}", "dropped": "[]"},
+            "the migration does not fit: the new program has no `other`",
+        ),
         ({"initial": "{later: 7, other: 1}"}, "the migration does not fit: the new program has no `other`"),
         ({"cells": "{count: later}"}, "the migration does not fit: `later` would come from two places"),
         ({"initial": "{later: 10}"}, "the migration does not fit: `later` of the snapshot is outside its range"),
