@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Sequence
 from itertools import count
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,6 +86,19 @@ def wait_for_statement(text: str, url: str = POSTGRES) -> None:
     runs = any(connection.run(running, text=text) != [[0]] for _ in range(100_000))
     connection.close()
     assert runs
+
+
+def held_back(store: Any) -> tuple[Event, Event]:
+    """Let each write of a store wait; return what is set once one does, and what lets it and all after it go."""
+    writing, go, write = Event(), Event(), store.write
+
+    def wait(*given: Any) -> None:
+        writing.set()
+        assert go.wait(10)
+        write(*given)
+
+    store.write = wait
+    return writing, go
 
 
 def groups_of(store: MemoryStore) -> list[Group]:

@@ -6,7 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Mapping
-from itertools import count
+from itertools import count, pairwise, product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
@@ -14,13 +14,15 @@ from typing import Any, NamedTuple, cast
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-from journals import POSTGRES, chained_anew, drop, filled, groups_of, kept
+from journals import POSTGRES, chained_anew, drop, filled, groups_of, held_back, kept
 from pages import ROOT
+from test_approvals import BOOK, HEAD
 
 import hedgerow
+from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.journalled import Journalled
-from hedgerow.engine.host.machines import Machines
+from hedgerow.engine.host.machines import Machines, Outgoing
 from hedgerow.engine.host.memory import Memory
 from hedgerow.engine.host.problem import Busy, Divergence, HostError
 from hedgerow.engine.host.recovery import rebuild
@@ -35,9 +37,17 @@ from hedgerow.engine.journal.problem import JournalError
 from hedgerow.engine.journal.records import Group, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import loads
+from hedgerow.engine.snapshot import SnapshotError
+from hedgerow.engine.step import Order
 
 BAND = hedgerow.load(ROOT / "specs" / "band_limited_hedge.yaml")
 LIVE = loads(BAND.text.replace("\nlegs:", "\nfills: external\nlegs:", 1), "live.yaml")
+COUNTER = loads(
+    "hedgerow: 1\nname: counter\nevents: {up: {}, pass: {}}\nstate: {count: {type: int, initial: 0, range: [0, 9]}}\n"
+    "machine: {initial: on, states: {on: {on: {up: {do: [{set: {count: count + 1}}]}}}}}\n",
+    "counter.yaml",
+)
+"""A machine whose transition leaves its configuration as it is, and orders nothing."""
 WAY = (5000.0, 5001.0, 5200.0, 5100.0, 4900.0, 4905.0, 5300.0)
 SECOND = 10**9
 needs_server = pytest.mark.skipif(not POSTGRES, reason="HEDGEROW_POSTGRES_URL names no server")
@@ -87,16 +97,9 @@ def test_a_hosted_machine_does_what_it_does_alone() -> None:
 
 
 def test_nothing_is_acknowledged_and_no_order_leaves_before_it_is_durable() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    running = host(Slow())
+    store = MemoryStore()
+    running = host(store)
+    writing, go = held_back(store)
     first = running.submit_all(ticks())
     assert writing.wait(10)
     assert not first.done()
@@ -108,11 +111,12 @@ def test_nothing_is_acknowledged_and_no_order_leaves_before_it_is_durable() -> N
 
 def test_a_quiet_event_is_one_record_and_any_other_is_followed_by_its_step() -> None:
     store = MemoryStore()
-    with host(store) as running:
-        steps = running.submit_all(ticks()).result()
+    with Host(store, {"desk": BAND, "counter": COUNTER}) as running:
+        sent = [*ticks(), *(Sent("counter", event, n) for n, event in enumerate(("up", "pass", "up")))]
+        steps = running.submit_all(sent).result()
     told = records(store)
     events = [n for n, (kind, _) in enumerate(told) if kind == "event"]
-    assert len(events) == len(WAY)
+    assert len(events) == len(sent)
     for place, step in zip(events, steps, strict=True):
         quiet = not step.fired and step.before == step.configuration
         assert (told[place + 1][0] == "step") is not quiet
@@ -182,17 +186,9 @@ def test_a_host_belongs_to_the_process_that_opened_it() -> None:
 
 
 def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    store = Slow()
+    store = MemoryStore()
     running = host(store, waiting=2)
+    writing, go = held_back(store)
     taken = [running.submit("desk", "tick", 0, {"price": 5000.0})]
     assert writing.wait(10)
     taken += [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2)]
@@ -205,17 +201,24 @@ def test_a_host_that_has_as_much_as_it_takes_says_so_and_takes_nothing() -> None
     assert sum(kind == "event" for kind, _ in records(store)) == 3
 
 
+@pytest.mark.parametrize(("group", "commits"), [(1, 4), (3, 2), (10, 2)])
+def test_as_much_as_was_allowed_is_committed_together(group: int, commits: int) -> None:
+    store = MemoryStore()
+    with host(store, group=group) as running:
+        before = len(groups_of(store))
+        writing, go = held_back(store)
+        futures = [running.submit("desk", "tick", 0, {"price": 5000.0})]
+        assert writing.wait(10)
+        futures += [running.submit("desk", "tick", n, {"price": 5000.0}) for n in (1, 2, 3)]
+        go.set()
+        assert [each.result(10).rejected for each in futures] == [None] * 4
+        assert len(groups_of(store)) - before == commits
+
+
 def test_a_machine_for_which_there_was_no_room_can_be_added_later() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    running = host(Slow(), waiting=1)
+    store = MemoryStore()
+    running = host(store, waiting=1)
+    writing, go = held_back(store)
     taken = [running.submit("desk", "tick", 0, {"price": 5000.0})]
     assert writing.wait(10)
     taken.append(running.submit("desk", "tick", 1, {"price": 5000.0}))
@@ -238,16 +241,9 @@ def test_orders_that_nobody_takes_hold_events_up_and_not_fills() -> None:
 
 
 def test_a_machine_whose_adding_was_called_off_can_be_added_later() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    with host(Slow()) as running:
+    store = MemoryStore()
+    with host(store) as running:
+        writing, go = held_back(store)
         running.submit("desk", "tick", 0, {"price": 5000.0})
         assert writing.wait(10)
         assert running.add("other", BAND).cancel()
@@ -303,12 +299,37 @@ def test_an_id_is_known_for_as_many_records_as_was_promised_and_then_forgotten()
     assert known.rejected is not None
 
 
+def test_a_recovery_knows_the_ids_of_as_many_records_as_was_promised_of_whatever_kind() -> None:
+    store, spec = MemoryStore(), loads(HEAD + BOOK, "approved.yaml")
+    sent = [
+        Sent("desk", "tick", 0, {"price": 49.0}, "a"),
+        Sent("desk", "approve", SECOND, {"number": 1, "by": "anna"}, "b"),
+        Sent("desk", "tick", SECOND, {"price": float("nan")}, "c"),
+        Sent("live", "tick", 0, {"price": 5000.0}, "d"),
+        Sent("live", "tick", SECOND, {"price": 5200.0}, "e"),
+        Sent("live", "long.cancelled", 2 * SECOND, {"order": 1}, "f"),
+        Sent("desk", "tick", SECOND, {"price": 60.0}, "b"),
+        Sent("desk", "tick", 2 * SECOND, {"price": 60.0}),
+    ]
+    with Host(store, {"desk": spec, "live": LIVE}) as running:
+        running.submit_all(sent).result()
+    told = records(store)
+    kinds_told = [kind for kind, body in told if "id" in body]
+    assert kinds_told == ["event", "approval", "refusal", "event", "event", "fill", "refusal"]
+    for remembered in range(1, len(told) + 2):
+        found = rebuild(store, {"desk": spec.compile(), "live": LIVE.compile()}, remembered=remembered).machines.memory
+        last = [body for kind, body in told[-remembered:] if "id" in body and (kind != "refusal" or body.get("told"))]
+        for name in ("desk", "live"):
+            assert found.of(name) == [body["id"] for body in last if body["machine"] == name]
+
+
 def test_an_id_is_known_from_when_it_came_last() -> None:
     memory = Memory(4)
     for sequence, id in enumerate(("x", "y", "x", "z", "w")):
         memory.add("desk", id, sequence)
     assert [("desk", id) in memory for id in "xyzw"] == [True, True, True, True]
     assert len(memory) == 4
+    assert memory.of("desk") == ["y", "x", "z", "w"]
     memory.add("desk", "v", 5)
     assert [("desk", id) in memory for id in "xyzwv"] == [True, False, True, True, True]
 
@@ -318,6 +339,9 @@ def test_an_id_is_known_from_when_it_came_last() -> None:
     [
         ("tick", 1, {"price": 5000.0}, "the time 1 is before the last event at 6000000000"),
         ("tick", 2**70, {"price": 5000.0}, f"the time {2**70} does not fit in 64 bits"),
+        ("tick", 2**63, {"price": 5000.0}, f"the time {2**63} does not fit in 64 bits"),
+        ("tick", -(2**63) - 1, {"price": 5000.0}, f"the time {-(2**63) - 1} does not fit in 64 bits"),
+        ("tick", True, {"price": 5000.0}, "the time True is not a whole number of nanoseconds"),
         ("tick", 7 * SECOND, {"price": float("nan")}, "`price` = nan is not a finite number"),
         ("tick", 7 * SECOND, {"price": None}, "`price` = None is not a number"),
         ("tick", 7 * SECOND, {}, "`tick` came without its field `price`"),
@@ -336,6 +360,7 @@ def test_what_the_machine_refuses_stands_in_the_journal_and_comes_back(
         after = running.snapshot("desk").result()
     refusal = next(body for kind, body in records(store) if kind == "refusal")
     assert (refusal["reason"], refusal["told"], refusal["id"]) == (reason, True, "bad")
+    assert ("time_ns" in refusal) is (type(time_ns) is int and -(2**63) <= time_ns < 2**63)
     store._states.clear()
     assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == after
 
@@ -676,6 +701,19 @@ def test_a_state_that_the_journal_does_not_prove_is_passed_over() -> None:
     assert rebuild(store, {"desk": BAND.compile()}).since is None
 
 
+@pytest.mark.parametrize("every", range(1, 6))
+def test_a_state_is_kept_as_soon_as_so_many_records_came_and_not_twice(every: int) -> None:
+    store = MemoryStore()
+    with host(store, state_every=every) as running:
+        for sent in ticks():
+            running.submit_all([sent]).result()
+            told = [kind for kind, _ in records(store)]
+            assert len(told) < every or "snapshot" in told[-every:]
+    told = [kind for kind, _ in records(store)]
+    assert ("snapshot", "snapshot") not in pairwise(told)
+    assert told[-2:] == ["snapshot", "checkpoint"]
+
+
 def test_a_state_in_the_middle_is_what_the_records_lead_to() -> None:
     store = MemoryStore()
     with host(store, state_every=2) as running:
@@ -768,8 +806,28 @@ def test_machines_of_one_host_share_a_journal_and_nothing_else() -> None:
         for each in ticks():
             machine.send(each.event, each.time_ns, **each.fields)
         assert machine.snapshot() == last["abc".index(name)]
-    with Host(store, {"a": BAND, "b": LIVE, "c": BAND.compile(k=9)}, clock=ticking()) as again:
-        assert [again.snapshot(name).result() for name in "abc"] == last
+    for states in (list(store._states), []):
+        store._states[:] = states
+        with Host(store, {"a": BAND, "b": LIVE, "c": BAND.compile(k=9)}, clock=ticking()) as again:
+            assert [again.snapshot(name).result() for name in "abc"] == last
+            assert [again.recovered.machines[name].shadow for name in "abc"] == [False, True, False]
+
+
+def test_a_journal_in_which_something_has_no_step_is_none_that_a_host_wrote() -> None:
+    entries = (
+        kinds.event("tick", {"price": float(WAY[0])}, 0, 1, machine="desk"),
+        kinds.refusal("tick", "late", 1, 0, machine="desk", told=True),
+    )
+    for entry, ends in product(entries, (True, False)):
+        journal = Journal.begin(MemoryStore(), kinds.host("host", 1))
+        Machines("memory").join(journal, Journalled("desk", BAND.compile()), 1)
+        of = journal.append(*entry)
+        if not ends:
+            journal.append(*kinds.delivery("none", 1))
+        journal.commit()
+        with pytest.raises(Divergence) as error:
+            rebuild(journal.store, {"desk": BAND.compile()})
+        assert (error.value.sequence, error.value.machine) == (of, "desk")
 
 
 # --- the stop lane ---
@@ -825,6 +883,8 @@ def test_while_halted_events_are_refused_orders_are_held_and_fills_are_booked(la
     done = {"order": order.number, "quantity": order.quantity, "price": 5200.0, "fee": 0.0, "total": order.quantity}
     assert running.submit("desk", f"{order.leg}.filled", 9 * SECOND, done).result().rejected is None
     running.close()
+    told = repeat(store, {"desk": LIVE}).to_json()
+    assert (told["halted"], [each["id"] for each in told["orders"]]) == (True, [each.id for each in held])
     with host(store, LIVE, lane=lane) as again:
         assert again.halted
         assert again.outbox() == ()
@@ -836,6 +896,15 @@ def test_while_halted_events_are_refused_orders_are_held_and_fills_are_booked(la
     found = rebuild(store, {"desk": LIVE.compile()}).machines
     assert (found["desk"].snapshot(), found.halted, found.acts) == (last, False, ["act-1", "act-2"])
     assert [body["act"] for kind, body in records(store) if kind == "control"] == ["halt", "release"]
+
+
+def test_an_event_that_is_called_as_a_fill_and_of_no_leg_is_none(lane: Said) -> None:
+    store, spec = MemoryStore(), loads(COUNTER.text.replace("pass: {}", "filled: {}"), "counter.yaml")
+    with host(store, spec, lane=lane) as running:
+        assert running.submit("desk", "filled", 0).result().rejected is None
+        lane.say("halt")
+        assert running.submit("desk", "filled", 1).result().rejected == "the machines are halted"
+    assert [kind for kind, body in records(store) if body.get("name") == "filled"] == ["event", "refusal"]
 
 
 def test_flatten_and_override_become_events_of_the_machine(lane: Said) -> None:
@@ -852,6 +921,11 @@ def test_flatten_and_override_become_events_of_the_machine(lane: Said) -> None:
     for act, event in ((1, "manual_exit"), (2, "tick")):
         place = next(n for n, (kind, body) in enumerate(told) if kind == "control" and body["number"] == act)
         assert (told[place + 1][1]["name"], told[place + 1][1]["id"]) == (event, f"act-{act}")
+    said = {"by": "anna", "reason": "the venue is down", "time_ns": 5}
+    assert [body for kind, body in told if kind == "control"] == [
+        {"act": "flatten", "number": 1, "id": "act-1"} | said,
+        {"act": "override", "number": 2, "id": "act-2", "event": "tick", "fields": {"price": 5002.0}} | said,
+    ]
     store._states.clear()
     assert rebuild(store, {"desk": BAND.compile()}).machines["desk"].snapshot() == last
 
@@ -939,18 +1013,38 @@ def test_a_host_that_is_given_something_else_makes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_act_that_is_journalled_is_not_put_into_effect_again(lane: Said) -> None:
+@pytest.mark.parametrize("before", [0, 70])
+def test_an_act_that_is_journalled_is_not_put_into_effect_again(lane: Said, before: int) -> None:
     store = MemoryStore()
     with host(store, lane=lane, flatten={"desk": "manual_exit"}) as running:
         running.submit_all(ticks(WAY[:2])).result()
+        for _ in range(before):
+            lane.say("release")
         lane.say("flatten")
         running.submit("desk", "tick", 3 * SECOND, {"price": 5001.0}).result()
     # A crash came before the lane was told.
-    lane.acts, lane.done = lane.done, []
+    lane.acts = [lane.done.pop()]
     with host(store, lane=lane, flatten={"desk": "manual_exit"}) as again:
         again.submit("desk", "tick", 4 * SECOND, {"price": 5001.0}).result()
     assert lane.acts == []
-    assert sum(kind == "control" for kind, _ in records(store)) == 1
+    assert sum(kind == "control" for kind, _ in records(store)) == before + 1
+
+
+def test_an_act_amid_a_list_of_events_has_its_effect_on_the_rest_of_it(lane: Said) -> None:
+    with host(MemoryStore(), lane=lane) as running:
+        journal, pending = running._journal, lane.pending
+        first = journal.next
+
+        def amid() -> Act | None:
+            if journal.next > first + 3 and not (lane.acts or lane.done):
+                lane.say("halt")
+            return pending()
+
+        lane.pending = amid  # type: ignore[method-assign]
+        told = [step.rejected for step in running.submit_all(ticks((5000.0,) * 9)).result(10)]
+    taken = told.index("the machines are halted")
+    assert 0 < taken < 9
+    assert told == [None] * taken + ["the machines are halted"] * (9 - taken)
 
 
 def test_an_act_has_its_effect_without_any_event(lane: Said) -> None:
@@ -983,6 +1077,25 @@ def test_events_are_written_as_canonical_json(price: float, time_ns: int, id: st
     body = value_of(payload)
     assert (body["id"], body["time_ns"]) == (id, time_ns)
     assert body.get("fields", {"price": price}) == {"price": price}
+
+
+def test_a_state_is_that_of_a_host_and_has_its_orders_as_they_were_decided() -> None:
+    machines, order = Machines("memory"), Order("long", "index", "enter", "buy", 1.0, 100.0, 100.0, 0.0, 0.0)
+    # Of one record there are more than nine; what came from elsewhere has numbers of there, and stands where it came.
+    for id, sequence in (
+        ("desk-7-9", 7),
+        ("desk-7-10", 7),
+        ("other-90-0", 8),
+        ("other-3-0-1", 8),
+        ("desk-10-0", 10),
+        ("desk-9-0", 11),
+    ):
+        machines.orders[id] = Outgoing(id, id.partition("-")[0], sequence, order)
+    again = Machines("memory")
+    again.restore(machines.state(), {})
+    assert list(again.orders.items()) == list(machines.orders.items())
+    with pytest.raises(SnapshotError, match="no state of a host"):
+        again.restore(canonical({**value_of(machines.state()), "format": "hedgerow.host/2"}), {})
 
 
 def test_the_state_of_machines_is_one_canonical_text_whichever_of_them_took_something_since() -> None:

@@ -71,6 +71,33 @@ def test_what_functions_answered_is_journalled_and_read_again() -> None:
     finally:
         ANSWER[0] = 2.0
     assert ASKED == []
+    # What comes after a recovery is asked again.
+    with Host(store, {"desk": spec}) as again:
+        assert again.recovered.repeated == len(PRICES)
+        step = again.submit("desk", "tick", 9 * SECOND, {"price": 45.0}).result()
+    assert (step.errors, ASKED) == ((), [45.0])
+
+
+def test_one_function_that_is_asked_twice_on_an_event_answers_as_often_again() -> None:
+    second = "second: {call: my.answers, with: {x: tick.price * 0.5 IDX / 1 USD}}"
+    spec = loads(OBSERVING.replace("1 USD}}}}", f"1 USD}}}}, {second}}}}}"), "observing.yaml", registry=HERE)
+    store = MemoryStore()
+    last = journalled(store, spec)
+    assert (last.cells["model"], last.cells["second"]) == (90.0, 45.0)
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
+
+
+def test_an_event_that_asks_is_told_from_a_quiet_one_before_it_that_does_not() -> None:
+    store, spec = MemoryStore(), observing()
+    with Host(store, {"desk": spec}) as host:
+        events = [("tick", {"price": 55.0}), ("stop", {}), ("tick", {"price": 55.0}), ("stop", {}), ("stop", {})]
+        host.submit_all([Sent("desk", name, n * SECOND, fields) for n, (name, fields) in enumerate(events)]).result()
+        last = host.snapshot("desk").result()
+    kinds = [record.kind for record in records_since(store)][2:]
+    assert kinds[:7] == [Kind.EVENT, Kind.STEP, Kind.EVENT, Kind.EVENT, Kind.STEP, Kind.EVENT, Kind.EVENT]
+    store._states.clear()
+    assert rebuild(store, {"desk": spec.compile()}).machines["desk"].snapshot() == last
 
 
 class Hidden(Exception):

@@ -19,6 +19,7 @@ import pytest
 pytest.importorskip("apsw")  # the extra `journal`
 
 from failing_disk import FailingDisk, Fault
+from journals import held_back
 from pages import ROOT
 
 import hedgerow
@@ -299,15 +300,7 @@ def test_who_has_given_up_waiting_keeps_nobody_else_from_an_answer(tmp_path: Pat
     with disk.mounted() as name:
         host = opened(tmp_path / "desk.journal", name)
         host.submit_all(EVENTS[:6]).result(10)
-        writing, go = threading.Event(), threading.Event()
-        write = host._journal.store.write
-
-        def slow(*arguments: Any) -> None:
-            writing.set()
-            assert go.wait(10)
-            write(*arguments)
-
-        host._journal.store.write = slow  # type: ignore[method-assign]  # so that some wait while it writes
+        writing, go = held_back(host._journal.store)
         futures = [host.submit(*EVENTS[6][:4])]
         assert writing.wait(10)
         futures += [host.submit(*event[:4]) for event in EVENTS[7:10]]

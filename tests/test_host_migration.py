@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host, Sent
-from hedgerow.engine.host.migration import read_migration
+from hedgerow.engine.host.migration import Migration, migrated, read_migration
 from hedgerow.engine.host.problem import HostError
 from hedgerow.engine.journal.canonical import value_of
 from hedgerow.engine.journal.chain import records_since
 from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.lines import When
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.load import loads
+from hedgerow.engine.snapshot import Snapshot
 
 OLD = """\
 hedgerow: 1
@@ -34,6 +38,8 @@ NEW = (
     .replace("counting", "adding")
 )
 
+DIGESTS = tuple(loads(text, "counter.yaml").compile().digest for text in (OLD, NEW))
+
 
 def told(store: Any, text: str, **given: Any) -> Any:
     with Host(store, {"desk": loads(text, "counter.yaml").compile(**given.pop("params", {}))}, **given) as host:
@@ -42,7 +48,7 @@ def told(store: Any, text: str, **given: Any) -> Any:
 
 
 def declared(folder: Path, **more: Any) -> Any:
-    old, new = (loads(text, "counter.yaml").compile().digest for text in (OLD, NEW))
+    old, new = DIGESTS
     members = {
         "migration": 1,
         "machine": "desk",
@@ -64,8 +70,13 @@ def test_a_declared_migration_maps_the_state_and_is_journalled(tmp_path: Path) -
     assert told(store, OLD).cells["count"] == 5
     migration = declared(tmp_path)
     with Host(store, {"desk": spec}, migrations=[migration]) as host:
+        killed = MemoryStore()
+        killed._groups, killed._states = list(store._groups), list(store._states)
         found = host.snapshot("desk").result()
         assert (found.configuration, found.cells["total"], found.cells["later"]) == (("adding",), 5, 7)
+        # It was durable once the host was open, with the state that nobody could repeat.
+        with Host(killed, {"desk": spec}) as again:
+            assert again.snapshot("desk").result() == found
         host.submit("desk", "up", 9).result()
     joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
     assert [body.get("migration") for body in joins] == [None, migration.to_json()]
@@ -74,6 +85,50 @@ def test_a_declared_migration_maps_the_state_and_is_journalled(tmp_path: Path) -
         with Host(store, {"desk": spec}, migrations=migrations) as host:
             assert host.snapshot("desk").result().cells["total"] == 6
     assert sum(each.kind == Kind.MACHINE for each in records_since(store)) == 2
+
+
+def test_a_machine_in_the_shadow_goes_over_there(tmp_path: Path) -> None:
+    store = MemoryStore()
+    told(store, OLD, shadow={"desk"})
+    for migrations in ([declared(tmp_path)], []):
+        with Host(store, {"desk": loads(NEW, "counter.yaml")}, migrations=migrations, shadow={"desk"}) as host:
+            assert host.recovered.machines["desk"].shadow
+    joins = [value_of(each.payload) for each in records_since(store) if each.kind == Kind.MACHINE]
+    assert [body["shadow"] for body in joins] == [True, True]
+    elsewhere = MemoryStore()
+    told(elsewhere, OLD, shadow={"desk"})
+    with Host(elsewhere, {"desk": loads(OLD, "counter.yaml")}) as host:
+        moved = host.remove("desk").result()
+    with Host(MemoryStore(), {}) as host:
+        host.add("desk", loads(NEW, "counter.yaml"), moved=moved, migration=declared(tmp_path)).result()
+        assert host.recovered.machines["desk"].shadow
+
+
+class Target:
+    """What a migration gives a state to."""
+
+    program = "b" * 64
+    compiled = SimpleNamespace(parameters={"k": 2.0})
+
+    def __init__(self, fresh: Snapshot) -> None:
+        self.fresh, self.taken = fresh, fresh
+
+    def snapshot(self) -> Snapshot:
+        return self.fresh
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self.taken = snapshot
+
+
+def test_windows_history_and_an_end_go_over_under_their_new_names() -> None:
+    old = Snapshot("a" * 64, {"k": 1.0}, 5, ("on",), {"n": 1}, {"w": (1.0, 2.0)}, {"h": ("on", "x")}, ended=True)
+    target = Target(Snapshot("b" * 64, {"k": 2.0}, None, (), {"n": 0}, {"v": (), "u": ()}, {"g": (), "f": ("x",)}))
+    declared = {"from": "a" * 16, "to": "b" * 16, "states": {"on": "off", "h": "g"}, "cells": {"w": "v"}}
+    migration = Migration.model_validate({"migration": 1, "machine": "desk", "initial": {"u": [3.0]}, **declared})
+    migrated(migration, old, cast("Any", target), "memory")
+    assert target.taken == Snapshot(
+        "b" * 64, {"k": 2.0}, 5, ("off",), {"n": 1}, {"v": (1.0, 2.0), "u": (3.0,)}, {"g": ("off", "x"), "f": ()}, True
+    )
 
 
 def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> None:
@@ -86,6 +141,14 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
     with Host(store, {"desk": compiled}, migrations=[declared(tmp_path, **same)]) as host:
         host.submit("desk", "up", 9).result()
         assert host.snapshot("desk").result().cells["count"] == 8
+    # With what it has now from the beginning on it would have come further.
+    kept = repeat(store, {"desk": loads(OLD, "counter.yaml")})
+    assert kept.machines["desk"].snapshot().cells["count"] == 8
+    last = max(each.sequence for each in records_since(store) if each.kind == Kind.EVENT)
+    before = repeat(store, {"desk": loads(OLD, "counter.yaml")}, until=When(sequence=last - 1))
+    assert before.machines["desk"].snapshot().cells["count"] == 5
+    again = repeat(store, {"desk": loads(OLD, "counter.yaml")}, against=True)
+    assert again.machines["desk"].snapshot().cells["count"] == 18
 
 
 @pytest.mark.parametrize(
@@ -94,6 +157,19 @@ def test_other_parameters_are_a_migration_that_maps_nothing(tmp_path: Path) -> N
         ({"dropped": "[]"}, "the migration does not fit: nothing takes `spare` over"),
         ({"initial": "{}"}, "the migration does not fit: nothing says what `later` is"),
         ({"cells": "{count: total, nothing: later}"}, "the migration does not fit: the old program has no `nothing`"),
+        (
+            {"from": f'"{"0" * 16}"'},
+            f"the migration does not fit: it leads from program {'0' * 16}, the state is of {DIGESTS[0]}",
+        ),
+        (
+            {"to": f'"{"0" * 16}"'},
+            f"the migration does not fit: it leads to program {'0' * 16}, the spec is {DIGESTS[1]}",
+        ),
+        ({"dropped": "[spare, nothing]"}, "the migration does not fit: the old program has no `nothing`"),
+        (
+            {"cells": "{count: total, spare: other}", "dropped": "[]"},
+            "the migration does not fit: the new program has no `other`",
+        ),
         ({"initial": "{later: 7, other: 1}"}, "the migration does not fit: the new program has no `other`"),
         ({"cells": "{count: later}"}, "the migration does not fit: `later` would come from two places"),
         ({"initial": "{later: 10}"}, "the migration does not fit: `later` of the snapshot is outside its range"),
@@ -123,11 +199,15 @@ def test_a_file_that_declares_no_migration_is_refused(tmp_path: Path, wrong: dic
     assert error.value.code == "HR875"
 
 
-def test_records_after_the_last_state_are_for_the_old_spec_to_repeat(tmp_path: Path) -> None:
+@pytest.mark.parametrize("one", [True, False])
+def test_records_after_the_last_state_are_for_the_old_spec_to_repeat(tmp_path: Path, one: bool) -> None:
     store = MemoryStore()
     host = Host(store, {"desk": loads(OLD, "counter.yaml")}, state_every=3)
     host.submit_all([Sent("desk", "up", n) for n in range(5)]).result()
-    host.submit("desk", "up", 9).result()
+    if one:
+        host.advance("desk", 9).result()  # one record, which changes the time alone
+    else:
+        host.submit("desk", "up", 9).result()
     crashed = MemoryStore()
     crashed._groups, crashed._states = list(store._groups), list(store._states)
     host.close()
@@ -149,6 +229,10 @@ def test_a_host_that_was_killed_repeats_with_the_old_spec_and_goes_over_then(tmp
     given: dict[str, Any] = {"migrations": [declared(tmp_path)], "before": {"desk": old}}
     with pytest.raises(HostError) as error:
         Host(crashed, {"desk": new, "other": old}, migrations=given["migrations"])
+    assert error.value.code == "HR873"
+    both = [*given["migrations"], given["migrations"][0].model_copy(update={"machine": "other"})]
+    with pytest.raises(HostError) as error:
+        Host(crashed, {"desk": new, "other": new}, migrations=both, before={"desk": old})
     assert error.value.code == "HR873"
     last = None
     for _ in range(2):  # once it has gone over, nothing of this is any matter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import FrozenInstanceError
 from hashlib import sha256
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import chained_anew, groups_of, kept
+from journals import chained_anew, groups_of, held_back, kept
 from pages import ROOT
 from test_host import BAND, LIVE, SECOND, WAY, Said, host, records, ticking, ticks
 from test_host_migration import NEW, OLD, declared
 
 from hedgerow.cli.main import main
-from hedgerow.engine.host.departure import Departed, departed_of
+from hedgerow.engine.host.departure import Departed, departed_of, departure_at
 from hedgerow.engine.host.history import explained, repeat
 from hedgerow.engine.host.host import Host
 from hedgerow.engine.host.problem import Divergence, HostError
@@ -120,6 +119,18 @@ def test_orders_keep_their_ids_and_new_ones_say_how_often_their_machine_has_move
         assert running.outbox() == out
 
 
+def test_orders_that_came_leave_no_earlier_than_their_machine_is_durably_here() -> None:
+    (moved, _), store = left(), MemoryStore()
+    with Host(store, {}) as running:
+        writing, go = held_back(store)
+        coming = running.add("desk", BAND, moved=moved)
+        assert writing.wait(10)
+        assert running.outbox() == ()
+        go.set()
+        coming.result(10)
+        assert [each.id for each in running.outbox()] == [id for id, _ in moved.orders] != []
+
+
 def test_what_is_sent_twice_is_known_where_the_machine_has_gone() -> None:
     moved, _ = left()
     assert moved.ids == tuple(f"t-{number}" for number in range(len(WAY)))
@@ -170,10 +181,15 @@ def test_a_machine_in_the_shadow_stays_there() -> None:
         running.submit_all(ticks()).result()
         moved = running.remove("desk").result()
     assert (moved.shadow, moved.fill) == (True, "same")
-    with came(moved, LIVE) as running:
+    store = MemoryStore()
+    with came(moved, LIVE, store) as running:
         steps = running.submit_all(ticks(WILD, 20)).result()
         assert any(step.shadowed for step in steps)
         assert running.outbox() == ()
+    assert [body["shadow"] for kind, body in records(store) if kind == "machine"] == [True]
+    changed = loads(LIVE.text + "\n# no other program\n", "changed.yaml")
+    for against in (False, True):
+        assert repeat(store, {"desk": changed}, against=against).machines["desk"].shadow
 
 
 def test_a_machine_that_never_began_can_move() -> None:
@@ -213,28 +229,26 @@ def test_a_host_that_was_killed_after_a_departure_comes_back_without_that_spec()
     running.close()
     with Host(killed, {"other": BAND}) as again:
         assert again.departed("desk").result() == moved
+    assert departed_of(killed, "desk") == departure_at(killed, moved.record) == moved
+    error = refused(departure_at, killed, moved.record - 1)
+    assert (error.code, error.message) == ("HR877", f"no machine left with record {moved.record - 1}")
     killed._states.clear()
     found = repeat(killed, {"desk": BAND})
     assert (list(found.machines.members), found.repeated) == (["other"], len(WAY))
 
 
 def test_what_was_on_its_way_when_a_machine_left_is_refused_and_may_go_to_where_it_is() -> None:
-    writing, go = threading.Event(), threading.Event()
-
-    class Slow(MemoryStore):
-        def write(self, group: Group, state: State | None = None) -> None:
-            if group.first > 1:
-                writing.set()
-                assert go.wait(10)
-            super().write(group, state)
-
-    store = Slow()
+    store = MemoryStore()
     with Host(store, {"desk": BAND, "other": BAND}, clock=ticking()) as running:
+        writing, go = held_back(store)
         first = running.submit_all(ticks(WAY[:2]))
         assert writing.wait(10)
         leaving = running.remove("desk")
-        late = running.submit_all([*ticks(WAY[2:3], 2), ticks()[0]._replace(machine="other")])
+        late = running.submit_all(
+            [ticks(WAY[2:3], 2)[0]._replace(source="feed", sequence=7), ticks()[0]._replace(machine="other")]
+        )
         passing, again = running.advance("desk", 9 * SECOND), running.remove("desk")
+        known = running.departed("desk")
         behind = running.snapshot("desk")
         go.set()
         assert [step.rejected for step in first.result(10)] == [None, None]
@@ -242,11 +256,12 @@ def test_what_was_on_its_way_when_a_machine_left_is_refused_and_may_go_to_where_
         assert passing.result(10).rejected == "the machine has left this host"
         assert (refused(lambda: again).code, refused(lambda: behind).code) == ("HR872", "HR872")
         moved = leaving.result(10)
+        assert known.result(10) == moved
     refusals = [body for kind, body in records(store) if kind == "refusal"]
-    assert [(body["machine"], body["reason"], body.get("id")) for body in refusals] == [
-        ("desk", "the machine has left this host", "t-2"),
-        ("desk", "the machine has left this host", None),
-    ]
+    for body in refusals:
+        assert (body["machine"], body["reason"]) == ("desk", "the machine has left this host")
+    of = [tuple(body.get(each) for each in ("name", "id", "source", "sequence")) for body in refusals]
+    assert of == [("tick", "t-2", "feed", 7), ("", None, None, None)]
     with came(moved) as target:
         assert target.submit_all(ticks(WAY[2:3], 2)).result()[0].rejected is None
     with Host(store, {"other": BAND}) as running:
@@ -261,6 +276,14 @@ def test_more_than_a_record_holds_stays_where_it_is(monkeypatch: pytest.MonkeyPa
         assert (error.code, "more than a record" in error.message) == ("HR877", True)
         assert all(step.rejected for step in running.submit_all(ticks()).result())
         assert refused(running.departed, "desk").code == "HR877"
+        monkeypatch.undo()
+        moved = running.remove("desk").result()
+    with Host(MemoryStore(), {}) as target:
+        monkeypatch.setattr("hedgerow.engine.host.moving.MAX_PAYLOAD_BYTES", 1000)
+        error = refused(target.add, "desk", BAND, moved=moved)
+        assert (error.code, "more than a record" in error.message) == ("HR877", True)
+        monkeypatch.undo()
+        target.add("desk", BAND, moved=moved).result()
 
 
 # --- coming back, and coming twice ---
@@ -278,6 +301,9 @@ def test_a_name_comes_back_with_what_left_and_not_otherwise() -> None:
             "give what left, `moved=host.departed(machine).result()`, or choose another name",
         )
         running.add("desk", BAND, moved=moved).result()
+        with pytest.raises(HostError) as gone:
+            departed_of(store, "desk")
+        assert (gone.value.code, gone.value.message) == ("HR877", "`desk` has not left this journal")
         assert running.snapshot("desk").result() == first
         assert all(step.rejected for step in running.submit_all(ticks()).result())
         assert refused(running.add, "desk", BAND, moved=moved).code == "HR872"
@@ -378,6 +404,26 @@ def test_a_machine_may_leave_while_halted_and_only_a_halted_host_takes_it_up() -
         assert [each.id for each in target.outbox()] == [id for id, _ in moved.orders]
 
 
+def test_what_left_another_halted_host_with_the_same_record_does_not_come_back_here() -> None:
+    here, there = Said(), Said()
+    with host(MemoryStore(), lane=here) as running, host(MemoryStore(), lane=there, name="there") as other:
+        here.say("release")
+        there.say("halt")
+        was, moved = running.remove("desk").result(), other.remove("desk").result()
+        assert (was.record, moved.halted) == (moved.record, True)
+        error = refused(running.add, "desk", BAND, moved=moved)
+        assert (error.code, "whose machines were halted" in error.message) == ("HR877", True)
+
+
+def test_only_the_departure_keeps_a_state_that_is_not_due() -> None:
+    store = MemoryStore()
+    with Host(store, {"desk": BAND, "other": BAND}) as running:
+        running.remove("desk").result()
+        for each in ticks():
+            running.submit_all([each._replace(machine="other")]).result()
+    assert sum(kind == "snapshot" for kind, _ in records(store)) == 2
+
+
 def test_a_machine_that_left_while_halted_comes_back_to_where_a_person_has_released_it() -> None:
     lane = Said()
     with host(MemoryStore(), lane=lane) as running:
@@ -458,6 +504,8 @@ def test_no_character_of_it_can_be_changed(data: Any) -> None:
         {"order": "desk"},
         {"order": "other-1-1"},
         {"order": "desk-1-x"},
+        {"order": "desk-1-1-1-1"},
+        {"order": "desk-1-1\n"},
         {"order": 5},
     ],
 )
@@ -487,14 +535,21 @@ def test_what_somebody_wrote_as_if_it_had_left_is_refused(changed: dict[str, Any
 # --- repeating ---
 
 
-def test_a_departure_whose_state_is_not_that_of_its_machine_is_found() -> None:
+@pytest.mark.parametrize("member", ["snapshot", "orders", "moves", "halted", "fill"])
+def test_a_departure_whose_state_is_not_that_of_its_machine_is_found(member: str) -> None:
     moved, store = left()
     body = moved.body
-    body["state"]["snapshot"]["cells"]["anchor"] = 1.0
+    match member:
+        case "snapshot":
+            body["state"]["snapshot"]["cells"]["anchor"] = 1.0
+        case "orders" | "fill":
+            del body["state"][member]
+        case _:
+            body["state"][member] = 1
     forged = kept(chained_anew(groups_of(store), moved.record, canonical(body)))
     with pytest.raises(Divergence) as error:
         repeat(forged, {"desk": BAND})
-    assert (error.value.sequence, error.value.machine, error.value.member) == (moved.record, "desk", "snapshot")
+    assert (error.value.sequence, error.value.machine, error.value.member) == (moved.record, "desk", member)
 
 
 def test_the_command_line_reads_journals_that_machines_have_left_and_come_to(tmp_path: Path, capsys: Any) -> None:

@@ -12,16 +12,25 @@ from test_host_moves import copied, refused
 
 from hedgerow.engine.host.departure import Departed
 from hedgerow.engine.host.history import repeat
-from hedgerow.engine.host.host import Host
+from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.recovery import rebuild
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.verify import verify
 
-NAMES = ("a", "b")
+BEGUN = ("a", "b")
+NAMES = (*BEGUN, "c")
+"""The last one is added to a host that runs, if it is."""
 SPECS = dict.fromkeys(NAMES, BAND)
 COMPILED = dict.fromkeys(NAMES, BAND.compile())
 HALTED = "the machines are halted"
 names, hosts = st.sampled_from(NAMES), st.integers(0, 1)
+EVENTS = st.tuples(
+    st.sampled_from((5000.0, 5001.0, 5200.0, 4800.0, 5600.0, -1.0, float("nan"))),
+    st.integers(-2, 3),
+    st.none() | st.integers(0, 12).map("é\udc00{}".format),
+    st.none() | st.tuples(st.sampled_from(("feed", "other")), st.integers(0, 6)),
+)
+"""Prices, seconds from the last event on, ids, and numbers at a source."""
 
 
 class Expected:
@@ -33,7 +42,9 @@ class Expected:
         self.sequences: dict[str, int] = {}
         self.waiting: list[Any] = []
         self.moved: Departed | None = None
-        self.at = 0
+        self.at: int | None = 0
+        """The host that it is at or has left; None before it begins."""
+        self.pinned = False
 
     def send(self, event: str, time_ns: int, **fields: Any) -> Any:
         step = self.machine.send(event, time_ns, **fields)
@@ -47,17 +58,20 @@ class Hosts(RuleBasedStateMachine):
         self.stores, self.lanes = [MemoryStore(), MemoryStore()], [Said(), Said()]
         self.running = [self.opened(0, 10**6, begin=True), self.opened(1, 10**6)]
         self.expected = {name: Expected() for name in NAMES}
+        self.expected["c"].at = None
         self.halted = [False, False]
-        self.ever: list[set[str]] = [set(NAMES), set()]
+        self.ever: list[set[str]] = [set(BEGUN), set()]
         """The machines that each host has ever had."""
         self.known: dict[str, Any] = {}
         """Every order that was ever seen, by its id."""
+        self.lines: list[list[str]] = [[], []]
+        """The orders that each host had when it was looked at last, in the order of decision."""
         self.now = 0
 
     def opened(self, number: int, every: int, *, begin: bool = False) -> Host:
         return Host(
             self.stores[number],
-            SPECS if begin else {},
+            dict.fromkeys(BEGUN, BAND) if begin else {},
             known=SPECS,
             name=f"host {number}",
             lane=self.lanes[number],
@@ -68,37 +82,45 @@ class Hosts(RuleBasedStateMachine):
 
     def here(self, name: str) -> Host | None:
         expected = self.expected[name]
-        return None if expected.moved else self.running[expected.at]
+        return None if expected.moved or expected.at is None else self.running[expected.at]
 
-    @rule(
-        name=names,
-        price=st.sampled_from((5000.0, 5001.0, 5200.0, 4800.0, 5600.0, -1.0, float("nan"))),
-        seconds=st.integers(-2, 3),
-        id=st.none() | st.integers(0, 12).map("é\udc00{}".format),
-        numbered=st.none() | st.tuples(st.sampled_from(("feed", "other")), st.integers(0, 6)),
-    )
-    def submit(self, name: str, price: float, seconds: int, id: str | None, numbered: Any) -> None:
-        expected, time_ns = self.expected[name], self.now + seconds * SECOND
-        source, sequence = numbered or (None, None)
-        given: dict[str, Any] = {"id": id, "source": source, "sequence": sequence}
-        at = self.here(name)
+    @precondition(lambda self: self.expected["c"].at is None)
+    @rule(number=hosts, pinned=st.booleans())
+    def begin(self, number: int, pinned: bool) -> None:
+        self.running[number].add("c", BAND, pinned=pinned).result(10)
+        self.expected["c"].at, self.expected["c"].pinned = number, pinned
+        self.ever[number].add("c")
+        assert refused(self.running[number].add, "c", BAND).code == "HR872"
+
+    @rule(name=names, events=st.lists(EVENTS, min_size=1, max_size=6))
+    def submit(self, name: str, events: list[tuple[float, int, str | None, Any]]) -> None:
+        at, now = self.here(name), self.now
+        sent = [
+            Sent(name, "tick", now + seconds * SECOND, {"price": price}, id, *(numbered or ()))
+            for price, seconds, id, numbered in events
+        ]
         if at is None:
             for each in self.running:
-                assert refused(each.submit, name, "tick", time_ns, {"price": price}, **given).code == "HR872"
+                assert refused(each.submit_all, sent).code == "HR872"
             return
-        step = at.submit(name, "tick", time_ns, {"price": price}, **given).result(10)
-        last = expected.sequences.get(source or "", -1)
+        for each, step in zip(sent, at.submit_all(sent).result(10), strict=True):
+            self.check(self.expected[name], each, step)
+
+    def check(self, expected: Expected, sent: Sent, step: Any) -> None:
+        """Hold a step to what the machine does by itself, or to the reason why it is not to learn of the event."""
+        time_ns, id, source, sequence = sent.time_ns, sent.id, sent.source, sent.sequence or 0
+        last, at_host = expected.sequences.get(source or "", -1), expected.at
+        assert at_host is not None
         if id in expected.ids:
             assert step.rejected == "a duplicate: an event with this id has been taken"
-        elif source is not None and sequence <= last:
-            assert step.rejected in (
-                f"a duplicate: number {sequence} of `{source}` has been taken",
-                f"out of order: number {sequence} of `{source}`, which has come to {last}",
-            )
-        elif self.halted[expected.at]:
+        elif source is not None and sequence == last:
+            assert step.rejected == f"a duplicate: number {sequence} of `{source}` has been taken"
+        elif source is not None and sequence < last:
+            assert step.rejected == f"out of order: number {sequence} of `{source}`, which has come to {last}"
+        elif self.halted[at_host]:
             assert step.rejected == HALTED
         else:
-            assert step == expected.send("tick", time_ns, price=price)
+            assert step == expected.send("tick", time_ns, **sent.fields)
             self.now = max(self.now, time_ns)
             if id is not None:
                 expected.ids.add(id)
@@ -130,13 +152,14 @@ class Hosts(RuleBasedStateMachine):
             assert not self.running[1 - number].delivered(each.id).result(10)
             assert self.expected[each.machine].waiting.pop(0) == each.order
 
-    @rule(name=names)
-    def leave(self, name: str) -> None:
+    @rule(name=names, pinned=st.booleans())
+    def leave(self, name: str, pinned: bool) -> None:
         at = self.here(name)
         if at is not None:
-            moved = at.remove(name).result(10)
+            moved = at.remove(name, to="there", pinned=pinned).result(10)
+            assert (moved.body["to"], moved.body.get("pinned", False)) == ("there", pinned)
             assert at.departed(name).result(10) == moved
-            self.expected[name].moved = moved
+            self.expected[name].moved, self.expected[name].pinned = moved, pinned
 
     @precondition(lambda self: any(each.moved for each in self.expected.values()))
     @rule(name=names, number=hosts)
@@ -181,7 +204,7 @@ class Hosts(RuleBasedStateMachine):
         live = self.running[number].recovered.machines
         for each in (store, bare):
             found = rebuild(each, COMPILED, remembered=65_536).machines
-            assert found.state() == live.state()
+            assert (found.state(), list(found.orders)) == (live.state(), list(live.orders))
             assert [found.memory.of(name) for name in NAMES] == [live.memory.of(name) for name in NAMES]
         last = store.last()
         assert last is not None
@@ -198,16 +221,25 @@ class Hosts(RuleBasedStateMachine):
         for number, running in enumerate(self.running):
             out = running.outbox()
             assert running.halted == self.halted[number]
+            machines = running.recovered.machines
+            line = list(machines.orders)
+            before = [id for id in self.lines[number] if id in machines.orders]
+            # One that has come is behind all that were there, over restarts too.
+            assert line[: len(before)] == before
+            assert [each.id for each in out] == ([] if self.halted[number] else line)
+            self.lines[number] = line
             for each in out:
                 assert self.known.setdefault(each.id, (each.machine, each.order)) == (each.machine, each.order)
             for name, expected in self.expected.items():
                 if self.here(name) is not running:
+                    assert machines.memory.of(name) == []
                     assert refused(running.snapshot, name).code == "HR872"
                     continue
                 assert running.snapshot(name).result(10) == expected.machine.snapshot()
+                assert set(machines.memory.of(name)) == expected.ids
                 waiting = [] if self.halted[number] else expected.waiting
                 assert [each.order for each in out if each.machine == name] == waiting
-                assert running.recovered.machines[name].sequences == expected.sequences
+                assert (machines[name].sequences, machines[name].pinned) == (expected.sequences, expected.pinned)
 
     def teardown(self) -> None:
         for each in self.running:

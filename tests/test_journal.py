@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -29,9 +30,9 @@ from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.lines import exported, hashes_of, record_from
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.merkle import inclusion_path, root_of, root_through
-from hedgerow.engine.journal.problem import JournalError
+from hedgerow.engine.journal.problem import DamageError, JournalError
 from hedgerow.engine.journal.proof import check_proof, proof_of
-from hedgerow.engine.journal.records import MAX_PAYLOAD_BYTES, Group, State
+from hedgerow.engine.journal.records import MAX_PAYLOAD_BYTES, Group, Record, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.printer import digest
 
@@ -140,6 +141,15 @@ def test_a_payload_that_is_too_long_is_refused_and_nothing_of_it_stays() -> None
     with pytest.raises(JournalError):
         journal.append(Kind.EVENT, {"price": math.nan})
     assert (journal.next, journal.head) == (1, head)
+    assert journal.append(Kind.EVENT, b"x" * MAX_PAYLOAD_BYTES) == 1
+
+
+@pytest.mark.parametrize(("every", "taken"), [(-1, False), (0, False), (1, True), (2**20, True), (2**20 + 1, False)])
+def test_a_checkpoint_is_due_every_record_at_most_and_every_so_many_at_least(every: int, taken: bool) -> None:
+    store = MemoryStore()
+    with contextlib.nullcontext() if taken else pytest.raises(ValueError, match="every 1 to 1,048,576 records"):
+        Journal.begin(store, beginning(), checkpoint_every=every)
+    assert (store.last() is not None) is taken
 
 
 @pytest.mark.parametrize(
@@ -566,6 +576,65 @@ def test_a_failed_commit_is_the_last() -> None:
 
 
 # --- exports and proofs ---
+
+
+def test_every_record_before_the_last_checkpoint_is_proved_also_one_that_is_a_checkpoint() -> None:
+    store = MemoryStore()
+    journal = filled(store, [2, 6, 1], every=5)
+    for _ in range(3):
+        journal.checkpoint()  # by itself, in a group of its own
+        journal.append(Kind.EVENT, {})
+        journal.commit()
+    journal.checkpoint()
+    for record in records_since(store):
+        if record.sequence < journal.durable:
+            assert check_proof(proof_of(store, record.sequence), frozenset(), "proof") == (record, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last", "index"),
+    [(Kind.EVENT, 0, 3, 2), (Kind.CHECKPOINT, 0, 0, 0), (Kind.CHECKPOINT, 3, 3, 0), (Kind.CHECKPOINT, -1, 2, 3)],
+)
+def test_a_proof_that_somebody_has_made_is_one_of_a_checkpoint_that_covers_its_record(
+    kind: int, first: int, last: int, index: int
+) -> None:
+    store = MemoryStore()
+    filled(store, [3]).checkpoint()
+    record = next(records_since(store, 2))
+    leaves = [bytes([number]) * 32 for number in range(last - first + 1)]
+    leaves[index] = record.hash
+    body: dict[str, Any] = {"journal": "ab" * 32, "first": first, "last": last, "head": leaves[-1].hex(), "time_ns": 1}
+    payload = canonical(body | {"root": root_of(leaves).hex(), "key": None, "signature": None})
+    fields = struct.pack(">BBQI32s", 1, kind, last + 1, len(payload), leaves[-1])
+    made = Record(
+        last + 1, kind, fields, payload, hashlib.sha256(b"hedgerow.journal.record.v1\0" + fields + payload).digest()
+    )
+    path = [each.hex() for each in inclusion_path(leaves, index)]
+    proof = proof_of(store, 2) | {"checkpoint": exported(made), "path": path}
+    with pytest.raises(JournalError, match="does not lead to its checkpoint"):
+        check_proof(proof, frozenset(), "proof")
+
+
+@pytest.mark.parametrize("sequence", [-1, 4, 2**64])
+def test_a_record_that_is_not_there_is_not_proved(sequence: int) -> None:
+    store = MemoryStore()
+    journal = filled(store, [2])
+    journal.checkpoint()
+    with pytest.raises(JournalError) as error:
+        proof_of(store, sequence)
+    assert said(error) == ("HR867", f"there is no record {sequence:,}")
+
+
+def test_damage_that_no_record_is_named_for_is_told_with_what_was_read() -> None:
+    class Malformed(MemoryStore):
+        def check(self) -> None:
+            raise DamageError("changed", "the database is malformed", self.place)
+
+    store = Malformed()
+    filled(store, [3])
+    found = verify(store)
+    assert found.damage is not None
+    assert (found.damage.sequence, found.records) == (4, 4)
 
 
 def test_an_exported_record_comes_back_and_a_changed_one_does_not(tmp_path: Path) -> None:

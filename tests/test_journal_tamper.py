@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
+import google_crc32c
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from journals import HEADER, chained_anew, filled, groups_of, kept, seeded, split
+from journals import HEADER, chained_anew, filled, groups_of, hash_of, kept, seeded, split
 
 from hedgerow.engine.journal.canonical import canonical
+from hedgerow.engine.journal.kinds import Kind
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.problem import DamageError
 from hedgerow.engine.journal.records import Group
@@ -88,6 +91,10 @@ def test_a_flipped_byte_of_the_hash_beside_a_group_is_found_at_its_last_record(
     groups[number] = groups[number]._replace(head=bytes(head))
     found = damage_of(groups)
     assert (found.fault, found.sequence) == ("changed", groups[number].last)
+    is_last = number == len(groups) - 1
+    who = "it, or the hash that is kept beside its group," if is_last else "the hash that is kept beside its group"
+    assert found.message == f"record {found.sequence}: {who} was changed"
+    assert found.last is is_last
 
 
 @given(SIZES, WHICH, st.integers(0, 63))
@@ -103,6 +110,7 @@ def test_a_flipped_bit_of_the_last_number_of_a_group_is_found_at_its_last_record
 
 
 @given(SIZES, WHICH, st.integers(0, 63))
+@example([3], 0, 63)  # below nothing
 def test_a_flipped_bit_of_the_number_that_a_group_is_kept_under_is_found_where_the_order_breaks(
     sizes: list[int], which: int, bit: int
 ) -> None:
@@ -183,6 +191,7 @@ def test_a_group_that_stands_twice_is_found_where_it_stands_again(sizes: list[in
 
 @given(SIZES, WHICH, WHICH)
 @example([3], 0, 0)
+@example([3], 0, HEADER.size)
 def test_a_group_that_is_cut_off_anywhere_is_torn_or_lacks_records(sizes: list[int], which: int, cut: int) -> None:
     groups = written(sizes).groups
     number = which % len(groups)
@@ -197,6 +206,8 @@ def test_a_group_that_is_cut_off_anywhere_is_torn_or_lacks_records(sizes: list[i
     found = damage_of(groups)
     assert (found.fault, found.sequence) == ("torn" if at > end else "dropped", sequence)
     assert found.last is (at > end and number == len(groups) - 1)
+    if at > end:
+        assert f"the {'header' if at - end < HEADER.size else 'payload'} is cut off" in found.message
 
 
 def test_a_torn_tail_and_a_flipped_length_are_told_apart() -> None:
@@ -235,6 +246,32 @@ def test_who_chains_an_unsigned_journal_anew_is_not_found_by_the_journal_alone()
     filled(store, [3, 3], every=100)
     forged = chained_anew(groups_of(store), 2, canonical({"name": "tick", "time_ns": 0}))
     assert verify(kept(forged)).holds
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "link", "what"),
+    [
+        (2, Kind.GENESIS, bytes(32), "it is in format 2, which is not known here"),
+        (1, Kind.EVENT, bytes(32), "it does not begin a journal"),
+        (1, Kind.GENESIS, b"\1" * 32, "its header does not hold the hash of the record before"),
+    ],
+)
+def test_a_first_record_that_somebody_has_made_is_one_of_this_format(
+    version: int, kind: int, link: bytes, what: str
+) -> None:
+    (record,) = split(written([1]).groups[0].records)
+    fields = struct.pack(">BBQI32s", version, kind, 0, len(record) - HEADER.size, link)
+    made = fields + google_crc32c.value(fields).to_bytes(4, "big") + record[HEADER.size :]
+    found = damage_of([Group(0, 0, made, hash_of(made))])
+    assert (found.fault, found.message) == ("changed", f"record 0: {what}")
+
+
+def test_a_last_record_that_was_written_anew_is_not_what_its_group_was_committed_with() -> None:
+    groups = written([3, 2]).groups
+    last = groups[1].last
+    forged = chained_anew(groups, last, canonical({"name": "tick", "time_ns": 0}))[1]
+    found = damage_of([groups[0], forged._replace(head=groups[1].head), *groups[2:]])
+    assert (found.fault, found.message) == ("changed", f"record {last}: it is not what its group was committed with")
 
 
 def test_the_forger_of_these_tests_changes_nothing_else() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from hedgerow.cli.main import main
 from hedgerow.engine.dryrun.problem import RunError
 from hedgerow.engine.host.history import repeat
 from hedgerow.engine.host.host import Host
+from hedgerow.engine.journal.canonical import value_of
+from hedgerow.engine.journal.chain import records_since
 from hedgerow.engine.journal.lines import When
+from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import load, loads
 
@@ -86,6 +90,22 @@ def test_a_replay_ends_at_a_record_or_an_instant() -> None:
     assert (early.record, early.repeated) == (3, 1)
     timed = repeat(store, {"desk": spec}, until=When(time_ns=1_700_000_000_000_004_000), against=True)
     assert 0 < timed.repeated < whole.repeated
+    bodies = [value_of(record.payload) for record in records_since(store)]
+    times = accumulate((body.get("received_ns", body.get("time_ns", 0)) for body in bodies), max)
+    assert timed.record == sum(at <= 1_700_000_000_000_004_000 for at in times) - 1
+    assert repeat(store, {"desk": spec}, until=When(sequence=10**6), against=True).record == whole.record
+
+
+def test_a_machine_that_comes_later_may_be_named_and_a_spec_that_books_by_itself_be_given() -> None:
+    text = SPEC.read_text(encoding="utf-8")
+    live, band = loads(text.replace("\nlegs:", "\nfills: external\nlegs:", 1), "live.yaml"), load(SPEC)
+    store = MemoryStore()
+    with Host(store, {"desk": live}) as host:
+        host.submit("desk", "tick", 0, {"price": 5000.0}).result()
+        record = host.add("later", live).result()
+    found = repeat(store, {"desk": live, "later": live}, until=When(sequence=record - 1)).machines
+    assert list(found.members) == ["desk"]
+    assert repeat(store, {"desk": band, "later": live}, against=True).machines["desk"].compiled.program.fill == "same"
 
 
 def test_what_is_missing_or_contradicts_itself_is_told(journal: str, tmp_path: Path, capsys: Any) -> None:
