@@ -558,6 +558,14 @@ def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_p
         assert shards.add("more", BAND, shard=stopped).result(10) > 0
 
 
+def test_events_may_come_from_an_iterator_and_take_no_room_for_longer(tmp_path: Path) -> None:
+    with opened(tmp_path, waiting=1) as shards:
+        for n in range(3):
+            events: Any = iter(ticks(first=n))
+            assert len(shards.submit_all(events).result()) == len(ticks())
+            assert shards.submit_all(events).result() == []
+
+
 def test_orders_that_nobody_takes_hold_events_up_in_their_shard(tmp_path: Path) -> None:
     with Shards(tmp_path, {"a": LIVE}, processes=1, undelivered=1) as shards:
         shards.submit_all(ticks(("a",), WAY[:3])).result()

@@ -185,7 +185,7 @@ class Shards:
                 raise
             steps: Future[list[Step]] = Future()
             steps.set_running_or_notify_cancel()
-            gathered = Gathered(steps, len(events), len(parts))
+            gathered = Gathered(steps, len(given), len(parts))
             for number, places in parts.items():
                 try:
                     sent = self._shards[number].send("submit_all", [given[place] for place in places], become=_steps)
@@ -193,7 +193,7 @@ class Shards:
                     gathered.failed(error)
                 else:
                     sent.add_done_callback(gathered.taker(places))
-        if not events:
+        if not given:
             steps.set_result([])
         return steps
 
