@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import signal
@@ -32,12 +33,12 @@ from test_host import Said
 import hedgerow
 from hedgerow.engine.control.client import act, has_effect
 from hedgerow.engine.diagnostics import WAIVABLE
-from hedgerow.engine.host.freight import Specs, document_of, error_from, error_of, step_from
+from hedgerow.engine.host.freight import Specs, document_of, error_from, error_of, listed, step_from
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.problem import Busy, HostError
 from hedgerow.engine.host.rendezvous import home_of
 from hedgerow.engine.host.shard import Shard
-from hedgerow.engine.host.shard_process import _answer
+from hedgerow.engine.host.shard_process import _answer, _serve
 from hedgerow.engine.host.shards import Shards
 from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.verify import verify
@@ -178,6 +179,28 @@ def test_what_goes_wrong_for_one_does_not_end_the_process() -> None:
 
 
 # --- as one host ---
+
+
+def test_a_process_that_is_left_in_the_middle_of_a_call_closes_its_journal(tmp_path: Path) -> None:
+    with Host(tmp_path / "left", {"a": BAND}):
+        pass
+    texts, known = listed({"a": document_of(BAND)})
+    given = {"place": str(tmp_path / "left"), "name": "left", "key": None, "lane": None, "flatten": {}, "migrations": []}
+    calls = [
+        ("open", [{**given, "limits": {}, "texts": texts, "known": known}]),
+        ("submit", ["a", "tick", 0, {"price": 5000.0}, "t-0", None, None]),
+    ]
+    lines = [json.dumps({"id": n, "call": call, "given": each}).encode() for n, (call, each) in enumerate(calls)]
+    answers: SimpleQueue[Any] = SimpleQueue()
+    _serve(io.BytesIO(b"\n".join([*lines, b'{"id": 2, "call": "sub'])), answers)
+    assert [answers.get()[1].get("error") for _ in calls] == [None] * 2
+    with Host(tmp_path / "left", {"a": BAND}) as host:
+        assert host.recovered.repeated == 0
+        assert host.submit("a", "tick", 0, {"price": 5000.0}, id="t-0").result(10).rejected == (
+            "a duplicate: an event with this id has been taken"
+        )
+    _serve(io.BytesIO(lines[0][:99]), answers)
+    assert answers.empty()
 
 
 def test_shards_do_what_one_host_does_and_come_back_as_it_does(tmp_path: Path) -> None:
