@@ -533,8 +533,12 @@ def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactl
             shards.close()
     with opened(tmp_path) as shards:
         assert shards.snapshot("a").result() == last
-    with pytest.raises(ValueError, match="patience"):
-        opened(tmp_path, patience_s=0)
+
+
+@pytest.mark.parametrize("patience_s", [0, -1.0, float("nan"), float("inf"), 1e10])
+def test_patience_that_no_clock_can_wait_for_is_refused(patience_s: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="patience is more than 0 and at most"):
+        opened(tmp_path, patience_s=patience_s)
 
 
 def test_more_machines_begin_than_events_may_wait(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ class Shards:
         """
         if processes < 1:
             raise ValueError("shards are at least one process")
-        if patience_s is not None and not patience_s > 0:
-            raise ValueError("patience is more than 0 seconds")
+        if patience_s is not None and not 0 < patience_s <= threading.TIMEOUT_MAX:
+            raise ValueError(f"patience is more than 0 and at most {threading.TIMEOUT_MAX:,.0f} seconds, or None")
         limits = {
             "waiting": waiting,
             "undelivered": undelivered,
