@@ -43,6 +43,7 @@ from hedgerow.engine.host.shards import Shards
 from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import loads
+from hedgerow.engine.processes import interpreter
 from hedgerow.engine.step import Order, Ruling, Step, Verdict
 
 SPEC = ROOT / "specs" / "band_limited_hedge.yaml"
@@ -533,6 +534,44 @@ def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactl
             shards.close()
     with opened(tmp_path) as shards:
         assert shards.snapshot("a").result() == last
+
+
+def test_a_process_that_hangs_while_it_opens_its_host_keeps_nobody_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards, hung = opened(tmp_path, patience_s=0.5), []
+
+    def stopped(module: str) -> Any:
+        process = interpreter(module)
+        os.kill(process.pid, signal.SIGSTOP)
+        hung.append(process)
+        return process
+
+    monkeypatch.setattr("hedgerow.engine.host.shard.interpreter", stopped)
+    told: SimpleQueue[str] = SimpleQueue()
+
+    def tell(call: Any) -> None:
+        try:
+            call()
+        except HostError as error:
+            told.put(error.message)
+
+    restarting = Thread(target=tell, args=(lambda: shards.restart(0),))
+    restarting.start()
+    while not hung:
+        assert restarting.is_alive()
+    closing = Thread(target=tell, args=(shards.close,), daemon=True)
+    closing.start()
+    closing.join(20)
+    try:
+        assert not closing.is_alive()
+        messages = sorted((told.get(), told.get()))
+        assert ["answered nothing for 0.5 s" in each for each in messages] == [False, True]
+        assert "it was closed" in messages[0]
+    finally:
+        for process in hung:
+            process.kill()
+        restarting.join()
 
 
 @pytest.mark.parametrize("patience_s", [0, -1.0, float("nan"), float("inf"), 1e10])

@@ -129,6 +129,8 @@ class Shards:
         self._changing = threading.Lock()
         """Held by the one that moves, restarts or closes."""
         self._shards: list[Shard] = []
+        self._opening: list[Shard] = []
+        """Those that are to take the place of others."""
         self._homes = Homes(self._place, self._shards, self._documents)
         self._closed = False
         if not is_url(self._place):
@@ -393,17 +395,20 @@ class Shards:
             RunError: as at the beginning; (HR870) all of them were closed.
         """
         number = self._number(shard)
-        with self._alone([self._shards[number]]):
+        with self._alone(number):
             if self._closed:
                 help = "open them again: their machines come back as they were"
                 raise HostError("HR870", "the shards take no more: they were closed", self._place, help)
             end([self._shards[number]], self._patience_s)
             again = Shard(number, self._shards[number].place, self._waiting)
+            self._opening.append(again)
             try:
                 stands = self._begin(again).result()
             except BaseException:
                 end([again], self._patience_s)
                 raise
+            finally:
+                self._opening.remove(again)
             with self._homes.lock:
                 self._shards[number] = again
                 for name in stands["here"]:
@@ -413,10 +418,13 @@ class Shards:
             self._homes.find(number)
 
     @contextmanager
-    def _alone(self, shards: Sequence[Shard]) -> Iterator[None]:
-        """Wait until nobody moves, restarts or closes; who does so for long waits for a process that hangs, one of these."""
+    def _alone(self, number: int | None = None) -> Iterator[None]:
+        """Wait until nobody moves, restarts or closes; who does so for long waits for a process that hangs, and that of a
+        shard, or of any, is to end.
+        """
         while not self._changing.acquire(timeout=-1 if self._patience_s is None else self._patience_s):
-            end(shards, self._patience_s)
+            ending = [each for each in (*self._shards, *self._opening) if number in (None, each.number)]
+            end(ending, self._patience_s)
         try:
             yield
         finally:
@@ -433,7 +441,7 @@ class Shards:
         Raises:
             HostError: (HR870) one of them has failed or ended before, or hung (`patience_s`); all are closed nevertheless.
         """
-        with self._alone(self._shards):
+        with self._alone():
             if self._closed:
                 return
             self._closed = True
