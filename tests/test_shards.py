@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from concurrent.futures import Future
@@ -534,6 +535,39 @@ def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactl
             shards.close()
     with opened(tmp_path) as shards:
         assert shards.snapshot("a").result() == last
+
+
+def test_orders_are_there_but_for_those_of_a_process_that_ends_while_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Shard.ask
+
+    def ending(shard: Shard, call: str, *given: Any, **more: Any) -> Any:
+        if shard.number == 0:
+            os.kill(shard.process, signal.SIGKILL)
+            while shard.ended is None:
+                pass
+        return ask(shard, call, *given, **more)
+
+    with opened(tmp_path) as shards:
+        shards.submit_all(ticks()).result()
+        others = {each for each in shards.outbox() if shards.homes[each.machine]}
+        monkeypatch.setattr(Shard, "ask", ending)
+        assert set(shards.outbox()) == others != set()
+        monkeypatch.undo()
+        shards.restart(0)
+
+
+def test_processes_that_hang_are_waited_for_together(tmp_path: Path) -> None:
+    count, patience_s = 4, 2.0
+    with opened(tmp_path, count, patience_s=patience_s) as shards:
+        for process in shards.processes:
+            os.kill(process, signal.SIGSTOP)
+        began = time.monotonic()
+        assert shards.outbox() == ()
+        assert time.monotonic() - began < count * patience_s
+        for process in shards.processes:
+            os.kill(process, signal.SIGCONT)
 
 
 def test_a_process_that_hangs_while_it_opens_its_host_keeps_nobody_from_closing(

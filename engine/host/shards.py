@@ -11,9 +11,10 @@ was cut off is found by what stands in them: a machine that has left one and is 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -213,9 +214,14 @@ class Shards:
         Those of a process that has ended, or hangs (`patience_s`), are there again when it is back.
         """
         found: list[Outgoing] = []
-        for asked in [shard.ask("outbox", become=_outbox) for shard in self._shards if shard.ended is None]:
+        asked: list[Future[list[Outgoing]]] = []
+        for shard in self._shards:
+            with suppress(HostError):  # its process has ended
+                asked.append(shard.ask("outbox", become=_outbox))
+        until = None if self._patience_s is None else time.monotonic() + self._patience_s
+        for each in asked:
             try:
-                found += asked.result(self._patience_s)
+                found += each.result(None if until is None else max(0.0, until - time.monotonic()))
             except TimeoutError:
                 continue
             except HostError as error:
