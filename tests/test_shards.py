@@ -537,6 +537,36 @@ def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactl
         assert shards.snapshot("a").result() == last
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that is what may not hang
+def test_shards_belong_to_the_process_that_opened_them(tmp_path: Path) -> None:
+    with opened(tmp_path) as shards:
+        first = shards._shards[0]
+        pipes = {os.fstat(each.fileno()).st_ino for each in (first._input, first._output)}
+        # As threads may hold them that are not there afterwards.
+        with shards._changing, shards._homes.lock, first._lock:
+            child = os.fork()
+            if not child:  # pragma: no cover  # it ends before it could tell
+                signal.alarm(10)
+                told = []
+                for call in (lambda: shards.submit("a", "tick", 0, {"price": 5000.0}), shards.close):
+                    try:
+                        call()
+                    except HostError as error:
+                        told.append("it belongs to another process" in error.message)
+                kept = [each for each in range(256) if _inode(each) in pipes]
+                os._exit(0 if told == [True, True] and not kept else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert shards.submit("a", "tick", 0, {"price": 5000.0}).result(10).rejected is None
+
+
+def _inode(descriptor: int) -> int | None:
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return None
+
+
 def test_orders_are_there_but_for_those_of_a_process_that_ends_while_it_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,6 +167,7 @@ class Shard:
         for pipe in (self._input, self._output):
             with contextlib.suppress(OSError):
                 pipe.close()
+        self._lock = threading.Lock()  # that of the other one may be held by a thread that is not here
         self._process.returncode = 0  # it is no child of this one, to be waited for
         self.ended = "it belongs to another process"
 
@@ -191,7 +192,8 @@ class Shard:
             self._input.close()
 
     def _read(self) -> None:
-        with os.fdopen(os.dup(self._output.fileno()), "rb") as answers:
+        # No descriptor of its own: whoever is forked has to let go of all of them.
+        with os.fdopen(self._output.fileno(), "rb", closefd=False) as answers:
             for line in answers:
                 if not line.endswith(b"\n"):
                     break

@@ -10,8 +10,10 @@ was cut off is found by what stands in them: a machine that has left one and is 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -141,6 +143,7 @@ class Shards:
         except BaseException:
             end(self._shards, patience_s)
             raise
+        _OPEN.add(self)
 
     # ---------------------------------------------------------------------------------------------------------- events
 
@@ -474,6 +477,19 @@ class Shards:
         except RunError:
             if kind is None:  # the error on its way says more than that of closing
                 raise
+
+
+_OPEN: weakref.WeakSet[Shards] = weakref.WeakSet()
+
+
+def _forget() -> None:
+    """Let go of locks that threads of the process held that this one was forked from; its shards it has left."""
+    for shards in list(_OPEN):
+        shards._changing, shards._homes.lock = threading.Lock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:
