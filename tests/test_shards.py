@@ -567,6 +567,21 @@ def _inode(descriptor: int) -> int | None:
         return None
 
 
+def test_who_was_interrupted_closing_can_close_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(tmp_path) as shards:
+        processes = shards.processes
+        monkeypatch.setattr("hedgerow.engine.host.shards.end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shards.close()
+        monkeypatch.undo()
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
 def test_orders_are_there_but_for_those_of_a_process_that_ends_while_it_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

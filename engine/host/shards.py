@@ -451,12 +451,11 @@ class Shards:
             HostError: (HR870) one of them has failed or ended before, or hung (`patience_s`); all are closed nevertheless.
         """
         with self._alone():
-            if self._closed:
-                return
-            self._closed = True
             wrong: list[BaseException] = []
             closing = []
-            for shard in self._shards:
+            # Whom Ctrl-C kept from waiting for their end has asked them, and calls again.
+            asking, self._closed = () if self._closed else tuple(self._shards), True
+            for shard in asking:
                 try:
                     closing.append(shard.close())
                 except HostError as error:
