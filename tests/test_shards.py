@@ -328,6 +328,8 @@ def test_a_move_that_was_cut_off_is_finished_and_what_left_the_shards_is_not_beg
     for name, to in (("a", f"shard {1 - homes['a']}"), ("c", "another service")):
         with Host(tmp_path / f"shard-{homes[name]}.journal", {}, known=dict.fromkeys(NAMES, BAND)) as host:
             host.remove(name, to=to, pinned=True).result()
+    with pytest.raises(HostError, match="`a` is not in the shadow: it sends orders"):
+        opened(tmp_path, shadow={"a"})
     with opened(tmp_path) as shards:
         assert shards.homes == {**{name: homes[name] for name in "fhm"}, "a": 1 - homes["a"]}
         assert shards.snapshot("a").result() == last

@@ -365,7 +365,7 @@ class Shards:
                 left[name] = max(left.get(name, (-1, -1)), (moves, number))
         refuse_more(self._place, processes, self._homes.at, left)
         for name in [name for name in left if name not in self._homes.at]:
-            self._homes.finish(name, left[name][1])
+            self._homes.finish(name, left[name][1], shadow=name in self._shadow)
         new = [name for name in self._documents if name not in self._homes.at and name not in left]
         _results([self._begins(name) for name in new])
 
