@@ -187,7 +187,14 @@ def test_a_process_that_is_left_in_the_middle_of_a_call_closes_its_journal(tmp_p
     with Host(tmp_path / "left", {"a": BAND}):
         pass
     texts, known = listed({"a": document_of(BAND)})
-    given = {"place": str(tmp_path / "left"), "name": "left", "key": None, "lane": None, "flatten": {}, "migrations": []}
+    given = {
+        "place": str(tmp_path / "left"),
+        "name": "left",
+        "key": None,
+        "lane": None,
+        "flatten": {},
+        "migrations": [],
+    }
     calls = [
         ("open", [{**given, "limits": {}, "texts": texts, "known": known}]),
         ("submit", ["a", "tick", 0, {"price": 5000.0}, "t-0", None, None]),
@@ -738,6 +745,26 @@ def test_what_keeps_one_shard_from_opening_ends_all(tmp_path: Path) -> None:
         opened(tmp_path, 0)
     with pytest.raises(ValueError, match="one lane a shard"):
         opened(tmp_path, lanes=["one"])
+
+
+def test_what_is_no_spec_no_name_and_no_folder_is_told_as_a_host_tells_it(tmp_path: Path) -> None:
+    text: Any = str(SPEC)
+    with pytest.raises(TypeError, match="a spec that was loaded"):
+        Shards(tmp_path, {"a": text}, processes=1)
+    with pytest.raises(TypeError, match="a spec that was loaded"):
+        Shards(tmp_path, {"a": text}, processes=1, flatten={"a": "manual_exit"})
+    with pytest.raises(HostError, match="is no name of a machine"):
+        opened(tmp_path, names=["a\udc80"])
+    Path(tmp_path, "file").touch()
+    with pytest.raises(HostError) as error:
+        opened(tmp_path / "file")
+    assert error.value.code == "HR862"
+    with opened(tmp_path) as shards:
+        with pytest.raises(TypeError, match="a spec that was loaded"):
+            shards.add("z", text)
+        with pytest.raises(HostError, match="is no name for a new machine"):
+            shards.add("z\udc80", BAND)
+        assert sorted(shards.homes) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])

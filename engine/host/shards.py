@@ -32,6 +32,7 @@ from .given import (
     MACHINE_NAME,
     Sent,
     check_limits,
+    check_machine_names,
     check_names,
     check_types,
     not_in_the_shadow,
@@ -101,6 +102,7 @@ class Shards:
 
         Raises:
             RunError: as `Host`; (HR878) the shards do not fit: a machine is in two, or in one that is not among these.
+            TypeError, ValueError: as `Host`; there is no process, or patience that no clock can wait for.
         """
         if processes < 1:
             raise ValueError("shards are at least one process")
@@ -117,9 +119,10 @@ class Shards:
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
         check_types(place, machines, shadow, None, None)
-        check_names(machines, shadow, flatten or {}, str(place))
+        check_machine_names(machines, str(place))
         self._place = str(place)
         self._documents = {name: document_of(spec) for name, spec in machines.items()}
+        check_names(machines, shadow, flatten or {}, self._place)
         self._shadow = frozenset(shadow)
         self._lanes = [None] * processes if lanes is None else [str(each) for each in lanes]
         self._waiting, self._patience_s = waiting, patience_s
@@ -137,7 +140,8 @@ class Shards:
         self._homes = Homes(self._place, self._shards, self._documents)
         self._closed = False
         if not is_url(self._place):
-            Path(self._place).mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # the first journal that cannot be there tells why
+                Path(self._place).mkdir(parents=True, exist_ok=True)
         try:
             self._open(processes)
         except BaseException:
@@ -265,7 +269,6 @@ class Shards:
             Busy, HostError: as `submit`; (HR872) there is one of this name, one has left, or it is no name.
         """
         document = document_of(compiled)
-        target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
         with self._homes.lock:
             if machine in self._homes.at or machine in self._homes.coming or not MACHINE_NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
@@ -276,6 +279,7 @@ class Shards:
                     f"give back what left, to a host of shard {self._homes.left[machine]} alone, or choose another name"
                 )
                 raise HostError("HR872", what, self._place, help)
+            target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
             self._shards[target].reserve()
             coming = self._shards[target].send("add", machine, document, shadow, shard is not None, None)
             self._homes.coming.add(machine)
