@@ -688,6 +688,23 @@ def test_a_callback_that_ends_its_thread_does_not_end_that_of_a_shard(tmp_path: 
         assert shards.submit("a", "tick", 1, {"price": 5000.0}).result(10).rejected is None
 
 
+def test_a_future_that_whoever_waits_has_answered_stops_nobody(tmp_path: Path) -> None:
+    with opened(tmp_path) as shards:
+        step = shards.submit("a", "tick", 0, {"price": 5000.0}).result()
+        process = shards.processes[shards.homes["a"]]
+        os.kill(process, signal.SIGSTOP)
+        shards.submit("a", "tick", 1, {"price": 5000.0}).set_result(step)
+        other = shards.submit("a", "tick", 2, {"price": 5000.0})
+        os.kill(process, signal.SIGCONT)
+        assert other.result(10).rejected is None
+        os.kill(process, signal.SIGSTOP)
+        shards.submit("a", "tick", 3, {"price": 5000.0}).set_result(step)
+        other = shards.submit("a", "tick", 4, {"price": 5000.0})
+        os.kill(process, signal.SIGKILL)
+        assert isinstance(other.exception(10), HostError)
+        shards.restart(shards.homes["a"])
+
+
 def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_path: Path) -> None:
     with opened(tmp_path, waiting=2) as shards:
         stopped = shards.homes["a"]
