@@ -307,6 +307,7 @@ class Shards:
         """Let a machine go on in another shard, and wait until it does; it stays there whatever `rebalance` would say.
 
         Meanwhile what is sent to it is refused with `Busy`. Where the other shard does not take it, it is back where it was.
+        One that is there already is left as it is: `rebalance` may let it go.
 
         Raises:
             Busy, HostError: as `submit`; what keeps the other shard from taking it (HR870, HR877). After HR870 `restart`
