@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from concurrent.futures import Future
@@ -32,16 +34,17 @@ from test_host import Said
 import hedgerow
 from hedgerow.engine.control.client import act, has_effect
 from hedgerow.engine.diagnostics import WAIVABLE
-from hedgerow.engine.host.freight import Specs, document_of, error_from, error_of, step_from
+from hedgerow.engine.host.freight import Specs, document_of, error_from, error_of, listed, step_from
 from hedgerow.engine.host.host import Host, Sent
 from hedgerow.engine.host.problem import Busy, HostError
 from hedgerow.engine.host.rendezvous import home_of
 from hedgerow.engine.host.shard import Shard
-from hedgerow.engine.host.shard_process import _answer
+from hedgerow.engine.host.shard_process import _answer, _serve
 from hedgerow.engine.host.shards import Shards
 from hedgerow.engine.journal.opening import open_store
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import loads
+from hedgerow.engine.processes import interpreter
 from hedgerow.engine.step import Order, Ruling, Step, Verdict
 
 SPEC = ROOT / "specs" / "band_limited_hedge.yaml"
@@ -180,6 +183,35 @@ def test_what_goes_wrong_for_one_does_not_end_the_process() -> None:
 # --- as one host ---
 
 
+def test_a_process_that_is_left_in_the_middle_of_a_call_closes_its_journal(tmp_path: Path) -> None:
+    with Host(tmp_path / "left", {"a": BAND}):
+        pass
+    texts, known = listed({"a": document_of(BAND)})
+    given = {
+        "place": str(tmp_path / "left"),
+        "name": "left",
+        "key": None,
+        "lane": None,
+        "flatten": {},
+        "migrations": [],
+    }
+    calls = [
+        ("open", [{**given, "limits": {}, "texts": texts, "known": known}]),
+        ("submit", ["a", "tick", 0, {"price": 5000.0}, "t-0", None, None]),
+    ]
+    lines = [json.dumps({"id": n, "call": call, "given": each}).encode() for n, (call, each) in enumerate(calls)]
+    answers: SimpleQueue[Any] = SimpleQueue()
+    _serve(io.BytesIO(b"\n".join([*lines, b'{"id": 2, "call": "sub'])), answers)
+    assert [answers.get()[1].get("error") for _ in calls] == [None] * 2
+    with Host(tmp_path / "left", {"a": BAND}) as host:
+        assert host.recovered.repeated == 0
+        assert host.submit("a", "tick", 0, {"price": 5000.0}, id="t-0").result(10).rejected == (
+            "a duplicate: an event with this id has been taken"
+        )
+    _serve(io.BytesIO(lines[0][:99]), answers)
+    assert answers.empty()
+
+
 def test_shards_do_what_one_host_does_and_come_back_as_it_does(tmp_path: Path) -> None:
     with Host(tmp_path / "one.journal", dict.fromkeys(NAMES, BAND)) as one:
         expected = one.submit_all([*ticks(), *ticks(first=20)]).result()
@@ -303,6 +335,8 @@ def test_a_move_that_was_cut_off_is_finished_and_what_left_the_shards_is_not_beg
     for name, to in (("a", f"shard {1 - homes['a']}"), ("c", "another service")):
         with Host(tmp_path / f"shard-{homes[name]}.journal", {}, known=dict.fromkeys(NAMES, BAND)) as host:
             host.remove(name, to=to, pinned=True).result()
+    with pytest.raises(HostError, match="`a` is not in the shadow: it sends orders"):
+        opened(tmp_path, shadow={"a"})
     with opened(tmp_path) as shards:
         assert shards.homes == {**{name: homes[name] for name in "fhm"}, "a": 1 - homes["a"]}
         assert shards.snapshot("a").result() == last
@@ -510,8 +544,128 @@ def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactl
             shards.close()
     with opened(tmp_path) as shards:
         assert shards.snapshot("a").result() == last
-    with pytest.raises(ValueError, match="patience"):
-        opened(tmp_path, patience_s=0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that is what may not hang
+def test_shards_belong_to_the_process_that_opened_them(tmp_path: Path) -> None:
+    with opened(tmp_path) as shards:
+        first = shards._shards[0]
+        pipes = {os.fstat(each.fileno()).st_ino for each in (first._input, first._output)}
+        # As threads may hold them that are not there afterwards.
+        with shards._changing, shards._homes.lock, first._lock:
+            child = os.fork()
+            if not child:  # pragma: no cover  # it ends before it could tell
+                signal.alarm(10)
+                told = []
+                for call in (lambda: shards.submit("a", "tick", 0, {"price": 5000.0}), shards.close):
+                    try:
+                        call()
+                    except HostError as error:
+                        told.append("it belongs to another process" in error.message)
+                kept = [each for each in range(256) if _inode(each) in pipes]
+                os._exit(0 if told == [True, True] and not kept else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert shards.submit("a", "tick", 0, {"price": 5000.0}).result(10).rejected is None
+
+
+def _inode(descriptor: int) -> int | None:
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return None
+
+
+def test_who_was_interrupted_closing_can_close_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with opened(tmp_path) as shards:
+        processes = shards.processes
+        monkeypatch.setattr("hedgerow.engine.host.shards.end", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shards.close()
+        monkeypatch.undo()
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_orders_are_there_but_for_those_of_a_process_that_ends_while_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Shard.ask
+
+    def ending(shard: Shard, call: str, *given: Any, **more: Any) -> Any:
+        if shard.number == 0:
+            os.kill(shard.process, signal.SIGKILL)
+            while shard.ended is None:
+                pass
+        return ask(shard, call, *given, **more)
+
+    with opened(tmp_path) as shards:
+        shards.submit_all(ticks()).result()
+        others = {each for each in shards.outbox() if shards.homes[each.machine]}
+        monkeypatch.setattr(Shard, "ask", ending)
+        assert set(shards.outbox()) == others != set()
+        monkeypatch.undo()
+        shards.restart(0)
+
+
+def test_processes_that_hang_are_waited_for_together(tmp_path: Path) -> None:
+    count, patience_s = 4, 2.0
+    with opened(tmp_path, count, patience_s=patience_s) as shards:
+        for process in shards.processes:
+            os.kill(process, signal.SIGSTOP)
+        began = time.monotonic()
+        assert shards.outbox() == ()
+        assert time.monotonic() - began < count * patience_s
+        for process in shards.processes:
+            os.kill(process, signal.SIGCONT)
+
+
+def test_a_process_that_hangs_while_it_opens_its_host_keeps_nobody_from_closing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards, hung = opened(tmp_path, patience_s=0.5), []
+
+    def stopped(module: str) -> Any:
+        process = interpreter(module)
+        os.kill(process.pid, signal.SIGSTOP)
+        hung.append(process)
+        return process
+
+    monkeypatch.setattr("hedgerow.engine.host.shard.interpreter", stopped)
+    told: SimpleQueue[str] = SimpleQueue()
+
+    def tell(call: Any) -> None:
+        try:
+            call()
+        except HostError as error:
+            told.put(error.message)
+
+    restarting = Thread(target=tell, args=(lambda: shards.restart(0),))
+    restarting.start()
+    while not hung:
+        assert restarting.is_alive()
+    closing = Thread(target=tell, args=(shards.close,), daemon=True)
+    closing.start()
+    closing.join(20)
+    try:
+        assert not closing.is_alive()
+        messages = sorted((told.get(), told.get()))
+        assert ["answered nothing for 0.5 s" in each for each in messages] == [False, True]
+        assert "it was closed" in messages[0]
+    finally:
+        for process in hung:
+            process.kill()
+        restarting.join()
+
+
+@pytest.mark.parametrize("patience_s", [0, -1.0, float("nan"), float("inf"), 1e10])
+def test_patience_that_no_clock_can_wait_for_is_refused(patience_s: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="patience is more than 0 and at most"):
+        opened(tmp_path, patience_s=patience_s)
 
 
 def test_more_machines_begin_than_events_may_wait(tmp_path: Path) -> None:
@@ -532,6 +686,23 @@ def test_a_callback_that_ends_its_thread_does_not_end_that_of_a_shard(tmp_path: 
         os.kill(shards.processes[shards.homes["a"]], signal.SIGCONT)
         assert first.result(10).rejected is None
         assert shards.submit("a", "tick", 1, {"price": 5000.0}).result(10).rejected is None
+
+
+def test_a_future_that_whoever_waits_has_answered_stops_nobody(tmp_path: Path) -> None:
+    with opened(tmp_path) as shards:
+        step = shards.submit("a", "tick", 0, {"price": 5000.0}).result()
+        process = shards.processes[shards.homes["a"]]
+        os.kill(process, signal.SIGSTOP)
+        shards.submit("a", "tick", 1, {"price": 5000.0}).set_result(step)
+        other = shards.submit("a", "tick", 2, {"price": 5000.0})
+        os.kill(process, signal.SIGCONT)
+        assert other.result(10).rejected is None
+        os.kill(process, signal.SIGSTOP)
+        shards.submit("a", "tick", 3, {"price": 5000.0}).set_result(step)
+        other = shards.submit("a", "tick", 4, {"price": 5000.0})
+        os.kill(process, signal.SIGKILL)
+        assert isinstance(other.exception(10), HostError)
+        shards.restart(shards.homes["a"])
 
 
 def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_path: Path) -> None:
@@ -556,6 +727,14 @@ def test_a_shard_that_has_as_much_as_it_takes_says_so_and_nothing_is_taken(tmp_p
         assert [each.result(10).rejected for each in taken] == [None] * 2
         assert more == [None] * 3
         assert shards.add("more", BAND, shard=stopped).result(10) > 0
+
+
+def test_events_may_come_from_an_iterator_and_take_no_room_for_longer(tmp_path: Path) -> None:
+    with opened(tmp_path, waiting=1) as shards:
+        for n in range(3):
+            events: Any = iter(ticks(first=n))
+            assert len(shards.submit_all(events).result()) == len(ticks())
+            assert shards.submit_all(events).result() == []
 
 
 def test_orders_that_nobody_takes_hold_events_up_in_their_shard(tmp_path: Path) -> None:
@@ -583,6 +762,26 @@ def test_what_keeps_one_shard_from_opening_ends_all(tmp_path: Path) -> None:
         opened(tmp_path, 0)
     with pytest.raises(ValueError, match="one lane a shard"):
         opened(tmp_path, lanes=["one"])
+
+
+def test_what_is_no_spec_no_name_and_no_folder_is_told_as_a_host_tells_it(tmp_path: Path) -> None:
+    text: Any = str(SPEC)
+    with pytest.raises(TypeError, match="a spec that was loaded"):
+        Shards(tmp_path, {"a": text}, processes=1)
+    with pytest.raises(TypeError, match="a spec that was loaded"):
+        Shards(tmp_path, {"a": text}, processes=1, flatten={"a": "manual_exit"})
+    with pytest.raises(HostError, match="is no name of a machine"):
+        opened(tmp_path, names=["a\udc80"])
+    Path(tmp_path, "file").touch()
+    with pytest.raises(HostError) as error:
+        opened(tmp_path / "file")
+    assert error.value.code == "HR862"
+    with opened(tmp_path) as shards:
+        with pytest.raises(TypeError, match="a spec that was loaded"):
+            shards.add("z", text)
+        with pytest.raises(HostError, match="is no name for a new machine"):
+            shards.add("z\udc80", BAND)
+        assert sorted(shards.homes) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])

@@ -15,6 +15,7 @@ from ..load import Compiled, ParameterError, Spec, load
 from ..registry import Binding, Registry
 from ..source import parse_text
 from ..step import Order, Ruling, Step, Verdict
+from .given import compiled_of
 from .machines import Outgoing
 from .problem import Busy, HostError
 
@@ -22,8 +23,8 @@ __all__ = ["Specs", "document_of", "error_from", "error_of", "listed", "outgoing
 
 
 def document_of(compiled: Compiled | Spec) -> dict[str, Any]:
-    """Return a spec with its parameters: the texts of its files, and by name what it binds."""
-    compiled = compiled.compile() if isinstance(compiled, Spec) else compiled
+    """Return a spec with its parameters: the texts of its files, and by name what it binds; a TypeError where it is none."""
+    compiled = compiled_of(compiled)
     spec, program = compiled.spec, compiled.program
     bindings = [[each.name, each.kind, each.target] for each in compiled.registry] if program.functions else None
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..diagnostics import suggestion
@@ -18,8 +18,10 @@ __all__ = [
     "Numbered",
     "Sent",
     "check_limits",
+    "check_machine_names",
     "check_names",
     "check_types",
+    "compiled_of",
     "not_in_the_shadow",
     "plain",
     "plain_sent",
@@ -132,6 +134,23 @@ def check_types(place: object, machines: object, shadow: object, signer: object,
         raise TypeError(f"a signer is one that was read, `Signer.read(FILE)`, and no {type(signer).__name__}")
     if lane is not None and not callable(getattr(lane, "pending", None)):
         raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
+
+
+def compiled_of(spec: object) -> Compiled:
+    """Return what a machine runs; a TypeError where it is no spec that was loaded."""
+    if isinstance(spec, Spec):
+        return spec.compile()
+    if not isinstance(spec, Compiled):
+        raise TypeError(f"a machine is a spec that was loaded, `hedgerow.load(FILE)`, and no {type(spec).__name__}")
+    return spec
+
+
+def check_machine_names(names: Iterable[str], place: str) -> None:
+    """Refuse names that no machine can have, with a HostError (HR872)."""
+    for each in names:
+        if not MACHINE_NAME.fullmatch(each):
+            help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
+            raise HostError("HR872", f"`{each[:80]}` is no name of a machine", place, help)
 
 
 def not_in_the_shadow(machine: str, place: str) -> HostError:

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from .departure import Departed
+from .given import not_in_the_shadow
 from .problem import Busy, HostError
 from .rendezvous import home_of
 from .shard import Shard
@@ -138,16 +139,22 @@ class Homes:
             help = "give the spec of every machine that a shard holds"
             raise HostError("HR872", what, self._place, help) from None
 
-    def finish(self, name: str, source: int) -> None:
+    def finish(self, name: str, source: int, *, shadow: bool = False) -> None:
         """Finish the move of a machine that has left a shard and is in no other, or bring it back where that is refused; one
         that left all of them is elsewhere.
+
+        Raises:
+            HostError: (HR873) it is to be in the `shadow`, and is not.
         """
         moved = self._shards[source].ask("departed", name).result()
-        body = Departed.from_json(moved).body
+        departed = Departed.from_json(moved)
+        body = departed.body
         to = body.get("to", "")
         if not to.startswith(TO_SHARD):
             self.left[name] = source
             return
+        if shadow and not departed.shadow:
+            raise not_in_the_shadow(name, self._place)
         said = int(to.removeprefix(TO_SHARD))
         target = said if said < len(self._shards) else home_of(name, len(self._shards))
         move = Move(name, source, target, pinned=body.get("pinned", False))

@@ -25,8 +25,10 @@ from .given import (
     Numbered,
     Sent,
     check_limits,
+    check_machine_names,
     check_names,
     check_types,
+    compiled_of,
     not_in_the_shadow,
     plain,
     plain_sent,
@@ -111,10 +113,8 @@ class Host:
             raise HostError("HR882", "another host looks at this lane", str(place), help)
         self._lane = lane
         compiled = _Compiled(machines, known or {})
+        check_machine_names(machines, str(place))
         for each in machines:
-            if not MACHINE_NAME.fullmatch(each):
-                help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
-                raise HostError("HR872", f"`{each[:80]}` is no name of a machine", str(place), help)
             compiled[each]
         check_names(compiled, shadow, flatten or {}, str(place))
         store = open_store(str(place), write=True) if isinstance(place, (str, Path)) else place
@@ -283,7 +283,7 @@ class Host:
                 lead there, (HR877) it has been here since, or left another host halted and this one is not. The last may
                 be in the future.
         """
-        compiled = _compiled(compiled)
+        compiled = compiled_of(compiled)
         machines, committing = self._machines, self._committing
         if moved is None:
             member = Journalled(machine, compiled, shadow=bool(shadow))
@@ -397,14 +397,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _compiled(spec: object) -> Compiled:
-    if isinstance(spec, Spec):
-        return spec.compile()
-    if not isinstance(spec, Compiled):
-        raise TypeError(f"a machine is a spec that was loaded, `hedgerow.load(FILE)`, and no {type(spec).__name__}")
-    return spec
-
-
 class _Compiled(Mapping[str, Compiled]):
     """Specs by the names of machines, compiled when they are first asked for."""
 
@@ -420,7 +412,7 @@ class _Compiled(Mapping[str, Compiled]):
             spec = next((each[name] for each in self._given if name in each), None)
             if spec is None:
                 raise KeyError(name)
-            self._found[name] = _compiled(spec)
+            self._found[name] = compiled_of(spec)
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:

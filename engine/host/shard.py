@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from queue import SimpleQueue
 from typing import Any
 
@@ -167,6 +167,7 @@ class Shard:
         for pipe in (self._input, self._output):
             with contextlib.suppress(OSError):
                 pipe.close()
+        self._lock = threading.Lock()  # that of the other one may be held by a thread that is not here
         self._process.returncode = 0  # it is no child of this one, to be waited for
         self.ended = "it belongs to another process"
 
@@ -191,7 +192,8 @@ class Shard:
             self._input.close()
 
     def _read(self) -> None:
-        with os.fdopen(os.dup(self._output.fileno()), "rb") as answers:
+        # No descriptor of its own: whoever is forked has to let go of all of them.
+        with os.fdopen(self._output.fileno(), "rb", closefd=False) as answers:
             for line in answers:
                 if not line.endswith(b"\n"):
                     break
@@ -205,22 +207,24 @@ class Shard:
             left, self._waiters, self._held = self._waiters, {}, 0
         self._lines.put(None)
         for future, _, _ in left.values():
-            fail(future, self.gone())
+            with contextlib.suppress(InvalidStateError):  # whoever waited has answered it
+                fail(future, self.gone())
 
     def _resolve(self, told: Mapping[str, Any]) -> None:
         with self._lock:
             self._heard = time.monotonic()
             future, become, held = self._waiters.pop(told["id"])
             self._held -= held
-        if "error" in told:
-            fail(future, error_from(told["error"]))
-            return
-        try:
-            found = become(told["returned"])
-        except Exception as error:  # noqa: BLE001  # who waits is told, whatever it is
-            fail(future, error)
-        else:
-            answer(future, found)
+        with contextlib.suppress(InvalidStateError):  # as above
+            if "error" in told:
+                fail(future, error_from(told["error"]))
+                return
+            try:
+                found = become(told["returned"])
+            except Exception as error:  # noqa: BLE001  # who waits is told, whatever it is
+                fail(future, error)
+            else:
+                answer(future, found)
 
 
 def end(shards: Iterable[Shard], patience_s: float | None) -> None:

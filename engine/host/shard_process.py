@@ -37,8 +37,7 @@ _Answer = tuple[int, dict[str, Any]] | None
 
 def _serve(calls: BinaryIO, answers: SimpleQueue[_Answer]) -> None:
     """Run a host for as long as somebody calls."""
-    first = json.loads(calls.readline() or "null")
-    if first is None:
+    if (first := _read(calls)) is None:
         return
     try:
         served = _Served(*first["given"])
@@ -47,8 +46,7 @@ def _serve(calls: BinaryIO, answers: SimpleQueue[_Answer]) -> None:
         return
     answers.put((first["id"], {"returned": served.stands()}))
     closing: int | None = None
-    while line := calls.readline():
-        call = json.loads(line)
+    while (call := _read(calls)) is not None:
         if call["call"] == "close":
             closing = call["id"]
             break
@@ -60,6 +58,12 @@ def _serve(calls: BinaryIO, answers: SimpleQueue[_Answer]) -> None:
         ended = {"error": error_of(error)}
     if closing is not None:
         answers.put((closing, ended))
+
+
+def _read(calls: BinaryIO) -> Any:
+    """Return the next call; None where nobody calls any more, be it in the middle of one."""
+    line = calls.readline()
+    return json.loads(line) if line.endswith(b"\n") else None
 
 
 def _answer(served: _Served, call: Mapping[str, Any], answers: SimpleQueue[_Answer]) -> None:

@@ -10,10 +10,13 @@ was cut off is found by what stands in them: a machine that has left one and is 
 
 from __future__ import annotations
 
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -29,6 +32,7 @@ from .given import (
     MACHINE_NAME,
     Sent,
     check_limits,
+    check_machine_names,
     check_names,
     check_types,
     not_in_the_shadow,
@@ -98,11 +102,12 @@ class Shards:
 
         Raises:
             RunError: as `Host`; (HR878) the shards do not fit: a machine is in two, or in one that is not among these.
+            TypeError, ValueError: as `Host`; there is no process, or patience that no clock can wait for.
         """
         if processes < 1:
             raise ValueError("shards are at least one process")
-        if patience_s is not None and not patience_s > 0:
-            raise ValueError("patience is more than 0 seconds")
+        if patience_s is not None and not 0 < patience_s <= threading.TIMEOUT_MAX:
+            raise ValueError(f"patience is more than 0 and at most {threading.TIMEOUT_MAX:,.0f} seconds, or None")
         limits = {
             "waiting": waiting,
             "undelivered": undelivered,
@@ -114,9 +119,10 @@ class Shards:
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
         check_types(place, machines, shadow, None, None)
-        check_names(machines, shadow, flatten or {}, str(place))
+        check_machine_names(machines, str(place))
         self._place = str(place)
         self._documents = {name: document_of(spec) for name, spec in machines.items()}
+        check_names(machines, shadow, flatten or {}, self._place)
         self._shadow = frozenset(shadow)
         self._lanes = [None] * processes if lanes is None else [str(each) for each in lanes]
         self._waiting, self._patience_s = waiting, patience_s
@@ -129,15 +135,19 @@ class Shards:
         self._changing = threading.Lock()
         """Held by the one that moves, restarts or closes."""
         self._shards: list[Shard] = []
+        self._opening: list[Shard] = []
+        """Those that are to take the place of others."""
         self._homes = Homes(self._place, self._shards, self._documents)
         self._closed = False
         if not is_url(self._place):
-            Path(self._place).mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # the first journal that cannot be there tells why
+                Path(self._place).mkdir(parents=True, exist_ok=True)
         try:
             self._open(processes)
         except BaseException:
             end(self._shards, patience_s)
             raise
+        _OPEN.add(self)
 
     # ---------------------------------------------------------------------------------------------------------- events
 
@@ -185,7 +195,7 @@ class Shards:
                 raise
             steps: Future[list[Step]] = Future()
             steps.set_running_or_notify_cancel()
-            gathered = Gathered(steps, len(events), len(parts))
+            gathered = Gathered(steps, len(given), len(parts))
             for number, places in parts.items():
                 try:
                     sent = self._shards[number].send("submit_all", [given[place] for place in places], become=_steps)
@@ -193,7 +203,7 @@ class Shards:
                     gathered.failed(error)
                 else:
                     sent.add_done_callback(gathered.taker(places))
-        if not events:
+        if not given:
             steps.set_result([])
         return steps
 
@@ -211,9 +221,14 @@ class Shards:
         Those of a process that has ended, or hangs (`patience_s`), are there again when it is back.
         """
         found: list[Outgoing] = []
-        for asked in [shard.ask("outbox", become=_outbox) for shard in self._shards if shard.ended is None]:
+        asked: list[Future[list[Outgoing]]] = []
+        for shard in self._shards:
+            with suppress(HostError):  # its process has ended
+                asked.append(shard.ask("outbox", become=_outbox))
+        until = None if self._patience_s is None else time.monotonic() + self._patience_s
+        for each in asked:
             try:
-                found += asked.result(self._patience_s)
+                found += each.result(None if until is None else max(0.0, until - time.monotonic()))
             except TimeoutError:
                 continue
             except HostError as error:
@@ -254,7 +269,6 @@ class Shards:
             Busy, HostError: as `submit`; (HR872) there is one of this name, one has left, or it is no name.
         """
         document = document_of(compiled)
-        target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
         with self._homes.lock:
             if machine in self._homes.at or machine in self._homes.coming or not MACHINE_NAME.fullmatch(machine):
                 what = f"`{machine[:80]}` is no name for a new machine"
@@ -265,6 +279,7 @@ class Shards:
                     f"give back what left, to a host of shard {self._homes.left[machine]} alone, or choose another name"
                 )
                 raise HostError("HR872", what, self._place, help)
+            target = home_of(machine, len(self._shards)) if shard is None else self._number(shard)
             self._shards[target].reserve()
             coming = self._shards[target].send("add", machine, document, shadow, shard is not None, None)
             self._homes.coming.add(machine)
@@ -292,6 +307,7 @@ class Shards:
         """Let a machine go on in another shard, and wait until it does; it stays there whatever `rebalance` would say.
 
         Meanwhile what is sent to it is refused with `Busy`. Where the other shard does not take it, it is back where it was.
+        One that is there already is left as it is: `rebalance` may let it go.
 
         Raises:
             Busy, HostError: as `submit`; what keeps the other shard from taking it (HR870, HR877). After HR870 `restart`
@@ -354,7 +370,7 @@ class Shards:
                 left[name] = max(left.get(name, (-1, -1)), (moves, number))
         refuse_more(self._place, processes, self._homes.at, left)
         for name in [name for name in left if name not in self._homes.at]:
-            self._homes.finish(name, left[name][1])
+            self._homes.finish(name, left[name][1], shadow=name in self._shadow)
         new = [name for name in self._documents if name not in self._homes.at and name not in left]
         _results([self._begins(name) for name in new])
 
@@ -393,17 +409,20 @@ class Shards:
             RunError: as at the beginning; (HR870) all of them were closed.
         """
         number = self._number(shard)
-        with self._alone([self._shards[number]]):
+        with self._alone(number):
             if self._closed:
                 help = "open them again: their machines come back as they were"
                 raise HostError("HR870", "the shards take no more: they were closed", self._place, help)
             end([self._shards[number]], self._patience_s)
             again = Shard(number, self._shards[number].place, self._waiting)
+            self._opening.append(again)
             try:
                 stands = self._begin(again).result()
             except BaseException:
                 end([again], self._patience_s)
                 raise
+            finally:
+                self._opening.remove(again)
             with self._homes.lock:
                 self._shards[number] = again
                 for name in stands["here"]:
@@ -413,10 +432,13 @@ class Shards:
             self._homes.find(number)
 
     @contextmanager
-    def _alone(self, shards: Sequence[Shard]) -> Iterator[None]:
-        """Wait until nobody moves, restarts or closes; who does so for long waits for a process that hangs, one of these."""
+    def _alone(self, number: int | None = None) -> Iterator[None]:
+        """Wait until nobody moves, restarts or closes; who does so for long waits for a process that hangs, and that of a
+        shard, or of any, is to end.
+        """
         while not self._changing.acquire(timeout=-1 if self._patience_s is None else self._patience_s):
-            end(shards, self._patience_s)
+            ending = [each for each in (*self._shards, *self._opening) if number in (None, each.number)]
+            end(ending, self._patience_s)
         try:
             yield
         finally:
@@ -433,13 +455,12 @@ class Shards:
         Raises:
             HostError: (HR870) one of them has failed or ended before, or hung (`patience_s`); all are closed nevertheless.
         """
-        with self._alone(self._shards):
-            if self._closed:
-                return
-            self._closed = True
+        with self._alone():
             wrong: list[BaseException] = []
             closing = []
-            for shard in self._shards:
+            # Whom Ctrl-C kept from waiting for their end has asked them, and calls again.
+            asking, self._closed = () if self._closed else tuple(self._shards), True
+            for shard in asking:
                 try:
                     closing.append(shard.close())
                 except HostError as error:
@@ -460,6 +481,19 @@ class Shards:
         except RunError:
             if kind is None:  # the error on its way says more than that of closing
                 raise
+
+
+_OPEN: weakref.WeakSet[Shards] = weakref.WeakSet()
+
+
+def _forget() -> None:
+    """Let go of locks that threads of the process held that this one was forked from; its shards it has left."""
+    for shards in list(_OPEN):
+        shards._changing, shards._homes.lock = threading.Lock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:
