@@ -38,7 +38,7 @@ from hedgerow.engine.journal.records import Group, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.load import loads
 from hedgerow.engine.snapshot import SnapshotError
-from hedgerow.engine.step import Order
+from hedgerow.engine.step import Order, Step
 
 BAND = hedgerow.load(ROOT / "specs" / "band_limited_hedge.yaml")
 LIVE = loads(BAND.text.replace("\nlegs:", "\nfills: external\nlegs:", 1), "live.yaml")
@@ -152,6 +152,19 @@ def test_a_host_that_cannot_write_stops_and_says_so() -> None:
     with host(store) as again:
         assert again.snapshot("desk").result() == twin(store).snapshot()
         assert again.submit_all(ticks(WAY[2:], 2)).result()[0].fired
+
+
+def test_a_future_that_whoever_waits_has_answered_stops_no_host() -> None:
+    with host(slow := MemoryStore()) as running:
+        writing, go = held_back(slow)
+        step = Step((), (), ())
+        first = running.submit("desk", "tick", 0, {"price": 5000.0})
+        assert writing.wait(10)
+        first.set_result(step)
+        running.submit("desk", "tick", 1, {"price": 5000.0}).set_result(step)  # like one that is cancelled
+        go.set()
+        assert running.submit("desk", "tick", 1, {"price": 5000.0}, id="b").result(10).rejected is None
+    assert [body.get("id") for kind, body in records(slow) if kind == "event"] == [None, "b"]
 
 
 def test_a_callback_that_ends_its_thread_does_not_end_that_of_the_host() -> None:

@@ -12,8 +12,7 @@ Any thread may ask. Everything else is for the one that calls `turn`: a host's o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from ..dryrun.problem import RunError
@@ -24,7 +23,7 @@ from .lane import Lane
 from .machines import Machines
 from .moving import depart
 from .problem import Busy, HostError
-from .resolving import answer, fail
+from .resolving import answer, begin, fail
 from .waiting import Waiting
 
 __all__ = ["Committing"]
@@ -167,7 +166,7 @@ class Committing:
         refused: list[tuple[Future[Any], HostError]] = []
         for future, work, arguments in asked:
             self._look()
-            if future.set_running_or_notify_cancel():
+            if begin(future):
                 try:
                     answers.append((future, work(*arguments)))
                 except HostError as error:  # what is refused so has changed nothing
@@ -204,9 +203,9 @@ class Committing:
         while more := self._waiting.take(self._group):
             left += more
         for each in left:
-            with suppress(InvalidStateError):  # it was answered, or who waited has gone
-                # One error for all would be raised in several threads at once, each of which writes its traceback there.
-                fail(each.future, self.stopped())
+            # One error for all would be raised in several threads at once, each of which writes its traceback there. Who was
+            # answered already, or has gone, is left alone.
+            fail(each.future, self.stopped())
         self._journal.store.close()
 
 

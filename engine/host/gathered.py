@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ..step import Step
+from .resolving import answer, fail
 
 __all__ = ["Gathered"]
 
@@ -46,6 +47,6 @@ class Gathered:
             if self._parts:
                 return
         if self._wrong is None:
-            self._steps.set_result(self._found)
+            answer(self._steps, self._found)
         else:
-            self._steps.set_exception(self._wrong)
+            fail(self._steps, self._wrong)

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
@@ -207,24 +207,22 @@ class Shard:
             left, self._waiters, self._held = self._waiters, {}, 0
         self._lines.put(None)
         for future, _, _ in left.values():
-            with contextlib.suppress(InvalidStateError):  # whoever waited has answered it
-                fail(future, self.gone())
+            fail(future, self.gone())
 
     def _resolve(self, told: Mapping[str, Any]) -> None:
         with self._lock:
             self._heard = time.monotonic()
             future, become, held = self._waiters.pop(told["id"])
             self._held -= held
-        with contextlib.suppress(InvalidStateError):  # as above
-            if "error" in told:
-                fail(future, error_from(told["error"]))
-                return
-            try:
-                found = become(told["returned"])
-            except Exception as error:  # noqa: BLE001  # who waits is told, whatever it is
-                fail(future, error)
-            else:
-                answer(future, found)
+        if "error" in told:
+            fail(future, error_from(told["error"]))
+            return
+        try:
+            found = become(told["returned"])
+        except Exception as error:  # noqa: BLE001  # who waits is told, whatever it is
+            fail(future, error)
+        else:
+            answer(future, found)
 
 
 def end(shards: Iterable[Shard], patience_s: float | None) -> None:

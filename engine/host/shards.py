@@ -45,6 +45,7 @@ from .machines import Outgoing
 from .migration import Migration
 from .problem import HostError
 from .rendezvous import home_of
+from .resolving import answer, fail
 from .shard import Shard, end
 from .shard_journals import journal_of, refuse_more
 
@@ -296,9 +297,9 @@ class Shards:
                 if error is None:
                     self._homes.at[machine] = target
             if error is None:
-                joined.set_result(future.result())
+                answer(joined, future.result())
             else:
-                joined.set_exception(error)
+                fail(joined, error)
 
         coming.add_done_callback(done)
         return joined
