@@ -399,6 +399,7 @@ def test_a_checkpoint_is_signed_over_its_domain_and_its_text() -> None:
         ({"time_ns": math.inf}, "the signature of the checkpoint is not that of its key"),
         ({"signature": None}, "the signature of the checkpoint is not that of its key"),
         ({"signature": "00"}, "the signature of the checkpoint is not that of its key"),
+        ({"signature": "a signature"}, "the signature of the checkpoint is not that of its key"),
         ({"more": 1}, "the signature of the checkpoint is not that of its key"),
     ],
 )
