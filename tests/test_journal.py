@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import math
+import os
 import stat
 import struct
 from collections.abc import Callable
@@ -513,7 +514,10 @@ def test_a_journal_keeps_the_key_that_it_began_with() -> None:
 def test_a_key_is_for_its_owner_alone_and_its_public_half_for_all(tmp_path: Path) -> None:
     path = tmp_path / "desk.pem"
     public = make_key(path)
+    umask = os.umask(0)
+    os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "desk.pem.pub").stat().st_mode) == 0o644 & ~umask
     assert Signer.read(path).public == public_key(path) == public_key(tmp_path / "desk.pem.pub") == public
     with pytest.raises(JournalError) as error:
         make_key(path)
