@@ -242,6 +242,16 @@ def test_a_state_is_kept_with_its_group_and_the_one_before_too(store: Any) -> No
     assert verify(store).holds
 
 
+def test_a_group_whose_state_cannot_be_kept_is_not_kept(place: str) -> None:
+    with contextlib.closing(open_store(place, write=True)) as store:
+        first, state = Group(0, 0, b"one", bytes(32)), State(0, b"{}")
+        store.write(first, state)
+        with pytest.raises(JournalError) as error:
+            store.write(Group(1, 1, b"two", bytes(32)), state)
+        assert said(error) == ("HR861", "another process writes this journal")
+        assert (list(store.groups()), store.states()) == ([first], [state])
+
+
 def test_a_store_for_reading_takes_nothing(place: str) -> None:
     open_store(place, write=True).close()
     reader = open_store(place)
@@ -358,6 +368,17 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes, m
     with pytest.raises(JournalError) as error:
         SqliteStore(path)
     assert said(error) == ("HR860", message)
+
+
+def test_who_is_refused_a_file_keeps_no_lock_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(b"a cat\n" * 400)
+    refusals = []
+    for _ in range(2):
+        with pytest.raises(JournalError) as error:
+            SqliteStore(path, write=True)
+        refusals.append(error)  # with all that was at hand where it was raised
+    assert [said(each) for each in refusals] == [("HR860", "this is no database")] * 2
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
