@@ -533,20 +533,33 @@ def test_half_a_pair_is_not_left(tmp_path: Path) -> None:
 
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+    )
 
-    other = tmp_path / "other.pem"
-    other.write_bytes(X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    other, locked = tmp_path / "other.pem", tmp_path / "locked.pem"
+    key = X25519PrivateKey.generate()
+    other.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    beside = tmp_path / "other.pem.pub"
+    beside.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     make_key(tmp_path / "desk.pem")
-    for path in (other, tmp_path / "none.pem", tmp_path / "desk.pem.pub", tmp_path):
+    mine = load_pem_private_key((tmp_path / "desk.pem").read_bytes(), None)
+    locked.write_bytes(mine.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    for path in (other, locked, tmp_path / "none.pem", tmp_path / "desk.pem.pub", tmp_path):
         with pytest.raises(JournalError) as error:
             Signer.read(path)
         assert error.value.code == "HR865"
     (tmp_path / "cat").write_text("a cat")
-    for path in (other, tmp_path / "cat"):
+    for path in (other, beside, locked, tmp_path / "cat"):
         with pytest.raises(JournalError) as error:
             public_key(path)
         assert error.value.code == "HR865"
+    assert not is_signed(b"", bytes(64), b"no key")
 
 
 # --- what is expected of a journal ---
