@@ -801,7 +801,17 @@ def test_a_proof_that_was_changed_does_not_hold() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"first": 0.0}, {"last": 8.0}, {"last": 2**64}, {"key": []}, {"key": {}}, {"first": "0"}, {"first": True}],
+    [
+        {"first": 0.0},
+        {"last": 8.0},
+        {"last": 8},  # a tree of one leaf less, in which the way from this record is the same
+        {"last": 2**64},
+        {"head": "00" * 32},
+        {"key": []},
+        {"key": {}},
+        {"first": "0"},
+        {"first": True},
+    ],
 )
 def test_a_proof_made_up_by_hand_is_refused_and_breaks_nothing(change: dict[str, Any]) -> None:
     store = MemoryStore()

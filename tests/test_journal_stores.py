@@ -308,9 +308,12 @@ def test_the_file_says_what_it_is_and_syncs_every_commit(tmp_path: Path) -> None
 def test_who_reads_and_who_writes_trusts_no_schema_and_checks_each_page(tmp_path: Path) -> None:
     path = tmp_path / "desk.journal"
     names = ("trusted_schema", "cell_size_check", "fullfsync", "checkpoint_fullfsync")
+    caches = []
     for write in (True, False):
         with contextlib.closing(SqliteStore(path, write=write)) as store:
             assert [store._value(f"PRAGMA {name}") for name in names] == [0, 1, 1, 1]
+            caches.append(store._value("PRAGMA cache_size"))
+    assert caches[0] == caches[1]  # that of a writer is small only while its log is made long
 
 
 def test_a_commit_waits_for_readers_and_nobody_for_another_writer(tmp_path: Path) -> None:
