@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import math
+import os
 import stat
 import struct
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from hedgerow.engine.journal.canonical import canonical, value_of
 from hedgerow.engine.journal.chain import records_since
 from hedgerow.engine.journal.journal import Journal
 from hedgerow.engine.journal.keys import Signer, is_signed, make_key, public_key
-from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.kinds import Kind, step_body
 from hedgerow.engine.journal.lines import exported, hashes_of, record_from
 from hedgerow.engine.journal.memory import MemoryStore
 from hedgerow.engine.journal.merkle import inclusion_path, root_of, root_through
@@ -35,6 +36,7 @@ from hedgerow.engine.journal.proof import check_proof, proof_of
 from hedgerow.engine.journal.records import MAX_PAYLOAD_BYTES, Group, Record, State
 from hedgerow.engine.journal.verify import verify
 from hedgerow.engine.printer import digest
+from hedgerow.engine.step import Order, Ruling, Step, Verdict
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -196,6 +198,41 @@ def test_a_step_is_journalled_whole_and_without_what_is_empty() -> None:
     )  # type: ignore[index]
 
 
+def test_a_step_is_journalled_with_each_of_its_members_by_its_name() -> None:
+    order, shadow = (Order("o", "long", leg, "buy", 1.0, 2.0, 3.0, 4.0, 5.0, 6) for leg in ("sent", "kept"))
+    verdict = Verdict("spread", "check", "long", 1.0, 2.0, 3.0, "held", "wide")
+    ruling = Ruling(3, "reset", "granted", "anna", "", (("long", 2.0),))
+    whole = Step(
+        fired=("up",),
+        before=("flat",),
+        configuration=("long",),
+        orders=(order,),
+        raised=("hedged",),
+        rejected="late",
+        errors=("no price",),
+        broken=("small",),
+        timers=(("close", 5),),
+        verdicts=(verdict,),
+        approvals=(ruling,),
+        shadowed=(shadow,),
+    )
+    assert step_body(7, whole, ["found"]) == {
+        "of": 7,
+        "configuration": ("long",),
+        "results": ["found"],
+        "rejected": "late",
+        "timers": (("close", 5),),
+        "fired": ("up",),
+        "raised": ("hedged",),
+        "verdicts": [verdict._asdict()],
+        "approvals": [ruling._asdict()],
+        "orders": [order.to_json()],
+        "shadowed": [shadow.to_json()],
+        "errors": ("no price",),
+        "broken": ("small",),
+    }
+
+
 def test_every_other_entry_says_what_its_kind_holds() -> None:
     entries = [
         kinds.event("tick", {"price": 1.5}, 5, 6, "m-1"),
@@ -212,6 +249,10 @@ def test_every_other_entry_says_what_its_kind_holds() -> None:
         kinds.refusal("tick", "a duplicate", 9, 5, "m-1"),
         kinds.refusal("tick", "no JSON", 9),
         kinds.control("flatten", "ben", "the venue is down", 10),
+        kinds.event("tick", {}, 0, 6, numbered=("feed", 0)),
+        kinds.refusal("tick", "late", 9, 0, numbered=("feed", 0)),
+        kinds.control("halt", "ben", "", 10, id="h-1"),
+        kinds.machine("desk", "ab", {}, "same", "d", 1, migration={}),
     ]
     assert [(kind.word, dict(payload)) for kind, payload in entries] == [  # type: ignore[call-overload]
         ("event", {"name": "tick", "fields": {"price": 1.5}, "time_ns": 5, "received_ns": 6, "id": "m-1"}),
@@ -297,6 +338,25 @@ def test_every_other_entry_says_what_its_kind_holds() -> None:
         ("refusal", {"name": "tick", "reason": "a duplicate", "received_ns": 9, "time_ns": 5, "id": "m-1"}),
         ("refusal", {"name": "tick", "reason": "no JSON", "received_ns": 9}),
         ("control", {"act": "flatten", "by": "ben", "reason": "the venue is down", "time_ns": 10}),
+        ("event", {"name": "tick", "time_ns": 0, "received_ns": 6, "source": "feed", "sequence": 0}),
+        (
+            "refusal",
+            {"name": "tick", "reason": "late", "received_ns": 9, "time_ns": 0, "source": "feed", "sequence": 0},
+        ),
+        ("control", {"act": "halt", "by": "ben", "reason": "", "time_ns": 10, "id": "h-1"}),
+        (
+            "machine",
+            {
+                "machine": "desk",
+                "program": "ab",
+                "engine": hedgerow.__version__,
+                "parameters": {},
+                "fill": "same",
+                "file": "d",
+                "time_ns": 1,
+                "migration": {},
+            },
+        ),
     ]
     journal = Journal.begin(MemoryStore(), beginning())
     assert [journal.append(*entry) for entry in entries] == list(range(1, len(entries) + 1))
@@ -399,6 +459,7 @@ def test_a_checkpoint_is_signed_over_its_domain_and_its_text() -> None:
         ({"time_ns": math.inf}, "the signature of the checkpoint is not that of its key"),
         ({"signature": None}, "the signature of the checkpoint is not that of its key"),
         ({"signature": "00"}, "the signature of the checkpoint is not that of its key"),
+        ({"signature": "a signature"}, "the signature of the checkpoint is not that of its key"),
         ({"more": 1}, "the signature of the checkpoint is not that of its key"),
     ],
 )
@@ -453,7 +514,10 @@ def test_a_journal_keeps_the_key_that_it_began_with() -> None:
 def test_a_key_is_for_its_owner_alone_and_its_public_half_for_all(tmp_path: Path) -> None:
     path = tmp_path / "desk.pem"
     public = make_key(path)
+    umask = os.umask(0)
+    os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "desk.pem.pub").stat().st_mode) == 0o644 & ~umask
     assert Signer.read(path).public == public_key(path) == public_key(tmp_path / "desk.pem.pub") == public
     with pytest.raises(JournalError) as error:
         make_key(path)
@@ -469,20 +533,33 @@ def test_half_a_pair_is_not_left(tmp_path: Path) -> None:
 
 def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+    )
 
-    other = tmp_path / "other.pem"
-    other.write_bytes(X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    other, locked = tmp_path / "other.pem", tmp_path / "locked.pem"
+    key = X25519PrivateKey.generate()
+    other.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    beside = tmp_path / "other.pem.pub"
+    beside.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     make_key(tmp_path / "desk.pem")
-    for path in (other, tmp_path / "none.pem", tmp_path / "desk.pem.pub", tmp_path):
+    mine = load_pem_private_key((tmp_path / "desk.pem").read_bytes(), None)
+    locked.write_bytes(mine.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    for path in (other, locked, tmp_path / "none.pem", tmp_path / "desk.pem.pub", tmp_path):
         with pytest.raises(JournalError) as error:
             Signer.read(path)
         assert error.value.code == "HR865"
     (tmp_path / "cat").write_text("a cat")
-    for path in (other, tmp_path / "cat"):
+    for path in (other, beside, locked, tmp_path / "cat"):
         with pytest.raises(JournalError) as error:
             public_key(path)
         assert error.value.code == "HR865"
+    assert not is_signed(b"", bytes(64), b"no key")
 
 
 # --- what is expected of a journal ---
@@ -500,6 +577,10 @@ def test_a_journal_that_lost_its_tail_holds_until_a_later_checkpoint_is_expected
     found = verify(cut, expected=expected).damage
     assert found is not None
     assert (found.fault, found.sequence, found.last) == ("unexpected", groups[-2].last + 1, True)
+    # Of all that is missing the last says how far it has gone.
+    lost = verify(cut, expected={record.sequence: record.hash.hex() for record in records_since(store)})
+    assert (lost.expected, lost.records, lost.damage is None) == (groups[-2].last + 1, groups[-2].last + 1, False)
+    assert f"it has gone on to record {groups[-1].last} at least" in str(lost.damage)
 
 
 def test_a_journal_that_was_written_anew_is_not_the_one_that_is_expected() -> None:
@@ -531,6 +612,7 @@ def test_what_a_signature_vouches_for_is_told() -> None:
     journal = filled(store, [7, 2], signer=seeded())
     found = verify(store)
     assert (found.records, found.last_checkpoint, found.signed_through) == (journal.durable + 1, 8, 8)
+    assert found.head == journal.head.hex()
     bare = MemoryStore()
     filled(bare, [7, 2])
     assert (verify(bare).last_checkpoint, verify(bare).signed_through) == (8, None)
@@ -719,7 +801,17 @@ def test_a_proof_that_was_changed_does_not_hold() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"first": 0.0}, {"last": 8.0}, {"last": 2**64}, {"key": []}, {"key": {}}, {"first": "0"}, {"first": True}],
+    [
+        {"first": 0.0},
+        {"last": 8.0},
+        {"last": 8},  # a tree of one leaf less, in which the way from this record is the same
+        {"last": 2**64},
+        {"head": "00" * 32},
+        {"key": []},
+        {"key": {}},
+        {"first": "0"},
+        {"first": True},
+    ],
 )
 def test_a_proof_made_up_by_hand_is_refused_and_breaks_nothing(change: dict[str, Any]) -> None:
     store = MemoryStore()

@@ -134,6 +134,25 @@ def test_what_a_killed_writer_has_not_synced_is_synced_before_the_next_one_tells
     assert set(found) == {1, 2}  # without the commit, and with it
 
 
+def test_a_log_that_a_reader_keeps_is_written_over_from_its_first_byte_to_its_last(
+    tmp_path: Path, impatient: None
+) -> None:
+    path = tmp_path / "desk.journal"
+    disk = LossyDisk(0, 10**9)
+    with disk.mounted() as name:
+        journal = Journal.begin(SqliteStore(path, write=True, vfs=name), beginning())
+        with reading(path):
+            journal.append(Kind.EVENT, b'{"n":1}')
+            journal.commit()
+            journal.store.close()
+            whole = path.with_name("desk.journal-wal").read_bytes()
+            (log,) = (each for each in disk.synced if each.endswith("-wal"))
+            disk.synced[log] = bytearray(len(whole))  # as if none of it had come to the disk
+            disk.pending.clear()
+            with contextlib.closing(SqliteStore(path, write=True, vfs=name)):
+                assert disk.synced[log][: len(whole)] == whole
+
+
 def test_who_reads_without_end_keeps_no_writer_out(tmp_path: Path, impatient: None) -> None:
     path = tmp_path / "desk.journal"
     journal = Journal.begin(SqliteStore(path, write=True), beginning())
