@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from hedgerow.engine.host.gathered import Gathered
-from hedgerow.engine.host.resolving import answer, fail
+from hedgerow.engine.host.resolving import answer, begin, fail
 from hedgerow.engine.host.waiting import Waiting
 
 # --- what waits ---
@@ -83,13 +83,24 @@ def test_a_callback_that_ends_its_thread_is_told_and_ends_nothing(
 
 
 @pytest.mark.parametrize("give", [lambda future: answer(future, 7), lambda future: fail(future, ZeroDivisionError())])
-def test_an_interruption_and_a_second_answer_are_nobodys_callback(give: Callable[[Future[int]], None]) -> None:
+def test_an_interruption_is_nobodys_callback(give: Callable[[Future[int]], None]) -> None:
     future: Future[int] = Future()
     future.add_done_callback(raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         give(future)
-    with pytest.raises(InvalidStateError):
-        give(future)
+
+
+def test_a_future_that_was_answered_or_cancelled_stays_as_it_is() -> None:
+    answered, cancelled, waiting = Future[int](), Future[int](), Future[int]()
+    answered.set_result(5)
+    cancelled.cancel()
+    for future in (answered, cancelled):
+        assert not begin(future)
+        answer(future, 7)
+        fail(future, ZeroDivisionError())
+    assert (answered.result(0), cancelled.cancelled()) == (5, True)
+    assert begin(waiting)
+    assert not waiting.cancel()
 
 
 # --- the steps of several shards ---
