@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -30,6 +31,7 @@ from simulation.world import Outcome, run
 
 from hedgerow.engine.journal.journal import Journal
 from hedgerow.engine.journal.kinds import Kind
+from hedgerow.engine.journal.problem import JournalError
 from hedgerow.engine.journal.sqlite import SqliteStore
 from hedgerow.engine.journal.verify import verify
 
@@ -145,6 +147,29 @@ def test_a_kill_loses_nothing_that_was_written_and_a_power_cut_what_was_not_sync
         connection.close()
         disk.close()
     assert (set(found) == {20}) is kept
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_journal_whose_making_loses_its_power_is_made_by_who_comes_next(after: bool) -> None:
+    reached = 0
+    for operation in range(1, 30):
+        for seed in range(3):
+            disk = Disk(Random(seed))
+            disk.arm("power", operation, after=after)
+            with contextlib.suppress(JournalError, apsw.Error):
+                begun = Journal.begin(SqliteStore(disk.folder / "a.journal", write=True, vfs=disk.vfs), beginning())
+                begun.store.close()
+            reached += disk.gone is not None
+            if disk.gone is None:
+                disk.die("power")
+            disk.come_back()
+            store = SqliteStore(disk.folder / "a.journal", write=True, vfs=disk.vfs)
+            if store.last() is None:
+                Journal.begin(store, beginning())
+            assert verify(store).records == 1
+            store.close()
+            disk.close()
+    assert reached > 50
 
 
 def test_a_lie_in_the_log_can_take_its_end_away_and_only_what_was_kept_elsewhere_tells() -> None:

@@ -250,8 +250,8 @@ class Disk:
         file = self._platter.setdefault(name, bytearray())
         for offset, data in self._pending.pop(name, []):
             put(file, offset, data)
-        if name.endswith("-wal") and name in self._new:
-            # The first sync of a new log is one of its folder too.
+        if name.endswith(("-wal", "-journal")) and name in self._new:
+            # The first sync of a new log, of either kind, is one of its folder too.
             self._new.clear()
             self._removed.clear()
 
