@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,8 @@ from . import (
     sweep_sets,
     sweep_trace,
 )
-from .page import Section, Size, page
+from .page import Section, Size, page, updated
+from .rounds import pace
 
 MEASUREMENTS: dict[str, Callable[[Size, Callable[[str], None]], Section]] = {
     "events": events.measure,
@@ -71,16 +73,22 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 @click.option("--only", multiple=True, type=click.Choice(list(MEASUREMENTS)), help="Measure this; repeatable.")
 @click.option("--size", "chosen", type=click.Choice(list(SIZES)), default="full", help="How much to measure.")
 @click.option("--page", "path", type=click.Path(path_type=Path), default=PAGE, help="The file to write.")
+@click.option("--update", is_flag=True, help="Put what --only has measured into its place in the page.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a target is missed.")
-def main(only: tuple[str, ...], chosen: str, path: Path, check: bool) -> None:
+def main(only: tuple[str, ...], chosen: str, path: Path, update: bool, check: bool) -> None:
     """Measure Hedgerow beside its peers and write the page; a part of it (--only) is shown and not written."""
     size = SIZES[chosen]
     sections = []
     for name, measure in MEASUREMENTS.items():
         if not only or name in only:
-            sections.append(measure(size, _progress))
-    text = page(sections, size)
-    if check or only:
+            before = pace()
+            section = measure(size, _progress)
+            sections.append(replace(section, paces=(before, pace())))
+    try:
+        text = updated(path.read_text(encoding="utf-8"), sections, size) if update else page(sections, size)
+    except ValueError as error:
+        raise click.ClickException(f"{path}: {error}; measure all of it") from None
+    if check or (only and not update):
         click.echo(text, nl=False)
     else:
         path.write_text(text, encoding="utf-8")

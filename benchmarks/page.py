@@ -9,7 +9,7 @@ from textwrap import fill
 
 from .host import describe
 
-__all__ = ["Section", "Size", "Target", "costs", "page", "unmeasured"]
+__all__ = ["Section", "Size", "Target", "costs", "page", "unmeasured", "updated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Section:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     targets: tuple[Target, ...]
+    paces: tuple[float, float] | None = None
+    """What `rounds.pace` was before and after."""
 
     def lines(self) -> list[str]:
         """Return the section as Markdown."""
@@ -71,6 +73,9 @@ class Section:
         lines += [*_table(self.head, self.rows), ""]
         if self.targets:
             lines += [*_table(("target", "bound", "found", "met"), [target.row() for target in self.targets]), ""]
+        if self.paces:
+            before, after = self.paces
+            lines += [f"A pass of an empty loop took {before:.0f} ns before and {after:.0f} ns after.", ""]
         return lines
 
 
@@ -97,12 +102,30 @@ def page(sections: Sequence[Section], size: Size) -> str:
         "",
         "A figure is the median of several rounds. A round measures every contender once, and every second round in",
         "the opposite order; a ratio is the median of the ratios within the rounds, and `least` the least of a",
-        "figure's rounds. Absolute figures are this machine's; the ratios are what to compare.",
+        "figure's rounds. Absolute figures are this machine's; the ratios are what to compare. The machine is shared: under",
+        "each section stands what a pass of an empty loop took, for how fast it was just then.",
         "",
     ]
     for section in sections:
         lines += section.lines()
     return "\n".join(lines).rstrip() + "\n"
+
+
+def updated(text: str, sections: Sequence[Section], size: Size) -> str:
+    """Return a page with sections in the place of those of their titles, and all else as it is.
+
+    Raises:
+        ValueError: it was measured at another size, or has no section of a title.
+    """
+    head, *parts = text.split("\n## ")
+    if f"- size `{size.name}`;" not in head:
+        raise ValueError(f"the page was not measured at the size `{size.name}`")
+    titles = [part.partition("\n")[0] for part in parts]
+    for section in sections:
+        if section.title not in titles:
+            raise ValueError(f"the page has no section `{section.title}`")
+        parts[titles.index(section.title)] = "\n".join(section.lines()).removeprefix("## ")
+    return "\n## ".join([page([], size), *(f"{part.rstrip()}\n" for part in parts)])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

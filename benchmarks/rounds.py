@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import TypeVar
 
-__all__ = ["interleave", "ratio", "timed"]
+__all__ = ["interleave", "pace", "ratio", "timed"]
 
 T = TypeVar("T")
 
@@ -19,6 +19,17 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
     start = time.process_time()
     result = work()
     return time.process_time() - start, result
+
+
+def pace() -> float:
+    """Return the ns that a pass of an empty loop takes: how fast this machine is just now, for who compares two pages."""
+    passes = 200_000
+
+    def run() -> None:
+        for _ in range(passes):
+            pass
+
+    return median(timed(run)[0] for _ in range(9)) / passes * 1e9
 
 
 def interleave(

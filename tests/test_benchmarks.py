@@ -57,6 +57,20 @@ def test_a_tiny_run_writes_every_section_and_all_that_ran_fired_equally_often(tm
         assert floor | {"hedgerow port", "hedgerow send", "transitions"} <= {row[0] for row in present}
 
 
+def test_a_part_that_is_measured_again_takes_its_place_in_the_page(events: ModuleType) -> None:
+    from benchmarks.__main__ import SIZES
+    from benchmarks.page import Section, page, updated
+
+    first, second, other = (Section(title, (words,), ("", "n"), (), ()) for title, words in ("ax", "by", "az"))
+    size = SIZES["tiny"]
+    whole = page([first, second], size)
+    assert updated(whole, [], size) == whole
+    assert updated(whole, [other], size) == page([other, second], size)
+    for sections, chosen in (([Section("c", (), ("",), (), ())], size), ([], SIZES["full"])):
+        with pytest.raises(ValueError, match="the page"):
+            updated(whole, sections, chosen)
+
+
 def test_contenders_that_fire_differently_are_not_compared(events: ModuleType) -> None:
     from benchmarks.contenders import CONTENDERS, Contender
 
