@@ -10,8 +10,9 @@ Who has no answer knows nothing: the machine stays on its way, until the process
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .departure import Departed
@@ -72,12 +73,13 @@ class Homes:
 
     def move(self, moves: Sequence[Move]) -> None:
         """Let machines go, all together; the first that goes wrong is raised when all others are done."""
-        wrong: list[Exception] = []
         leaving: list[tuple[Move, Future[str]]] = []
+        coming: list[tuple[Move, str, Future[int]]] = []
+        wrong: list[Exception] = []
         for move in moves:
             if move.source == move.target:
                 continue
-            try:
+            with _kept(wrong):
                 if (shard := self._shards[move.target]).ended is not None:
                     raise shard.gone()
                 with self.lock:
@@ -86,30 +88,25 @@ class Homes:
                         "remove", move.machine, f"{TO_SHARD}{move.target}", move.pinned
                     )
                     self.away[move.machine] = move
-            except Exception as error:  # noqa: BLE001  # the others are on their way, whatever it is
-                wrong.append(error)
-            else:
                 leaving.append((move, leave))
-        coming: list[tuple[Move, str, Future[int]]] = []
         for move, leave in leaving:
-            try:
-                moved = leave.result()
-            except Exception as error:  # noqa: BLE001
-                wrong.append(error)
-                if _is_known(error):
-                    self.stays(move.machine, move.source)
-                continue
-            try:
+            with _kept(wrong):
+                moved = self._left(move, leave)
                 coming.append((move, moved, self._arrive(move, moved)))
-            except Exception as error:  # noqa: BLE001
-                wrong.append(error)
         for move, moved, arrive in coming:
-            try:
+            with _kept(wrong):
                 self._settle(move, moved, arrive)
-            except Exception as error:  # noqa: BLE001
-                wrong.append(error)
         if wrong:
             raise wrong[0]
+
+    def _left(self, move: Move, leave: Future[str]) -> str:
+        """Wait until a machine has left, and return how; where it is not let go, it stays."""
+        try:
+            return leave.result()
+        except Exception as error:
+            if _is_known(error):
+                self.stays(move.machine, move.source)
+            raise
 
     def _arrive(self, move: Move, moved: str, *, back: bool = False) -> Future[int]:
         shard = self._shards[move.source if back else move.target]
@@ -171,10 +168,8 @@ class Homes:
         """
         wrong: list[Exception] = []
         for move in [move for move in self.away.values() if shard in (move.source, move.target)]:
-            try:
+            with _kept(wrong):
                 self._find(move)
-            except Exception as error:  # noqa: BLE001
-                wrong.append(error)
         if wrong:
             raise wrong[0]
 
@@ -187,6 +182,15 @@ class Homes:
                 self.stays(move.machine, shard.number)
                 return
         self.finish(move.machine, move.source)
+
+
+@contextmanager
+def _kept(wrong: list[Exception]) -> Iterator[None]:
+    """Keep what goes wrong for one machine, whatever it is: the others are on their way."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # it is raised when the others are there
+        wrong.append(error)
 
 
 def _is_known(error: Exception) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..forks import left_in_forks
 from ..journal.keys import Signer
 from ..journal.opening import open_store
 from ..journal.store import Store
@@ -384,17 +383,11 @@ class Host:
             self._finish()
 
 
-_OPEN: weakref.WeakSet[Host] = weakref.WeakSet()
+def _leave(host: Host) -> None:
+    host._committing.leave()
 
 
-def _forget() -> None:
-    """Leave the hosts of the process that this one was forked from to it."""
-    for host in list(_OPEN):
-        host._committing.leave()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+_OPEN = left_in_forks(_leave)
 
 
 class _Compiled(Mapping[str, Compiled]):

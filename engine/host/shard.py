@@ -13,12 +13,12 @@ import json
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
+from ..forks import left_in_forks
 from ..processes import interpreter
 from .freight import error_from
 from .problem import Busy, HostError
@@ -234,14 +234,4 @@ def end(shards: Iterable[Shard], patience_s: float | None) -> None:
         shard.wait(patience_s)
 
 
-_OPEN: weakref.WeakSet[Shard] = weakref.WeakSet()
-
-
-def _forget() -> None:
-    """Leave the shards of the process that this one was forked from to it: they end with their pipes."""
-    for shard in list(_OPEN):
-        shard.leave()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+_OPEN = left_in_forks(Shard.leave)

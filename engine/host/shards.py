@@ -10,10 +10,8 @@ was cut off is found by what stands in them: a machine that has left one and is 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..dryrun.problem import RunError
+from ..forks import left_in_forks
 from ..journal.opening import is_url
 from ..load import Compiled, Spec
 from ..snapshot import Snapshot
@@ -484,17 +483,12 @@ class Shards:
                 raise
 
 
-_OPEN: weakref.WeakSet[Shards] = weakref.WeakSet()
-
-
-def _forget() -> None:
+def _leave(shards: Shards) -> None:
     """Let go of locks that threads of the process held that this one was forked from; its shards it has left."""
-    for shards in list(_OPEN):
-        shards._changing, shards._homes.lock = threading.Lock(), threading.Lock()
+    shards._changing, shards._homes.lock = threading.Lock(), threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+_OPEN = left_in_forks(_leave)
 
 
 def _outbox(told: list[Any]) -> list[Outgoing]:

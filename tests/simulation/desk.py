@@ -27,7 +27,7 @@ from .bus import Bus
 from .clock import MINUTE, SECOND, Clock
 from .disk import Disk
 from .lane import StopLane
-from .specs import COUNTING, SHADOW, compiled, migration, version
+from .specs import COUNTING, MODELLED, SHADOW, WITH_PEOPLE, compiled, migration, version
 from .trace import BrokenPromise, Trace
 from .venue import Execution, Venue
 
@@ -163,7 +163,7 @@ class Desk:
         store._connected.execute(f"PRAGMA wal_autocheckpoint={settings.log_pages}")
         store._connected.execute(f"PRAGMA synchronous={settings.synchronous}")
         known = compiled()
-        names = ["desk", "lively", SHADOW, COUNTING, "asking", "modelled", *self.added]
+        names = ["desk", "lively", SHADOW, COUNTING, WITH_PEOPLE, MODELLED, *self.added]
         with patch.object(journalled, "encoder", _encoder):
             return SimulatedHost(
                 store,
