@@ -78,6 +78,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 def main(only: tuple[str, ...], chosen: str, path: Path, update: bool, check: bool) -> None:
     """Measure Hedgerow beside its peers and write the page; a part of it (--only) is shown and not written."""
     size = SIZES[chosen]
+    written = _written(path, size) if update else ""
     sections = []
     for name, measure in MEASUREMENTS.items():
         if not only or name in only:
@@ -85,7 +86,7 @@ def main(only: tuple[str, ...], chosen: str, path: Path, update: bool, check: bo
             section = measure(size, _progress)
             sections.append(replace(section, paces=(before, pace())))
     try:
-        text = updated(path.read_text(encoding="utf-8"), sections, size) if update else page(sections, size)
+        text = updated(written, sections, size) if update else page(sections, size)
     except ValueError as error:
         raise click.ClickException(f"{path}: {error}; measure all of it") from None
     if check or (only and not update):
@@ -97,6 +98,18 @@ def main(only: tuple[str, ...], chosen: str, path: Path, update: bool, check: bo
     for target in missed:
         click.echo(f"missed: {target.claim}: {' '.join(target.row()[1:3])}", err=True)
     sys.exit(1 if check and missed else 0)
+
+
+def _written(path: Path, size: Size) -> str:
+    """Return a page that sections can be put into."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        updated(text, [], size)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}; measure all of it") from None
+    except ValueError as error:
+        raise click.ClickException(f"{path}: {error}; measure all of it") from None
+    return text
 
 
 def _progress(what: str) -> None:

@@ -17,7 +17,7 @@ from hedgerow.engine.load import Spec, loads
 from .events import DifferentCountsError
 from .host import installed
 from .page import Section, Size, Target
-from .rounds import interleave, ratio, timed
+from .rounds import interleave, rates, ratio, timed
 
 __all__ = ["FOLDER", "agree", "alternating", "desk", "gated", "measure", "released", "still"]
 
@@ -107,12 +107,13 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
     targets = [
         Target("µs that a compiled check adds to an order", _added(found) / 1e3, CHECK_US, False),
         Target("times the time of an event without orders", quiet_ratio, QUIET, False),
-        Target("desk: quiet ticks a second, live", 1e9 / median(found["desk, live"]), LIVE, True, "{:,.0f}"),
-    ]
-    if "desk, native" in found:
-        targets.append(
-            Target("desk: quiet ticks a second, native", 1e9 / median(found["desk, native"]), NATIVE, True, "{:,.0f}")
-        )
+        *(
+            Target.of(f"desk: quiet ticks a second, {how}", rates(found[f"desk, {how}"], 1e9), bound,
+                      at_least=True, shown="{:,.0f}")
+            for how, bound in (("live", LIVE), ("native", NATIVE))
+            if f"desk, {how}" in found
+        ),
+    ]  # fmt: skip
     head = ("", "events", "orders", "ns an event", "events a second")
     return Section("Gates", _words(size), head, tuple(rows), tuple(targets))
 

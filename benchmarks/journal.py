@@ -24,7 +24,7 @@ from hedgerow.engine.journal.verify import verify
 from .held_disk import held, sync
 from .host import installed
 from .page import Section, Size, Target, costs, unmeasured
-from .rounds import interleave, ratio, timed
+from .rounds import interleave, rates, ratio, timed
 
 __all__ = ["begun", "measure", "payload"]
 
@@ -89,8 +89,14 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         Target(
             f"the same where a sync takes {HELD * 1e6:,.0f} µs", ratio(*(found[name] for name in both)), SHARE, True
         ),
-        Target("µs an append", median(found["appends in memory"]) * 1e6, APPEND_US, False),
-        Target("records verified a second", 1 / median(found["verification of a file"]), VERIFIED, True, "{:,.0f}"),
+        Target.of("µs an append", [each * 1e6 for each in found["appends in memory"]], APPEND_US, at_least=False),
+        Target.of(
+            "records verified a second",
+            rates(found["verification of a file"]),
+            VERIFIED,
+            at_least=True,
+            shown="{:,.0f}",
+        ),
     )
     return Section(title, _words(size, len(record), disk, commit), head, rows, targets)
 

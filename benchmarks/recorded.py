@@ -14,7 +14,7 @@ import hedgerow
 
 from .page import Section, Size, Target
 from .processes import Cost, cost, hedgerow_command
-from .rounds import interleave
+from .rounds import interleave, rates
 
 __all__ = ["measure"]
 
@@ -52,9 +52,10 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         for name, all_of_them in zip(found, costs.values(), strict=True)
     )  # fmt: skip
     targets = (
-        Target("rows a second without the report", size.rows / median(without), ROWS_A_SECOND, True, "{:,.0f}"),
+        Target.of("rows a second without the report", rates(without, size.rows), ROWS_A_SECOND, at_least=True,
+                  shown="{:,.0f}"),
         Target("seconds more with the report", more, REPORT, False, "{:.2f}"),
-    )
+    )  # fmt: skip
     words = (
         (
             f"`hedgerow run band_limited_hedge.yaml` over a CSV file of {size.rows:,} rows of time and price (a seeded "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
-__all__ = ["interleave", "pace", "ratio", "timed"]
+__all__ = ["interleave", "pace", "rates", "ratio", "timed"]
 
 T = TypeVar("T")
 
@@ -46,6 +46,11 @@ def interleave(
             progress(f"round {number + 1} of {rounds}: {name}")
             found[name].append(contenders[name]())
     return found
+
+
+def rates(taken: Sequence[float], count: float = 1.0) -> list[float]:
+    """Return how many there were in one unit of time, of `count` that took so many units in each round."""
+    return [count / each for each in taken]
 
 
 def ratio(slow: list[float], fast: list[float]) -> float:

@@ -58,13 +58,15 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
             rows.append(
                 (name, f"{_matched(program)}", f"{cold:.3f}", f"{warm * 1e3:.1f}", f"{bytes_of_code / 1024:.0f}")
             )
-    slowest = {how: max(median(found[f"{name}, {how}"]) for name in programs) for how in ("cold", "kept")}
+    slowest = {how: max((found[f"{name}, {how}"] for name in programs), key=median) for how in ("cold", "kept")}
     many = _matched(next(iter(large.values())))
     targets = [
-        Target("cold, the slowest shipped spec, CPU s", slowest["cold"], COLD_SHIPPED, False),
-        Target("kept, the slowest shipped spec, CPU ms", slowest["kept"] * 1e3, KEPT_MS, False),
+        Target.of("cold, the slowest shipped spec, CPU s", slowest["cold"], COLD_SHIPPED, at_least=False),
+        Target.of(
+            "kept, the slowest shipped spec, CPU ms", [each * 1e3 for each in slowest["kept"]], KEPT_MS, at_least=False
+        ),
         *(
-            Target(f"cold, {many} transitions, {name}, CPU s", median(found[f"{name}, cold"]), COLD_LARGE, False)
+            Target.of(f"cold, {many} transitions, {name}, CPU s", found[f"{name}, cold"], COLD_LARGE, at_least=False)
             for name in large
         ),
     ]

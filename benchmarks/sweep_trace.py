@@ -19,7 +19,7 @@ from hedgerow.engine.sweep.trace_file import write_trace
 
 from .host import installed
 from .page import Section, Size, Target, unmeasured
-from .rounds import interleave
+from .rounds import interleave, rates
 from .sweep_loop import spec_file, walk
 
 __all__ = ["measure"]
@@ -44,10 +44,10 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
         run = partial(_seconds, spec, parameters, path, file, cpu)
         wall = interleave({"write_trace": run}, size.tick_rounds, progress)["write_trace"]
         weight = file.stat().st_size / size.ticks
-    rate = size.ticks / median(wall)
+    paces = rates(wall, size.ticks)
     row = (
-        "`write_trace`", f"{size.ticks:,}", f"{len(columns)}", f"{median(wall):.2f}", f"{median(cpu):.2f}", f"{rate:,.0f}",
-        f"{weight:.1f}",
+        "`write_trace`", f"{size.ticks:,}", f"{len(columns)}", f"{median(wall):.2f}", f"{median(cpu):.2f}",
+        f"{median(paces):,.0f}", f"{weight:.1f}",
     )  # fmt: skip
     shown = ", ".join(f"`{name}`" for name in columns)
     words = (
@@ -58,7 +58,7 @@ def measure(size: Size, progress: Callable[[str], None]) -> Section:
             f"{size.tick_rounds})."
         ),
     )
-    targets = (Target("rows a second", rate, ROWS_A_SECOND, True, "{:,.0f}"),)
+    targets = (Target.of("rows a second", paces, ROWS_A_SECOND, at_least=True, shown="{:,.0f}"),)
     return Section(title, words, head, (row,), targets)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import hedgerow
 from hedgerow import load
@@ -320,6 +321,40 @@ def test_a_target_is_met_on_its_own_side_only(events: ModuleType) -> None:
 
     assert [Target("", found, 2.0, True).met for found in (1.9, 2.0, 2.1)] == [False, True, True]
     assert [Target("", found, 2.0, False).met for found in (1.9, 2.0, 2.1)] == [True, True, False]
+
+
+def test_a_bound_that_only_the_best_round_has_kept_is_missed_and_said_to_be_that(events: ModuleType) -> None:
+    from benchmarks.page import Target
+
+    rates = {bound: Target.of("rate", [1.0, 3.0, 2.0], bound, at_least=True) for bound in (2.0, 2.5, 3.5)}
+    assert [each.met for each in rates.values()] == [True, False, False]
+    assert [each.row()[2:] for each in rates.values()] == [
+        ("2", "3", "yes"), ("2", "3", "in the best round"), ("2", "3", "**no**"),
+    ]  # fmt: skip
+    assert Target.of("seconds", [1.0, 3.0, 2.0], 1.5, at_least=False).row() == (
+        "seconds", "≤ 1.5", "2", "1", "in the best round",
+    )  # fmt: skip
+    assert Target("share", 0.6, 0.7, True).row() == ("share", "≥ 0.7", "0.6", "", "**no**")
+
+
+def test_a_page_that_parts_are_to_be_put_into_is_read_before_anything_is_measured(
+    events: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import __main__ as command
+
+    def measure(*_: object) -> None:
+        raise AssertionError("it measures")
+
+    monkeypatch.setitem(command.MEASUREMENTS, "events", measure)
+    here = tmp_path / "page.md"
+    arguments = ["--only", "events", "--update", "--page", str(here)]
+    missing = CliRunner().invoke(command.main, arguments)
+    here.write_text("- size `tiny`;\n", encoding="utf-8")
+    other = CliRunner().invoke(command.main, arguments)
+    assert (missing.exit_code, missing.output) == (1, f"Error: {here}: No such file or directory; measure all of it\n")
+    assert (other.exit_code, other.output) == (
+        1, f"Error: {here}: the page was not measured at the size `full`; measure all of it\n"
+    )  # fmt: skip
 
 
 def test_the_published_page_is_a_full_run(events: ModuleType) -> None:
