@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import uuid
 from collections.abc import Mapping
+from fractions import Fraction
 from itertools import count, pairwise, product
 from pathlib import Path
 from types import MappingProxyType
@@ -460,6 +462,18 @@ class Hostile(str):
 
     def __str__(self) -> str:
         raise RuntimeError("shown")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_that_is_larger_than_any_double_is_refused_as_an_infinite_one(sign: int) -> None:
+    with host(MemoryStore()) as running:
+        for event in ("tick", "no_event"):
+            said = [
+                running.submit("desk", event, 0, {"price": price}).result().rejected
+                for price in (Fraction(sign * 10**400), sign * math.inf)
+            ]
+            assert said[0] == said[1] is not None
+        assert running.submit("desk", "tick", 0, {"price": Fraction(9999, 2)}).result().rejected is None
 
 
 def test_nothing_that_is_given_stops_a_host() -> None:
@@ -1008,7 +1022,21 @@ def test_a_machine_that_sends_orders_is_not_taken_for_one_in_the_shadow() -> Non
         ("desk.journal", [BAND], {}, TypeError),
         ("desk.journal", "desk.yaml", {}, TypeError),
         ("desk.journal", {7: BAND}, {}, TypeError),
+        (None, None, {}, TypeError),
+        ("desk.journal", None, {}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"known": "desk"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"known": {7: BAND}}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"before": [BAND]}, TypeError),
         ("desk.journal", {"desk": BAND}, {"shadow": "desk"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"shadow": 7}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"shadow": [b"desk"]}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"flatten": "manual_exit"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"flatten": {7: "manual_exit"}}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"flatten": {"desk": 7}}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"migrations": "moved.yaml"}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"migrations": ["moved.yaml"]}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"migrations": 7}, TypeError),
+        ("desk.journal", {"desk": BAND}, {"lane": "lane"}, TypeError),
         ("desk.journal", {"desk": BAND}, {"signer": "desk.pem"}, TypeError),
         ("desk.journal", {"desk": BAND}, {"group": 0}, ValueError),
         ("desk.journal", {"desk": BAND}, {"waiting": -1}, ValueError),

@@ -770,6 +770,15 @@ def test_what_is_no_spec_no_name_and_no_folder_is_told_as_a_host_tells_it(tmp_pa
         Shards(tmp_path, {"a": text}, processes=1)
     with pytest.raises(TypeError, match="a spec that was loaded"):
         Shards(tmp_path, {"a": text}, processes=1, flatten={"a": "manual_exit"})
+    for more, what in (
+        ({"lanes": "ab"}, "a list of the folders of stop lanes"),
+        ({"lanes": [7, 8]}, "a list of the folders of stop lanes"),
+        ({"migrations": "moved.yaml"}, "a list of those that were read"),
+        ({"flatten": "manual_exit"}, "events by the names of machines"),
+        ({"shadow": "a"}, "a set of the names of machines"),
+    ):
+        with pytest.raises(TypeError, match=what):
+            opened(tmp_path, **more)
     with pytest.raises(HostError, match="is no name of a machine"):
         opened(tmp_path, names=["a\udc80"])
     Path(tmp_path, "file").touch()

@@ -15,7 +15,7 @@ from ..load import Compiled, ParameterError, Spec, load
 from ..registry import Binding, Registry
 from ..source import parse_text
 from ..step import Order, Ruling, Step, Verdict
-from .given import compiled_of
+from .arguments import compiled_of
 from .machines import Outgoing
 from .problem import Busy, HostError
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
+from math import inf
 from typing import Any, NamedTuple
-
-from ..diagnostics import suggestion
-from ..journal.keys import Signer
-from ..load import Compiled, Spec
-from .problem import HostError
 
 __all__ = [
     "LONGEST_TEXT",
     "MACHINE_NAME",
     "Numbered",
     "Sent",
-    "check_limits",
-    "check_machine_names",
-    "check_names",
-    "check_types",
-    "compiled_of",
-    "not_in_the_shadow",
     "plain",
     "plain_sent",
     "plain_text",
@@ -52,13 +42,6 @@ class Sent(NamedTuple):
     id: str | None = None
     source: str | None = None
     sequence: int | None = None
-
-
-def check_limits(**limits: Any) -> None:
-    """Refuse limits with which nothing would ever be done, with a ValueError."""
-    for name, limit in limits.items():
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise ValueError(f"`{name}` is {limit}, and has to be a whole number from 1 on")
 
 
 def plain_sent(given: object) -> Sent:
@@ -116,64 +99,10 @@ def plain(value: object) -> Any:
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # no double is as large: the machine refuses it, as it does what is not finite
+            return -inf if value < 0 else inf
     if type(value).__name__ in ("bool_", "bool"):  # that of NumPy, which is no number
         return bool(value)
     raise TypeError(f"{type(value).__name__} is no type of a value of an event")
-
-
-def check_types(place: object, machines: object, shadow: object, signer: object, lane: object) -> None:
-    """Refuse what is of another type than a host is given, before anything is opened, with a TypeError."""
-    if isinstance(place, (bytes, type(None), int)):
-        raise TypeError("a journal is given as a file, a URL or a store that is open for writing")
-    if not isinstance(machines, Mapping):
-        raise TypeError('the machines of a host are their specs by name, as in `{"desk": hedgerow.load(FILE)}`')
-    if isinstance(shadow, str):
-        raise TypeError('the machines in the shadow are a set of names, as in `{"desk"}`')
-    if signer is not None and not isinstance(signer, Signer):
-        raise TypeError(f"a signer is one that was read, `Signer.read(FILE)`, and no {type(signer).__name__}")
-    if lane is not None and not callable(getattr(lane, "pending", None)):
-        raise TypeError(f"a lane is one that was opened, `Lane.open(FOLDER)`, and no {type(lane).__name__}")
-
-
-def compiled_of(spec: object) -> Compiled:
-    """Return what a machine runs; a TypeError where it is no spec that was loaded."""
-    if isinstance(spec, Spec):
-        return spec.compile()
-    if not isinstance(spec, Compiled):
-        raise TypeError(f"a machine is a spec that was loaded, `hedgerow.load(FILE)`, and no {type(spec).__name__}")
-    return spec
-
-
-def check_machine_names(names: Iterable[str], place: str) -> None:
-    """Refuse names that no machine can have, with a HostError (HR872)."""
-    for each in names:
-        if not MACHINE_NAME.fullmatch(each):
-            help = "a name is letters, digits, `_` and `.`, a letter first, 64 at most"
-            raise HostError("HR872", f"`{each[:80]}` is no name of a machine", place, help)
-
-
-def not_in_the_shadow(machine: str, place: str) -> HostError:
-    """Return the error of a machine that is to send nothing and has been begun as one that does."""
-    help = "a machine stays what it was begun as: leave `shadow` out, or begin another machine in the shadow"
-    return HostError("HR873", f"`{machine}` is not in the shadow: it sends orders", place, help)
-
-
-def check_names(
-    compiled: Mapping[str, Compiled | Spec], shadow: Collection[str], flatten: Mapping[str, str], place: str
-) -> None:
-    """Refuse names that mean nothing, where a person or a venue would be the first to learn of it."""
-    for each in shadow:
-        if each not in compiled:
-            known = ", ".join(f"`{name}`" for name in compiled) or "none"
-            help = suggestion(str(each)[:64], compiled, f"the machines are {known[:300]}")
-            raise HostError("HR872", f"no machine `{str(each)[:64]}` to be in the shadow", place, help)
-    for each, event in flatten.items():
-        if each in compiled:
-            spec = compiled[each]
-            program = spec.program() if isinstance(spec, Spec) else spec.program
-            names = [one.name for one in program.events if not one.fields]
-            if event not in names:
-                known = ", ".join(f"`{name}`" for name in names) or "none"
-                help = suggestion(str(event)[:64], names, f"its events without fields are {known[:300]}")
-                raise HostError("HR885", f"`{each}` has no event `{str(event)[:64]}` without fields", place, help)

@@ -15,8 +15,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from .arguments import not_in_the_shadow
 from .departure import Departed
-from .given import not_in_the_shadow
 from .problem import Busy, HostError
 from .rendezvous import home_of
 from .shard import Shard

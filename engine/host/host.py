@@ -17,22 +17,10 @@ from ..journal.store import Store
 from ..load import Compiled, Spec
 from ..snapshot import Snapshot
 from ..step import Step
+from .arguments import check_limits, check_machine_names, check_names, check_types, compiled_of, not_in_the_shadow
 from .committing import Committing
 from .departure import Departed, immovable
-from .given import (
-    MACHINE_NAME,
-    Numbered,
-    Sent,
-    check_limits,
-    check_machine_names,
-    check_names,
-    check_types,
-    compiled_of,
-    not_in_the_shadow,
-    plain,
-    plain_sent,
-    plain_text,
-)
+from .given import MACHINE_NAME, Numbered, Sent, plain, plain_sent, plain_text
 from .journalled import Journalled
 from .lane import Lane
 from .machines import Outgoing
@@ -103,7 +91,15 @@ class Host:
             TypeError: something is given as something else than it is, such as a spec by its file.
             ValueError: a limit is below 1.
         """
-        check_types(place, machines, shadow, signer, lane)
+        check_types(
+            place,
+            specs={"machines": machines, "known": known or {}, "before": before or {}},
+            shadow=shadow,
+            flatten=flatten,
+            migrations=migrations,
+            signer=signer,
+            lane=lane,
+        )
         check_limits(
             waiting=waiting, undelivered=undelivered, group=group, remembered=remembered, state_every=state_every
         )

@@ -25,20 +25,10 @@ from ..journal.opening import is_url
 from ..load import Compiled, Spec
 from ..snapshot import Snapshot
 from ..step import Step
+from .arguments import check_limits, check_machine_names, check_names, check_types, not_in_the_shadow
 from .freight import document_of, listed, outgoing_from, step_from
 from .gathered import Gathered
-from .given import (
-    MACHINE_NAME,
-    Sent,
-    check_limits,
-    check_machine_names,
-    check_names,
-    check_types,
-    not_in_the_shadow,
-    plain,
-    plain_sent,
-    plain_text,
-)
+from .given import MACHINE_NAME, Sent, plain, plain_sent, plain_text
 from .homes import Homes, Move
 from .machines import Outgoing
 from .migration import Migration
@@ -104,6 +94,14 @@ class Shards:
             RunError: as `Host`; (HR878) the shards do not fit: a machine is in two, or in one that is not among these.
             TypeError, ValueError: as `Host`; there is no process, or patience that no clock can wait for.
         """
+        check_types(
+            place,
+            specs={"machines": machines},
+            shadow=shadow,
+            flatten=flatten,
+            migrations=migrations,
+            lanes=() if lanes is None else lanes,
+        )
         if processes < 1:
             raise ValueError("shards are at least one process")
         if patience_s is not None and not 0 < patience_s <= threading.TIMEOUT_MAX:
@@ -118,7 +116,6 @@ class Shards:
         check_limits(**limits)
         if lanes is not None and len(lanes) != processes:
             raise ValueError("there is one lane a shard")
-        check_types(place, machines, shadow, None, None)
         check_machine_names(machines, str(place))
         self._place = str(place)
         self._documents = {name: document_of(spec) for name, spec in machines.items()}
