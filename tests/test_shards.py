@@ -546,6 +546,34 @@ def test_a_process_that_hangs_is_killed_where_it_is_to_end_and_comes_back_exactl
         assert shards.snapshot("a").result() == last
 
 
+@pytest.mark.parametrize("hangs", ["from", "to"])
+@pytest.mark.parametrize("late", [False, True])
+def test_who_moves_a_machine_from_or_to_a_process_that_hangs_is_let_go_and_the_move_is_finished(
+    hangs: str, late: bool, tmp_path: Path
+) -> None:
+    with opened(tmp_path, patience_s=0.5) as shards:
+        shards.submit_all(ticks()).result()
+        last, source = shards.snapshot("a").result(), shards.homes["a"]
+        hung = source if hangs == "from" else 1 - source
+        os.kill(shards.processes[hung], signal.SIGSTOP)
+        with pytest.raises(HostError, match=f"shard {hung} has answered nothing for 0.5 s") as error:
+            shards.move("a", 1 - source)
+        assert (error.value.code, error.value.help.startswith(f"`restart({hung})`")) == ("HR870", True)
+        assert "a" not in shards.homes
+        with pytest.raises(Busy, match="on its way"):
+            shards.submit("a", "tick", 50 * SECOND, {"price": 5000.0})
+        with pytest.raises(HostError, match=f"shard {hung} has answered nothing"):
+            shards.rebalance()
+        if late:  # it was only slow, and does what it was asked
+            os.kill(shards.processes[hung], signal.SIGCONT)
+        shards.restart(hung)
+        assert shards.homes["a"] == (source if hangs == "from" and not late else 1 - source)
+        assert shards.snapshot("a").result() == last
+        assert shards.submit("a", "tick", 50 * SECOND, {"price": 5000.0}).result().rejected is None
+        shards.rebalance()
+        assert sorted(shards.homes) == sorted(NAMES)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # that is what may not hang
 def test_shards_belong_to_the_process_that_opened_them(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class Homes:
     def _left(self, move: Move, leave: Future[str]) -> str:
         """Wait until a machine has left, and return how; where it is not let go, it stays."""
         try:
-            return leave.result()
+            return self._shards[move.source].result_of(leave)
         except Exception as error:
             if _is_known(error):
                 self.stays(move.machine, move.source)
@@ -115,10 +115,10 @@ class Homes:
     def _settle(self, move: Move, moved: str, arrive: Future[int]) -> None:
         """Wait until a machine has arrived; where it is refused, bring it back."""
         try:
-            arrive.result()
+            self._shards[move.target].result_of(arrive)
         except Exception as error:
             if _is_known(error):
-                self._arrive(move, moved, back=True).result()
+                self._shards[move.source].result_of(self._arrive(move, moved, back=True))
                 self.stays(move.machine, move.source)
             raise
         self.stays(move.machine, move.target)
@@ -143,7 +143,8 @@ class Homes:
         Raises:
             HostError: (HR873) it is to be in the `shadow`, and is not.
         """
-        moved = self._shards[source].ask("departed", name).result()
+        shard = self._shards[source]
+        moved = shard.result_of(shard.ask("departed", name))
         departed = Departed.from_json(moved)
         body = departed.body
         to = body.get("to", "")
@@ -178,7 +179,7 @@ class Homes:
         if source.ended is not None or target.ended is not None:
             return
         for shard in (source, target):
-            if move.machine in shard.ask("stands").result()["here"]:
+            if move.machine in shard.result_of(shard.ask("stands"))["here"]:
                 self.stays(move.machine, shard.number)
                 return
         self.finish(move.machine, move.source)

@@ -14,9 +14,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from ..forks import left_in_forks
 from ..processes import interpreter
@@ -26,6 +26,7 @@ from .resolving import answer, fail
 
 __all__ = ["Shard", "end"]
 
+T = TypeVar("T")
 _Waiter = tuple[Future[Any], Callable[[Any], Any], bool]
 
 
@@ -42,16 +43,17 @@ class Shard:
         ended: why it answers no more; None while it does.
     """
 
-    def __init__(self, number: int, place: str, waiting: int) -> None:
+    def __init__(self, number: int, place: str, waiting: int, patience_s: float | None) -> None:
         """Start the process; it is to be asked to `open` first.
 
         Args:
             number: which of the shards it is.
             place: its journal.
             waiting: how much may wait for its answer; more is refused.
+            patience_s: it hangs once it has answered nothing for so many seconds; None is never.
         """
         self.number, self.place, self.ended = number, place, None
-        self._most = waiting
+        self._most, self._patience_s = waiting, patience_s
         self._lock = threading.Lock()
         self._waiters: dict[int, _Waiter] = {}
         self._next = self._held = 0
@@ -128,10 +130,28 @@ class Shard:
             self._lines.put(f'{{"id":{number},{told}\n'.encode("ascii"))
         return future
 
+    def result_of(self, asked: Future[T]) -> T:
+        """Wait for what was asked, and return it; a process that hangs may do it yet.
+
+        Raises:
+            HostError: (HR870) the process hangs, or has ended; or what the answer says.
+        """
+        began = time.monotonic()
+        while self._patience_s is not None:
+            left = max(began, self._heard) + self._patience_s - time.monotonic()
+            if wait([asked], max(0.0, left)).done:
+                break
+            if left <= 0:
+                raise self._lost(f"shard {self.number} has answered nothing for {self._patience_s:g} s")
+        return asked.result()
+
     def gone(self) -> HostError:
         """Return the error of who asks for something when the process has ended."""
+        return self._lost(f"shard {self.number} takes no more: {self.ended}")
+
+    def _lost(self, what: str) -> HostError:
         help = f"`restart({self.number})`: its machines come back as they were when an event was last acknowledged, or later"
-        return HostError("HR870", f"shard {self.number} takes no more: {self.ended}", self.place, help)
+        return HostError("HR870", what, self.place, help)
 
     def finish(self) -> None:
         """Let the process do what it has taken, and end."""
@@ -140,16 +160,16 @@ class Shard:
             self._heard = time.monotonic()
         self._lines.put(None)
 
-    def wait(self, patience_s: float | None) -> None:
-        """Wait until the process has ended; kill it once it has answered nothing for so many seconds."""
+    def wait(self) -> None:
+        """Wait until the process has ended; kill it if it hangs."""
         _, reading = self._threads
-        while patience_s is not None and reading.is_alive():
-            left = self._heard + patience_s - time.monotonic()
+        while self._patience_s is not None and reading.is_alive():
+            left = self._heard + self._patience_s - time.monotonic()
             if left > 0:
                 reading.join(left)
                 continue
             with self._lock:
-                self.ended = f"its process answered nothing for {patience_s:g} s, and was ended"
+                self.ended = f"its process answered nothing for {self._patience_s:g} s, and was ended"
             self._process.kill()
             break
         for thread in self._threads:
@@ -225,13 +245,13 @@ class Shard:
             answer(future, found)
 
 
-def end(shards: Iterable[Shard], patience_s: float | None) -> None:
+def end(shards: Iterable[Shard]) -> None:
     """Let processes end, all at once, and wait for that; see `Shard.wait`."""
     ending = list(shards)
     for shard in ending:
         shard.finish()
     for shard in ending:
-        shard.wait(patience_s)
+        shard.wait()
 
 
 _OPEN = left_in_forks(Shard.leave)

@@ -87,8 +87,8 @@ class Shards:
             group: how much is committed together at most.
             remembered: an id is known for so many records of its shard at least.
             state_every: after so many records the state of all machines of a shard is kept.
-            patience_s: a process that is asked and answers nothing for so many seconds hangs; where it is to end, it is
-                killed then. None waits for ever.
+            patience_s: a process that is asked and answers nothing for so many seconds hangs: who waits in `move`,
+                `rebalance` or `outbox` is let go, and where it is to end, it is killed. None waits for ever.
 
         Raises:
             RunError: as `Host`; (HR878) the shards do not fit: a machine is in two, or in one that is not among these.
@@ -142,7 +142,7 @@ class Shards:
         try:
             self._open(processes)
         except BaseException:
-            end(self._shards, patience_s)
+            end(self._shards)
             raise
         _OPEN.add(self)
 
@@ -307,8 +307,8 @@ class Shards:
         One that is there already is left as it is: `rebalance` may let it go.
 
         Raises:
-            Busy, HostError: as `submit`; what keeps the other shard from taking it (HR870, HR877). After HR870 `restart`
-                finishes the move.
+            Busy, HostError: as `submit`; what keeps the other shard from taking it (HR870, HR877). After HR870, that one of
+                the two has ended or hangs (`patience_s`), `restart` of it finishes the move.
         """
         target = self._number(shard)
         with self._changing:
@@ -329,7 +329,7 @@ class Shards:
         with self._changing:
             pinned = set()
             for shard in self._shards:
-                here = shard.ask("stands").result()["here"]
+                here = shard.result_of(shard.ask("stands"))["here"]
                 pinned |= {name for name, (_, chosen, _) in here.items() if chosen and shard.number < count}
             moves = []
             for name, source in self.homes.items():
@@ -353,7 +353,7 @@ class Shards:
         left: dict[str, tuple[int, int]] = {}
         opening = []
         for number, place in enumerate(places):
-            shard = Shard(number, place, self._waiting)
+            shard = Shard(number, place, self._waiting, self._patience_s)
             self._shards.append(shard)
             opening.append(self._begin(shard))
         for number, each in enumerate(_results(opening)):
@@ -410,13 +410,13 @@ class Shards:
             if self._closed:
                 help = "open them again: their machines come back as they were"
                 raise HostError("HR870", "the shards take no more: they were closed", self._place, help)
-            end([self._shards[number]], self._patience_s)
-            again = Shard(number, self._shards[number].place, self._waiting)
+            end([self._shards[number]])
+            again = Shard(number, self._shards[number].place, self._waiting, self._patience_s)
             self._opening.append(again)
             try:
                 stands = self._begin(again).result()
             except BaseException:
-                end([again], self._patience_s)
+                end([again])
                 raise
             finally:
                 self._opening.remove(again)
@@ -435,7 +435,7 @@ class Shards:
         """
         while not self._changing.acquire(timeout=-1 if self._patience_s is None else self._patience_s):
             ending = [each for each in (*self._shards, *self._opening) if number in (None, each.number)]
-            end(ending, self._patience_s)
+            end(ending)
         try:
             yield
         finally:
@@ -462,7 +462,7 @@ class Shards:
                     closing.append(shard.close())
                 except HostError as error:
                     wrong.append(error)
-            end(self._shards, self._patience_s)
+            end(self._shards)
             wrong += [found for each in closing if (found := each.exception()) is not None]
         if wrong:
             raise wrong[0]
