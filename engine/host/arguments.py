@@ -61,12 +61,12 @@ def _is_by_name(given: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(given, Mapping) and _are(str, given)
 
 
-def _are(type: type | tuple[type, ...], given: object) -> bool:
+def _are(wanted: type | tuple[type, ...], given: object) -> bool:
     """Return whether something is a collection whose members are all of a type; a text is none of its letters."""
     return (
         isinstance(given, Collection)
         and not isinstance(given, (str, bytes))
-        and all(isinstance(each, type) for each in given)
+        and all(isinstance(each, wanted) for each in given)
     )
 
 
